@@ -1,0 +1,84 @@
+"""The command ``bench``. A user's mistake is one line on stderr and exit code 2."""
+
+import errno
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from bench.cli import methods, show, stages
+from bench.errors import UserError, nearest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Reproducibility benchmark for zero-shot video classification.",
+)
+splits = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Class splits by name.")
+app.add_typer(splits, name="splits")
+splits.command("show")(show.splits_show)
+splits.command("overlap")(show.splits_overlap)
+app.command("stage")(stages.stage)
+app.command("train")(stages.train)
+app.command("table")(show.table)
+app.command("status")(show.status)
+app.command("methods")(methods.methods)
+app.command("new")(methods.new)
+app.command("check")(methods.check)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from bench import __version__
+
+        print(f"bench {__version__}")
+        raise typer.Exit
+
+
+# typer carries its own copy of click or uses the package, by version.
+_Usage: type[Exception] = next(
+    k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException"
+)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        code = _complain(str(error))
+    except _Usage as error:
+        code = _complain(_usage(error))
+    except (KeyboardInterrupt, typer.Abort):
+        code = _complain("interrupted; what was finished is kept", 130)
+    except BrokenPipeError:  # the reader of a pipe went away, as `bench table | head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        code = _complain(
+            f"{error.filename or 'writing'}: {error.strerror}; nothing was half-written"
+        )
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str, code: int = 2) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _usage(error: Exception) -> str:
+    """Put click's message in one line, with the nearest command for an unknown one."""
+    message = " ".join(str(getattr(error, "message", error)).split()) or type(error).__name__
+    if message.startswith("No such command"):
+        name = message.split("'")[1]
+        known = [c.name or "" for c in app.registered_commands] + ["splits"]
+        return f"no such command '{name}'{nearest(name, known)}"
+    return message

@@ -1,0 +1,95 @@
+"""``bench stage`` and ``bench train``: the pipeline's steps, as dvc.yaml runs them."""
+
+from typing import Annotated
+
+import typer
+
+from bench.config import Config, load_config
+from bench.errors import UserError, unknown
+from bench.layout import Layout, find_root
+
+STAGES = ("data", "words", "splits", "train", "score", "table")
+Profile = Annotated[str | None, typer.Option("--profile", "-p", help="Instead of params.yaml's.")]
+
+
+def opened(profile: str | None) -> tuple[Config, Layout]:
+    """Return the configuration of a profile and where its files are."""
+    root = find_root()
+    config = load_config(root, profile)
+    return config, Layout(root, config.name)
+
+
+def stage(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
+    profile: Profile = None,
+) -> None:
+    """Run one stage of the pipeline, without DVC. Example: bench stage splits"""
+    config, layout = opened(profile)
+    run_stage(name, config, layout)
+
+
+def run_stage(name: str, config: Config, layout: Layout) -> None:
+    """Run a stage by its name; each one imports what it needs and no more."""
+    if name == "data":
+        from bench.stages import data
+
+        data.run(config, layout)
+    elif name == "words":
+        from bench.stages import words
+
+        words.run(config, layout)
+    elif name == "splits":
+        from bench.stages import splits
+
+        splits.run(config, layout)
+    elif name == "train":
+        _train(config, layout)
+    elif name == "score":
+        from bench.stages import score
+
+        score.run(config, layout)
+    elif name == "table":
+        from bench.stages import table
+
+        table.run(config, layout)
+    else:
+        raise unknown("stage", name, STAGES)
+
+
+def train(
+    methods: Annotated[list[str] | None, typer.Argument(help="Methods; default: all.")] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=0, help="Cells side by side; 0: one a core or GPU.")
+    ] = 0,
+    readings: Annotated[
+        bool, typer.Option("--readings", help="Also the alternative readings of params.yaml.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train finished cells again.")] = False,
+    profile: Profile = None,
+) -> None:
+    """Train the cells that are missing. Example: bench train aurl base_ls -j 2"""
+    config, layout = opened(profile)
+    _train(config, layout, methods or [], jobs, readings, force)
+
+
+def _train(
+    config: Config,
+    layout: Layout,
+    only: list[str] | None = None,
+    jobs: int = 0,
+    readings: bool = False,
+    force: bool = False,
+) -> None:
+    from bench.stages import train as stage_train
+
+    failures = stage_train.run(config, layout, jobs, only or [], readings, force)
+    if failures:
+        # A failed stage ends `dvc repro`; the rows that did train must be seen all the same.
+        run_stage("score", config, layout)
+        run_stage("table", config, layout)
+        names = ", ".join(sorted({f.job.cell for f in failures})[:5])
+        more = f" and {len(failures) - 5} more" if len(failures) > 5 else ""
+        raise UserError(
+            f"{len(failures)} cells did not train: {names}{more}; the others are done and the "
+            f"tables are written; mend the method and run again ({failures[0].reason})"
+        )

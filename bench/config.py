@@ -1,0 +1,191 @@
+"""params.yaml as checked objects: a profile, with the overrides above it applied."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from bench.errors import UserError, nearest, unknown
+from bench.training.settings import Count, Input, Natural, Network, Settings, Train
+
+TRANSFER = ("full", "half10")
+PROTOCOLS = (*TRANSFER, "fifty-fifty")
+Protocol = Literal["full", "half10", "fifty-fifty"]
+
+
+class DataSet(Settings):
+    """A data set as a description.
+
+    ``videos``: the embedded world (``generate: world``), or files under ``root`` listed by a
+    ``manifest`` (.csv or .parquet with path and class) or found as class folders.
+    ``features``: ``file`` is an .npz or .parquet of pre-extracted features [N,D] and labels;
+    ``keys`` names its arrays (columns), ``classes`` the names of integer labels.
+    """
+
+    kind: Literal["videos", "features"]
+    generate: Literal["world"] | None = None
+    root: Path | None = None
+    manifest: Path | None = None
+    file: Path | None = None
+    keys: dict[Literal["features", "labels", "ids"], str] = {}
+    classes: tuple[str, ...] | None = None
+    protocols: tuple[Protocol, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> "DataSet":
+        if self.kind == "features" and self.file is None:
+            raise ValueError("a data set of kind features needs 'file: PATH'")
+        if self.kind == "videos" and not (self.generate or self.root):
+            raise ValueError("a data set of kind videos needs 'root: FOLDER'")
+        return self
+
+
+class Words(Settings):
+    """Where class vectors come from.
+
+    ``corpus``: trained on the embedded world's sentences. ``word2vec``: ``file`` is a .bin, .bin.gz
+    or text file of word vectors. ``class_vectors``: ``files`` maps data set to an .npz with
+    ``names`` and ``vectors`` [K,D], which are L2-normalised.
+    """
+
+    kind: Literal["corpus", "word2vec", "class_vectors"]
+    file: Path | None = None
+    files: dict[str, Path] = {}
+
+
+class FiftyFifty(Settings):
+    """Draws of the `fifty-fifty` protocol: N random ones, or a file of published ones."""
+
+    draws: Count = 50
+    seed: Natural = 0
+    file: Path | None = None
+
+
+class Profile(Settings):
+    """One complete setting: data, words, protocols, input, network, schedule."""
+
+    title: str
+    embedded: bool = False  # a generated world: its numbers say nothing about the paper
+    datasets: dict[str, DataSet]
+    train_on: str | None = None
+    pretrain_on: str | None = None
+    words: Words
+    tau: float = Field(default=0.05, ge=0)
+    fifty_fifty: FiftyFifty = FiftyFifty()
+    input: Input = Input()
+    network: Network = Network()
+    train: Train = Train()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Profile":
+        for name in (self.train_on, self.pretrain_on):
+            if name is not None and name not in self.datasets:
+                raise ValueError(str(unknown("data set", name, self.datasets)))
+        if self.train_on is None and self.transfer_sets():
+            raise ValueError("protocols full and half10 need 'train_on: DATA SET'")
+        return self
+
+    def transfer_sets(self) -> list[str]:
+        """Data sets that a model trained on ``train_on`` is tested on."""
+        return [n for n, d in self.datasets.items() if set(d.protocols) & set(TRANSFER)]
+
+    def fifty_fifty_sets(self) -> list[str]:
+        """Data sets that are split in halves, one model per split."""
+        return [n for n, d in self.datasets.items() if "fifty-fifty" in d.protocols]
+
+
+class Reading(Settings):
+    """An alternative reading of a method: the parameters that differ from its defaults."""
+
+    method: str
+    set: dict[str, Any] = Field(min_length=1)
+
+
+class Readings(Settings):
+    """The alternative readings that `bench table --which readings` shows."""
+
+    run: bool = False
+    rows: tuple[Reading, ...] = ()
+
+
+class Config(Settings):
+    """What params.yaml says for one profile."""
+
+    name: str
+    profile: Profile
+    methods: dict[str, dict[str, Any]] = {}
+    readings: Readings = Readings()
+
+
+_TOP = ("profile", "train", "tau", "methods", "readings", "profiles")
+
+
+def load_config(root: Path, profile: str | None = None) -> Config:
+    """Read ``root/params.yaml``; ``profile`` replaces the one that the file names.
+
+    Raises UserError with the key, what is wrong with it and the nearest known name.
+    """
+    path = root / "params.yaml"
+    try:
+        raw = YAML(typ="safe").load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; restore it with 'git checkout params.yaml'") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("profiles"), dict):
+        raise UserError(f"{path}: the block 'profiles' is missing")
+    for key in raw:
+        if key not in _TOP:
+            raise UserError(f"{path}: unknown parameter '{key}'{nearest(str(key), _TOP)}")
+    name = profile or str(raw.get("profile"))
+    if name not in raw["profiles"]:
+        raise unknown("profile", name, raw["profiles"])
+    block = raw["profiles"][name]
+    if not isinstance(block, dict):
+        raise UserError(f"{path}: profiles.{name} is not a block of parameters")
+    block = dict(block)
+    if raw.get("tau") is not None:
+        block["tau"] = raw["tau"]
+    overrides = {k: v for k, v in (raw.get("train") or {}).items() if v is not None}
+    block["train"] = {**(block.get("train") or {}), **overrides}
+    values = {"name": name, "profile": block}
+    values |= {k: raw[k] for k in ("methods", "readings") if raw.get(k) is not None}
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first(error, name)}") from None
+
+
+def _first(error: ValidationError, profile: str) -> str:
+    """Put pydantic's first complaint in one line, with the nearest known name."""
+    first = error.errors()[0]
+    loc = [str(part) for part in first["loc"]]
+    if loc[:1] == ["profile"]:
+        loc[0] = f"profiles.{profile}"
+    where = ".".join(loc)
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(Config, [str(part) for part in first["loc"][:-1]])
+        return f"unknown parameter '{where}'{nearest(loc[-1], known)}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = first.get("input")
+    shown = "" if isinstance(given, (dict, Settings)) else f" (given: {given!r})"
+    return f"{where}: {message}{shown}"
+
+
+def _fields_at(model: type[Settings], loc: list[str]) -> list[str]:
+    """Known keys of the block at ``loc``, following nested models, dicts and tuples of models."""
+    for part in loc:
+        if part not in model.model_fields:
+            continue
+        inner = model.model_fields[part].annotation
+        inner = next(
+            (a for a in (inner, *getattr(inner, "__args__", ())) if _is_settings(a)), model
+        )
+        model = inner
+    return list(model.model_fields)
+
+
+def _is_settings(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Settings)

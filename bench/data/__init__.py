@@ -1,0 +1,1 @@
+"""Data sets: their descriptions, their manifests and the embedded world."""

@@ -1,0 +1,117 @@
+"""From a description to an index: one row a video (path, class, frames, bytes), and a digest."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import UserError
+from bench.files import digest, dump_json, replacing, write_text
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Index:
+    """A data set as the stages see it: ``root`` + ``path`` is a file (kind videos), ``labels`` [N]
+    counts in the sorted ``classes``; ``frames`` [N] is 0 where a video could not be decoded.
+    """
+
+    name: str
+    kind: str
+    root: Path
+    classes: list[str]
+    paths: list[str]
+    labels: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    digest: str
+    rows: NDArray[np.int64]  # [N] row of each video in a file of features
+    keys: dict[str, str]  # names of that file's arrays
+    source: str  # that file's hash
+
+
+def write_index(
+    folder: Path,
+    name: str,
+    kind: str,
+    root: Path,
+    rows: pd.DataFrame,
+    keys: Mapping[Any, str] | None = None,
+    source: str = "",
+) -> None:
+    """Write ``<name>.parquet`` (path, class, frames, …) and ``<name>.json``, sorted by class."""
+    rows = rows.sort_values(["class", "path"], kind="stable").reset_index(drop=True)
+    facts = {
+        "name": name,
+        "kind": kind,
+        "root": str(root),
+        "keys": dict(keys or {}),
+        "source": source,
+        "videos": len(rows),
+        "classes": sorted(rows["class"].unique()),
+        "digest": digest(source + rows.to_csv(index=False)),
+    }
+    with replacing(folder / f"{name}.parquet") as part:
+        rows.to_parquet(part, index=False)
+    write_text(folder / f"{name}.json", dump_json(facts))
+
+
+def read_index(folder: Path, name: str) -> Index:
+    """Read what ``write_index`` wrote; a missing index names the stage that makes it."""
+    try:
+        facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        rows = pd.read_parquet(folder / f"{name}.parquet")
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is missing; run 'bench stage data'") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}/{name}: damaged ({error}); run 'bench stage data'") from None
+    classes = list(facts["classes"])
+    place = {c: i for i, c in enumerate(classes)}
+    return Index(
+        name=name,
+        kind=facts["kind"],
+        root=folder / facts["root"],
+        classes=classes,
+        paths=list(rows["path"]),
+        labels=np.array([place[c] for c in rows["class"]], dtype=np.int64),
+        frames=rows["frames"].to_numpy(np.int64),
+        digest=facts["digest"],
+        rows=rows["row"].to_numpy(np.int64) if "row" in rows else np.arange(len(rows)),
+        keys=facts["keys"],
+        source=facts["source"],
+    )
+
+
+def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Array]:
+    """Return features [N,D], labels [N] and ids [N] of an .npz or .parquet file.
+
+    ``keys`` names the arrays or columns where they are not called features, labels and ids.
+    """
+    if not file.is_file():
+        raise UserError(
+            f"features {file} are missing; set profiles.….datasets.….file in params.yaml to an "
+            ".npz or .parquet of features and labels"
+        )
+    key = {"features": "features", "labels": "labels", "ids": "ids", **keys}
+    try:
+        if file.suffix == ".parquet":
+            table = pd.read_parquet(file)
+            arrays: Any = {k: table[k].to_numpy() for k in table}
+            features = np.stack(list(arrays[key["features"]]))
+        else:
+            arrays = np.load(file, allow_pickle=False)
+            features = arrays[key["features"]]
+        labels = np.asarray(arrays[key["labels"]])
+        ids = arrays[key["ids"]] if key["ids"] in arrays else np.arange(len(labels))
+    except (KeyError, ValueError, OSError) as error:
+        raise UserError(f"{file}: cannot be read as features ({error})") from None
+    if features.ndim != 2 or len(features) != len(labels):
+        raise UserError(f"{file}: features {features.shape} do not fit labels {labels.shape}")
+    if labels.dtype == object:
+        labels = labels.astype(str)
+    return features, labels, np.asarray(ids)

@@ -1,0 +1,83 @@
+"""Facts from the literature as data: published numbers with their sources, class names and words.
+
+``published.csv``: one published number a row. ``tau_filtered`` is 1 where the training classes
+near a test class were left out (the star of the poster's table); an empty data set means that the
+source does not say on which classes the number was taken; what a source omits stands in ``note``.
+``classes.csv``: the class names of the public data sets and the words that a class vector is
+the mean of (names and words as the released code of AURL and E2E makes them).
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from bench.errors import unknown
+
+UNSTATED = "unstated"
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published number: accuracies in percent, closeness and dispersion as cosine distances."""
+
+    method: str
+    label: str
+    table: str  # ablation, sota or modern
+    dataset: str  # "" where the source does not state the class set
+    protocol: str
+    splits: int | None
+    train: str  # data set that it was trained on, or "none"
+    clips: int | None  # clips a video at test time
+    metric: str
+    value: float
+    std: float | None
+    tau_filtered: bool
+    source: str
+    note: str
+
+    @property
+    def key(self) -> str:
+        """Return ``<data set>.<protocol>.<metric>``, the name of a metric in records."""
+        return f"{self.dataset or UNSTATED}.{self.protocol}.{self.metric}"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@cache
+def published() -> tuple[Published, ...]:
+    """Read every published number, in the order of its source's table."""
+    return tuple(
+        Published(
+            method=row["method"],
+            label=row["label"],
+            table=row["table"],
+            dataset=row["dataset"],
+            protocol=row["protocol"],
+            splits=int(row["splits"]) if row["splits"] else None,
+            train=row["train"],
+            clips=int(row["clips"]) if row["clips"] else None,
+            metric=row["metric"],
+            value=float(row["value"]),
+            std=float(row["std"]) if row["std"] else None,
+            tau_filtered=row["tau_filtered"] == "1",
+            source=row["source"],
+            note=row["note"],
+        )
+        for row in _rows("published.csv")
+    )
+
+
+def classes(dataset: str) -> dict[str, list[str]]:
+    """Return the words of each class of a public data set, classes sorted by code point.
+
+    An unknown data set is a ``UserError`` that names the nearest known one.
+    """
+    rows = _rows("classes.csv")
+    found = {row["class"]: row["words"].split() for row in rows if row["dataset"] == dataset}
+    if not found:
+        raise unknown("class list", dataset, {row["dataset"] for row in rows})
+    return found

@@ -1,0 +1,60 @@
+"""Where each stage writes, per profile."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one profile under the project's root; each is written by one stage."""
+
+    root: Path
+    profile: str
+
+    @property
+    def index(self) -> Path:
+        """Manifests, and the embedded world's videos (stage data)."""
+        return self.root / "data" / self.profile / "index"
+
+    @property
+    def words(self) -> Path:
+        """Class words and vectors (stage words)."""
+        return self.root / "data" / self.profile / "words"
+
+    @property
+    def splits(self) -> Path:
+        """Split files by class name (stage splits), in git."""
+        return self.root / "splits" / self.profile
+
+    @property
+    def runs(self) -> Path:
+        """Finished cells: embeddings, logs, models (stage train)."""
+        return self.root / "runs" / self.profile
+
+    @property
+    def records(self) -> Path:
+        """One JSON record a cell (stage score), in git."""
+        return self.root / "results" / "records" / self.profile
+
+    @property
+    def tables(self) -> Path:
+        """The printed tables (stage table), in git."""
+        return self.root / "results" / "tables" / self.profile
+
+    @property
+    def scratch(self) -> Path:
+        """Locks, decoded frames, unfinished trainings: safe to delete when nothing runs."""
+        return self.root / ".bench" / self.profile
+
+
+def find_root(start: Path | None = None) -> Path:
+    """Return the nearest folder at or above ``start`` (default: here) that holds params.yaml."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
+            return folder
+    raise UserError(
+        f"{here} is not inside an AURL-Bench checkout (no params.yaml and dvc.yaml here or above)"
+    )

@@ -1,0 +1,65 @@
+"""The losses of AURL and the class generator, as in the released code (λ = 10, all weights 1)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Law = Literal["uniform", "symmetric", "pairwise", "identity"]
+
+
+def nce(a: Tensor, b: Tensor, target: Tensor, lam: float = 10.0) -> Tensor:
+    """Cross-entropy of λ·cos(a_i, b_j) against ``target``: a [N,D], b [K,D], target [N] → scalar.
+
+    This is the poster's L_sup, λ·SP_λ(−sim(a,b_y) + (1/λ)·LSE({λ·sim(a,b_j)}_{j≠y})).
+    """
+    logits = lam * F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T
+    return F.cross_entropy(logits, target)
+
+
+def squared_error(a: Tensor, b: Tensor, reduction: Literal["sum", "mean"] = "sum") -> Tensor:
+    """E2E's loss between L2-normalised a [N,D] and b [N,D]; mean over N, then sum or mean over D.
+
+    E2E takes the mean over D as well and trains with Adam, to which the scale does not matter;
+    under SGD the mean has 1/D of the gradient, so the sum is the default here.
+    """
+    distance = (F.normalize(a, dim=-1) - F.normalize(b, dim=-1)).square()
+    return distance.sum(-1).mean() if reduction == "sum" else distance.mean()
+
+
+def mixing(law: Law, classes: int, like: Tensor) -> Tensor:
+    """Draw the class generator's matrix A [K,K], fresh each step, on the device of ``like``.
+
+    uniform: U[0,1), as released (conic combinations). symmetric: U(−1,1), which also extrapolates.
+    pairwise: each row mixes two random classes, one with weight U(0,1), the other with the rest.
+    identity: no generator; the "synthetic" classes are the seen ones.
+    """
+    if law == "identity":
+        return torch.eye(classes, dtype=like.dtype, device=like.device)
+    draw = torch.rand(classes, classes, dtype=like.dtype, device=like.device)
+    if law == "uniform":
+        return draw
+    if law == "symmetric":
+        return 2 * draw - 1
+    pairs = draw.argsort(dim=1)[:, :2]
+    share = draw.gather(1, pairs[:, :1])
+    weights = torch.cat([share, 1 - share], dim=1)
+    return torch.zeros_like(draw).scatter(1, pairs, weights)
+
+
+def synthesise(mix: Tensor, anchors: Tensor) -> Tensor:
+    """Return K synthetic classes A·normalize(anchors): mix [K,K], anchors [K,D] → [K,D]."""
+    return mix @ F.normalize(anchors, dim=-1)
+
+
+def alignment_floor(classes: Tensor, lam: float = 10.0) -> Tensor:
+    """Return what L_US cannot fall below: nce(Θ, Θ), perfect alignment of Z with Θ [K,D]."""
+    return nce(classes, classes, torch.arange(len(classes), device=classes.device), lam)
+
+
+def mean_cosine(classes: Tensor) -> Tensor:
+    """Return the mean cosine between different rows of [K,D]; 1 means collapsed."""
+    unit = F.normalize(classes, dim=-1)
+    count = len(unit)
+    return (unit.sum(0).square().sum() - count) / max(count * (count - 1), 1)

@@ -1,0 +1,1 @@
+"""Network blocks that the methods are built from."""

@@ -1,0 +1,149 @@
+"""The cells that a profile asks for: rows × seeds × training splits, each with its fingerprint.
+
+Needs neither torch nor data, so that a table can tell which records are outdated. Parts of the
+fingerprint that cannot be known without data (the manifests, the word vectors) are left out then.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config
+from bench.errors import UserError, unknown
+from bench.files import digest
+from bench.layout import Layout
+from bench.records import cell_name
+from bench.registry import MethodFile, scan
+from bench.sources import source_digest
+
+TRANSFER = "transfer"
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One training to be: method, reading, training split, seed, and what decides its outcome."""
+
+    row: str
+    method: str
+    reading: dict[str, Any]
+    label: str
+    split: str
+    seed: int
+    parts: dict[str, str]
+    problem: str = ""  # "file:line reason" of a method file that cannot be parsed
+
+    @property
+    def cell(self) -> str:
+        """The cell's name."""
+        return cell_name(self.row, self.split, self.seed)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the outcome; the name carries seed and split."""
+        return digest({**self.parts, "seed": str(self.seed), "split name": self.split})
+
+
+def row_id(method: str, reading: dict[str, Any]) -> str:
+    """Name a row: the method, or ``method+parameter=value`` for an alternative reading."""
+    return "+".join([method, *(f"{k}={_plain(v)}" for k, v in sorted(reading.items()))])
+
+
+def plan(config: Config, layout: Layout, readings: bool = False) -> list[PlannedCell]:
+    """List the cells of a profile; with ``readings`` those of the alternative readings as well."""
+    files = scan(layout.root)
+    for name in config.methods:
+        if name not in files:
+            raise unknown("method in params.yaml 'methods'", name, files)
+    rows = [(file, dict[str, Any]()) for file in files.values()]
+    if readings:
+        for one in config.readings.rows:
+            if one.method not in files:
+                raise unknown("method in params.yaml 'readings'", one.method, files)
+            rows.append((files[one.method], dict(one.set)))
+    known = _known_parts(config, layout)
+    core = source_digest(layout.root / "bench" / "training" / "cell.py", layout.root)
+    cells = []
+    for file, reading in rows:
+        values = {**config.methods.get(file.name, {}), **reading}
+        own = {"core": core, "source": _source(file, layout.root), "method": digest(values)}
+        for split, split_parts in known.items():
+            for seed in config.profile.train.seeds:
+                cells.append(
+                    PlannedCell(
+                        row=row_id(file.name, reading),
+                        method=file.name,
+                        reading=reading,
+                        label=file.label,
+                        split=split,
+                        seed=seed,
+                        parts=own | split_parts,
+                        problem=file.problem,
+                    )
+                )
+    return cells
+
+
+def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
+    """Return training split -> the parts of the fingerprint that can be known now."""
+    profile = config.profile
+    settings = digest(
+        {
+            "train": profile.train.numbers(),
+            "input": profile.input.model_dump(mode="json", exclude={"workers", "store"}),
+            "network": profile.network.model_dump(mode="json"),
+        }
+    )
+    splits: dict[str, dict[str, str]] = {}
+    if profile.train_on:
+        used = [profile.train_on, *profile.transfer_sets()]
+        used += [profile.pretrain_on] if profile.pretrain_on else []
+        parts = {"settings": settings, **_data_parts(layout, used)}
+        overlap = read_json(layout.splits / "overlap.json")
+        if overlap:
+            parts["split"] = overlap["digest"]
+        splits[TRANSFER] = parts
+    for name in profile.fifty_fifty_sets():
+        file = read_json(layout.splits / f"{name}.fifty-fifty.json")
+        if file is None:
+            raise UserError(
+                f"{layout.splits}/{name}.fifty-fifty.json is missing; run 'bench stage splits'"
+            )
+        for one in file["splits"]:
+            splits[f"{name}.fifty-fifty.{one['name']}"] = {
+                "settings": settings,
+                "split": digest(one),
+                **_data_parts(layout, [name]),
+            }
+    return splits
+
+
+def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:
+    infos = {name: read_json(layout.index / f"{name}.json") for name in datasets}
+    words = read_json(layout.words / "words.json")
+    parts = {}
+    if all(infos.values()):
+        parts["data"] = digest({name: info["digest"] for name, info in infos.items() if info})
+    if words:
+        parts["words"] = digest({name: words["digests"].get(name) for name in datasets})
+    return parts
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file's value, or None where there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise UserError(
+            f"{path}: not valid JSON ({error}); delete it and rerun its stage"
+        ) from None
+
+
+def _source(file: MethodFile, root: Path) -> str:
+    return digest(file.problem) if file.problem else source_digest(file.path, root)
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

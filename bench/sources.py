@@ -1,0 +1,62 @@
+"""Hashes of source code that comments, docstrings and layout do not change."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+from bench.files import digest
+
+# These cannot change a number, so that mending a message does not outdate every result.
+NEUTRAL = frozenset(
+    f"bench{name}"
+    for name in ("", ".errors", ".files", ".layout", ".progress", ".registry", ".sources")
+)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Parse a source file (``SyntaxError`` if it is none)."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+@cache
+def normalised(path: Path) -> str:
+    """Return a file's code without comments, docstrings and layout."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def imports(path: Path, root: Path) -> set[Path]:
+    """Return the project's own files that ``path`` imports directly (functions' imports too)."""
+    names: set[str] = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    own = {name for name in names if name.split(".")[0] in {"bench", "methods"}} - NEUTRAL
+    found = (root / Path(*name.split(".")).with_suffix(".py") for name in own)
+    packages = (root / Path(*name.split(".")) / "__init__.py" for name in own)
+    return {file for file in (*found, *packages) if file.is_file()}
+
+
+def closure(path: Path, root: Path) -> list[Path]:
+    """Return ``path`` and every project file that it imports, directly or not, sorted."""
+    seen: set[Path] = set()
+    todo = {path}
+    while todo:
+        file = todo.pop()
+        seen.add(file)
+        todo |= imports(file, root) - seen
+    return sorted(seen)
+
+
+def source_digest(path: Path, root: Path) -> str:
+    """Hash the code of ``path`` and of all that it imports from the project."""
+    files = closure(path, root)
+    return digest({str(f.relative_to(root)): normalised(f) for f in files})

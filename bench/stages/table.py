@@ -1,0 +1,40 @@
+"""Stage table: every table of a profile in every format, from the records."""
+
+from bench.config import Config
+from bench.files import write_text
+from bench.layout import Layout
+from bench.plan import plan
+from bench.records import read_records
+from bench.tables import FORMATS, TABLES, TableContext, build, render
+
+_SUFFIX = {"latex": "tex"}
+
+
+def run(config: Config, layout: Layout) -> None:
+    """Write ``results/tables/<profile>/<table>.<format>``."""
+    whole = context(config, layout)
+    for which in TABLES:
+        table = build(which, whole)
+        for fmt in FORMATS:
+            text = render(table, fmt).rstrip("\n") + "\n"
+            write_text(layout.tables / f"{which}.{_SUFFIX.get(fmt, fmt)}", text)
+    print(f"{len(TABLES)} tables in {layout.tables.relative_to(layout.root)}")
+
+
+def context(config: Config, layout: Layout) -> TableContext:
+    """Gather what the tables need: records, plan, and the profile's own words."""
+    profile = config.profile
+    tests = {name: d.protocols for name, d in profile.datasets.items() if d.protocols}
+    videos = any(profile.datasets[name].kind == "videos" for name in tests)
+    return TableContext(
+        profile=config.name,
+        header=profile.title,
+        is_embedded_world=profile.embedded,
+        train=profile.train_on or "",
+        tests=dict(tests),
+        records=read_records(layout.records),
+        planned=plan(config, layout, readings=True),
+        splits=layout.splits,
+        clips=profile.input.test_clips if videos else None,
+        readings_hint="run 'bench train --readings && bench stage score'",
+    )

@@ -1,0 +1,218 @@
+"""Stage train: every cell whose fingerprint is missing; failures are listed and not cached."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config
+from bench.errors import UserError, unknown
+from bench.files import dump_json, locked, write_text
+from bench.layout import Layout
+from bench.plan import TRANSFER, PlannedCell, plan, read_json
+from bench.registry import scan
+from bench.training.job import Job
+from bench.training.pool import Outcome, run_jobs
+
+
+def run(
+    config: Config,
+    layout: Layout,
+    jobs: int = 0,
+    only: Sequence[str] = (),
+    readings: bool = False,
+    force: bool = False,
+) -> list[Outcome]:
+    """Train the missing cells, ``jobs`` side by side (0: one a core, or a GPU); return failures.
+
+    ``only`` limits the work to methods, ``force`` trains finished cells again.
+    """
+    cells = plan(config, layout, readings or config.readings.run)
+    for name in only:
+        if name not in {c.method for c in cells}:
+            raise unknown("method", name, {c.method for c in cells})
+    chosen = [c for c in cells if not only or c.method in only]
+    with locked(layout.scratch / "train.lock"):
+        missing = [c for c in chosen if force or not is_done(layout, c)]
+        layout.runs.mkdir(parents=True, exist_ok=True)
+        print(f"{len(chosen) - len(missing)} of {len(chosen)} cells done, {len(missing)} to train")
+        failures = _train(config, layout, missing, jobs)
+        if not only:
+            _prune(config, layout)
+        _write_failures(layout, cells, chosen, failures)
+    return failures
+
+
+def is_done(layout: Layout, cell: PlannedCell) -> bool:
+    """Tell whether a finished result with the cell's fingerprint is there."""
+    facts = read_json(layout.runs / cell.cell / "run.json")
+    return bool(facts) and facts["fingerprint"] == cell.fingerprint
+
+
+def _train(
+    config: Config, layout: Layout, missing: Sequence[PlannedCell], jobs: int
+) -> list[Outcome]:
+    if not missing:
+        return []
+    gpus = 0 if config.profile.train.device == "cpu" else _gpu_count()
+    count = jobs or int(os.environ.get("BENCH_JOBS") or 0) or gpus or _cores()
+    if any(not c.problem for c in missing) and config.profile.input.store:
+        _prepare_frames(config, layout)
+    work = [_job(config, layout, cell) for cell in missing]
+    steps = config.profile.train.steps
+    failures = []
+    with _Bar(len(work), steps) as bar:
+        for outcome in run_jobs(work, count, gpus, bar.tick):
+            bar.finish(outcome)
+            if outcome.status != "ok":
+                failures.append(outcome)
+    return failures
+
+
+def _prepare_frames(config: Config, layout: Layout) -> None:
+    """Decode once, with every core, what the cells will share."""
+    from bench.data.index import read_index
+    from bench.training.inputs import open_video
+
+    for name, described in config.profile.datasets.items():
+        if described.kind == "videos" and name != config.profile.pretrain_on:
+            index = read_index(layout.index, name)
+            jobs = _cores() if len(index.paths) > 5000 else 1  # a process costs 2 s to start
+            open_video(index, config.profile.input, layout.scratch / "frames", jobs)
+
+
+def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
+    profile = config.profile
+    if cell.split == TRANSFER:
+        train_on = profile.train_on or ""
+        overlap = read_json(layout.splits / "overlap.json")
+        if overlap is None:
+            raise UserError(f"{layout.splits}/overlap.json is missing; run 'bench stage splits'")
+        seen = tuple(one["class"] for one in overlap["classes"] if one["kept"])
+        tests = {}
+        for name in profile.transfer_sets():
+            full = read_json(layout.splits / f"{name}.{profile.datasets[name].protocols[0]}.json")
+            tests[name] = tuple(sorted({c for one in full["splits"] for c in one["unseen"]}))
+    else:
+        train_on, _, draw = cell.split.split(".", 2)
+        file = read_json(layout.splits / f"{train_on}.fifty-fifty.json")
+        one = next(s for s in file["splits"] if s["name"] == draw)
+        seen, tests = tuple(one["seen"]), {train_on: tuple(one["unseen"])}
+    facts: dict[str, Any] = {
+        "profile": config.name,
+        "row": cell.row,
+        "method": cell.method,
+        "reading": cell.reading,
+        "label": cell.label,
+        "split": cell.split,
+        "seed": cell.seed,
+        "parts": cell.parts,
+        **_git(layout.root),
+    }
+    values = {**config.methods.get(cell.method, {}), **cell.reading}
+    return Job(
+        cell=cell.cell,
+        layout=layout,
+        method=scan(layout.root)[cell.method],
+        values=values,
+        seed=cell.seed,
+        fingerprint=cell.fingerprint,
+        core=cell.parts["core"],
+        train_on=train_on,
+        seen=seen,
+        tests=tests,
+        pretrain_on=profile.pretrain_on,
+        input=profile.input,
+        network=profile.network,
+        train=profile.train,
+        facts=facts,
+    )
+
+
+def _write_failures(
+    layout: Layout,
+    cells: Sequence[PlannedCell],
+    chosen: Sequence[PlannedCell],
+    failures: Sequence[Outcome],
+) -> None:
+    """Keep runs/failures.json: what failed now, and earlier failures that were not tried now."""
+    path = layout.runs / "failures.json"
+    tried, known = {c.cell for c in chosen}, {c.cell for c in cells}
+    old = {k: v for k, v in (read_json(path) or {}).items() if k in known - tried}
+    for one in failures:
+        facts = {k: v for k, v in one.job.facts.items() if k != "profile"}
+        old[one.job.cell] = {**facts, "status": one.status, "reason": one.reason}
+        shutil.rmtree(layout.runs / one.job.cell, ignore_errors=True)
+    write_text(path, dump_json(old))
+
+
+def _prune(config: Config, layout: Layout) -> None:
+    """Drop results and states of cells that the profile no longer asks for, in any reading."""
+    wanted = {c.cell for c in plan(config, layout, readings=True)}
+    for folder in layout.runs.iterdir():
+        if folder.is_dir() and folder.name not in wanted:
+            shutil.rmtree(folder)
+    for state in (layout.scratch / "state").glob("*"):
+        if state.stem.rpartition("-")[0] not in wanted:
+            state.unlink() if state.is_file() else shutil.rmtree(state)
+
+
+def _git(root: Path) -> dict[str, Any]:
+    def ask(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    dirty = bool(ask("status", "--porcelain", "--", "bench", "methods", "params.yaml", "splits"))
+    return {"git_commit": ask("rev-parse", "HEAD"), "git_dirty": dirty}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _gpu_count() -> int:
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+class _Bar:
+    """Steps of all cells as one bar on a terminal; one line a finished cell everywhere."""
+
+    def __init__(self, cells: int, steps: int) -> None:
+        self._cells, self._steps, self._done = cells, steps, 0
+        self._progress: Any = None
+
+    def __enter__(self) -> "_Bar":
+        context: AbstractContextManager[Any] = nullcontext()
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress, TextColumn
+
+            columns = (*Progress.get_default_columns(), TextColumn("{task.fields[rate]}"))
+            context = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._context = context
+        self._progress = context.__enter__()
+        if self._progress:
+            total = self._cells * self._steps
+            self._task = self._progress.add_task("training", total=total, rate="")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._context.__exit__(*error)
+
+    def tick(self, unfinished: float) -> None:
+        """Show the steps of finished and of running cells."""
+        if self._progress:
+            steps = self._done * self._steps + unfinished
+            rate = self._progress.tasks[0].speed or 0.0
+            self._progress.update(self._task, completed=steps, rate=f"{rate:.0f} steps/s")
+
+    def finish(self, outcome: Outcome) -> None:
+        """Print how a cell ended."""
+        self._done += 1
+        end = f"{outcome.seconds:.1f} s" if outcome.status == "ok" else outcome.reason
+        line = f"[{self._done}/{self._cells}] {outcome.job.cell}: {outcome.status}, {end}"
+        print(line, flush=True)

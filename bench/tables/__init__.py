@@ -1,0 +1,30 @@
+"""From records to tables: ``render(build("ablation", context), "md")``."""
+
+from collections.abc import Callable
+
+from bench.errors import unknown
+from bench.tables.ablation import build_ablation
+from bench.tables.context import Planned, Table, TableContext
+from bench.tables.readings import build_readings
+from bench.tables.render import FORMATS, render
+from bench.tables.sota import build_sota
+from bench.tables.splits import build_overlap, build_splits
+
+_BUILDERS: dict[str, Callable[[TableContext], Table]] = {
+    "ablation": build_ablation,
+    "sota": build_sota,
+    "readings": build_readings,
+    "splits": build_splits,
+    "overlap": build_overlap,
+}
+TABLES = tuple(_BUILDERS)
+
+
+def build(which: str, context: TableContext) -> Table:
+    """Build one of ``TABLES``; an unknown name is a ``UserError``."""
+    if which not in _BUILDERS:
+        raise unknown("table", which, TABLES)
+    return _BUILDERS[which](context)
+
+
+__all__ = ["FORMATS", "TABLES", "Planned", "Table", "TableContext", "build", "render"]

@@ -1,0 +1,1 @@
+"""From a cell (method × seed × split) to its embeddings."""

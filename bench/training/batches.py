@@ -1,0 +1,69 @@
+"""Training batches that depend on nothing but the seed and the step.
+
+So a run that resumes at step k, or reads with any number of workers, sees the same batches.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from bench.training.inputs import Source
+
+_ORDER, _SAMPLE = 1, 2  # independent streams of random numbers
+
+
+class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
+    """Item k is step k's batch: inputs [B,1,...] and labels y [B] among the seen classes."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        rows: Sequence[int],
+        labels: Sequence[int],
+        batch: int,
+        seed: int,
+    ) -> None:
+        self._sources, self._batch, self._seed = sources, batch, seed
+        self._rows, self._labels = np.asarray(rows), np.asarray(labels)
+        self._orders: dict[int, NDArray[np.int64]] = {}
+
+    def chosen(self, step: int) -> NDArray[np.int64]:
+        """Return which of the rows step ``step`` takes: consecutive parts of shuffled epochs."""
+        count = len(self._rows)
+        places = step * self._batch + np.arange(self._batch)
+        return np.array([self._order(int(p // count))[p % count] for p in places])
+
+    def __getitem__(self, step: int) -> tuple[dict[str, Tensor], Tensor]:
+        chosen = self.chosen(step)
+        rows = self._rows[chosen].tolist()
+        rng = np.random.default_rng([self._seed, _SAMPLE, step])
+        inputs = {name: source.train(rows, rng) for name, source in self._sources.items()}
+        return inputs, torch.from_numpy(self._labels[chosen])
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        if epoch not in self._orders:
+            self._orders.pop(epoch - 2, None)
+            rng = np.random.default_rng([self._seed, _ORDER, epoch])
+            self._orders[epoch] = rng.permutation(len(self._rows))
+        return self._orders[epoch]
+
+
+def stream(
+    batches: Batches, first: int, steps: int, workers: int
+) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """Yield the batches of steps ``first`` … ``steps`` − 1, read ahead by ``workers`` processes."""
+    if workers == 0:
+        yield from (batches[step] for step in range(first, steps))
+        return
+    yield from DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(first, steps),
+        num_workers=workers,
+        multiprocessing_context="spawn",
+        pin_memory=torch.cuda.is_available(),
+    )

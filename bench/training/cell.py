@@ -1,0 +1,254 @@
+"""One cell, from its job to its finished folder: embeddings, log, model, run.json."""
+
+import os
+import platform
+import random
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
+
+from bench.data.index import Index, read_index
+from bench.errors import UserError
+from bench.files import dump_json, replacing, write_text
+from bench.method import Context, Method, as_tensor_classes, create, parameters_of
+from bench.registry import load
+from bench.scoring.metrics import cosine
+from bench.training.batches import Batches
+from bench.training.embed import Embedded, embed
+from bench.training.frozen import frozen_source, new_backbone
+from bench.training.inputs import Source, open_video
+from bench.training.job import Job
+from bench.training.loop import Log, train
+from bench.words.store import load_class_vectors
+
+
+class MissingInput(Exception):
+    """The method needs an input that this profile does not have."""
+
+
+def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
+    """Train, embed, and move the whole result to ``runs/<profile>/<cell>``; or raise."""
+    started, wall, cpu = time.gmtime(), time.perf_counter(), time.process_time()
+    device = _prepare(job)
+    kind = load(job.method)
+    method = create(kind, job.values)
+    names = [job.train_on, *(name for name in job.tests if name != job.train_on)]
+    indices = {name: read_index(job.layout.index, name) for name in names}
+    sources = {name: _open(job, method, index, device) for name, index in indices.items()}
+    vectors = {name: load_class_vectors(job.layout.words, name) for name in names}
+
+    of_train = vectors[job.train_on]
+    seen = as_tensor_classes(job.seen, np.stack([of_train[c] for c in job.seen]), device)
+    rows, labels = _rows(indices[job.train_on], job.seen)
+    usable = _without_failures(rows, labels, sources[job.train_on])
+    backbone, dim = new_backbone(job.network, sources[job.train_on]["video"].dim)
+    dims = {name: source.dim for name, source in sources[job.train_on].items()}
+    method.build(Context(seen, dims, job.network.head, backbone, dim))
+    method.to(device)
+    batches = Batches(sources[job.train_on], *usable, job.train.batch, job.seed)
+    state = job.layout.scratch / "state" / f"{job.cell}-{job.fingerprint}.pt"
+    parts: dict[str, Embedded] = {}
+
+    def embed_all() -> None:
+        for name, listed in job.tests.items():
+            chosen = _rows(indices[name], listed)
+            classes = as_tensor_classes(
+                listed, np.stack([vectors[name][c] for c in listed]), device
+            )
+            parts[name] = embed(method, sources[name], indices[name].paths, *chosen, classes)
+
+    best = _BestOnTest(state.with_suffix(".best"))
+
+    def evaluate(step: int) -> None:
+        embed_all()
+        best.offer(step, parts)
+
+    log: Log = []
+    if method.fit is not None:
+        method.fit(batches, seen)
+    else:
+        log = train(method, batches, seen, job.train, state, job.input.workers, report, evaluate)
+    embed_all()
+    first = _first_per_class(*usable, job.input.seen_per_class)
+    if first[0]:
+        parts["seen"] = embed(
+            method, sources[job.train_on], indices[job.train_on].paths, *first, seen
+        )
+    facts = {
+        **job.facts,
+        "fingerprint": job.fingerprint,
+        "parameters": _parameters(job, kind, method),
+        "environment": environment(device),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", started),
+        "wall_s": round(time.perf_counter() - wall, 2),
+        "cpu_s": round(time.process_time() - cpu, 2),
+        "steps": job.train.steps if log else 0,
+        "effective_batch": job.train.batch,
+        "losses": log[-1] if log else {},
+        "best_on_test_step": best.step,
+        "digests": {name: indices[name].digest for name in names},
+        "training_videos": {"expected": len(rows), "used": len(usable[0])},
+        "embedded": {
+            name: {"names": list(e.names), "expected": e.expected, "failed": e.failed}
+            for name, e in parts.items()
+        },
+    }
+    model = method if job.train.keep_model and job.train.steps else None
+    _finish(job, facts, parts, log, model, best)
+    state.unlink(missing_ok=True)
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Return the versions and the machine that a result came from."""
+    packages = ("torch", "torchvision", "numpy", "av", "gensim")
+    found = {name: version(name) for name in packages}
+    cuda = device.type == "cuda"
+    return {
+        "python": platform.python_version(),
+        **found,
+        "cuda": str(torch.version.cuda) if cuda else "",
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "machine": platform.machine(),
+        "capability": "" if cuda else torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def _prepare(job: Job) -> torch.device:
+    """Fix every source of chance, so that the outcome does not depend on what ran before."""
+    cuda = job.train.device != "cpu" and torch.cuda.is_available()
+    if job.train.device == "cuda" and not cuda:
+        raise UserError("train.device is cuda, but torch sees no GPU")
+    if not cuda:
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(not cuda)
+    random.seed(job.seed)
+    np.random.seed(job.seed)
+    torch.manual_seed(job.seed)
+    return torch.device("cuda" if cuda else "cpu")
+
+
+def _open(job: Job, method: Method, index: Index, device: torch.device) -> dict[str, Source]:
+    sources: dict[str, Source] = {}
+    for need in method.needs:
+        if need not in ("video", "clips"):
+            raise MissingInput(f"needs '{need}', which no stage of this profile makes")
+        if need == "clips" and index.kind == "features":
+            raise MissingInput(f"needs clips, but data set {index.name} has features only")
+        source = open_video(index, job.input, job.layout.scratch / "frames")
+        if method.freeze_backbone and index.kind != "features":
+            source = frozen_source(job, index, source, device)
+        sources["video"] = source
+    return sources
+
+
+def _rows(index: Index, classes: Sequence[str]) -> tuple[list[int], list[int]]:
+    place = {index.classes.index(name): i for i, name in enumerate(classes)}
+    rows = [i for i, label in enumerate(index.labels.tolist()) if label in place]
+    return rows, [place[int(index.labels[i])] for i in rows]
+
+
+def _without_failures(
+    rows: Sequence[int], labels: Sequence[int], sources: Mapping[str, Source]
+) -> tuple[list[int], list[int]]:
+    failed = {row for source in sources.values() for row in source.failures}
+    pairs = [(r, y) for r, y in zip(rows, labels, strict=True) if r not in failed]
+    if not pairs:
+        raise UserError("no training video can be read")
+    return [r for r, _ in pairs], [y for _, y in pairs]
+
+
+def _first_per_class(
+    rows: Sequence[int], labels: Sequence[int], count: int
+) -> tuple[list[int], list[int]]:
+    taken: dict[int, int] = {}
+    chosen = []
+    for row, label in zip(rows, labels, strict=True):
+        taken[label] = taken.get(label, 0) + 1
+        if taken[label] <= count:
+            chosen.append((row, label))
+    return [r for r, _ in chosen], [y for _, y in chosen]
+
+
+def _parameters(job: Job, kind: type[Method], method: Method) -> dict[str, Any]:
+    return {
+        "method": {name: getattr(method, name) for name in parameters_of(kind)},
+        "train": job.train.numbers(),
+        "input": job.input.model_dump(mode="json"),
+        "network": job.network.model_dump(mode="json"),
+    }
+
+
+class _BestOnTest:
+    """Embeddings of the checkpoint that did best on the test sets, as the released code picks."""
+
+    def __init__(self, folder: Path) -> None:
+        kept = sorted(folder.glob("*.safetensors"))
+        self.folder, self.step, self.top1 = folder, 0, -1.0
+        if kept:  # of a training that was killed and now resumes
+            step, top1 = kept[-1].stem.split("-")
+            self.step, self.top1 = int(step), float(top1)
+
+    def offer(self, step: int, parts: Mapping[str, Embedded]) -> None:
+        """Keep the embeddings if their mean top-1 over the test sets is a new best."""
+        top1 = float(np.mean([_top1(e) for e in parts.values()]))
+        if top1 > self.top1:
+            self.step, self.top1 = step, top1
+            for old in self.folder.glob("*"):
+                old.unlink()
+            with replacing(self.folder / f"{step:08d}-{top1:.6f}.safetensors") as part:
+                save_file(_flat(parts), part)
+
+
+def _top1(e: Embedded) -> float:
+    scores = e.arrays["score"] if "score" in e.arrays else cosine(*_pair(e))
+    return float((scores.argmax(1) == e.arrays["label"]).mean())
+
+
+def _pair(e: Embedded) -> tuple[Any, Any]:
+    return e.arrays["video"], e.arrays["class"]
+
+
+def _flat(parts: Mapping[str, Embedded]) -> dict[str, Any]:
+    return {f"{name}.{key}": a for name, e in parts.items() for key, a in e.arrays.items()}
+
+
+def _finish(
+    job: Job,
+    facts: dict[str, Any],
+    parts: Mapping[str, Embedded],
+    log: Log,
+    model: Method | None,
+    best: _BestOnTest,
+) -> None:
+    """Write everything beside its place, flush it, and rename: the folder is whole or not there."""
+    work = job.layout.scratch / "work" / job.cell
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    with replacing(work / "embeddings.safetensors") as part:
+        save_file(_flat(parts), part)
+    if best.step:
+        (kept,) = best.folder.glob("*.safetensors")
+        shutil.move(kept, work / "best_on_test.safetensors")
+        shutil.rmtree(best.folder)
+    if model is not None:
+        with replacing(work / "model.safetensors") as part:
+            save_tensors({k: v.contiguous() for k, v in model.state_dict().items()}, part)
+    if log:
+        columns = list(log[0])
+        lines = [",".join(columns), *(",".join(f"{row[c]:.9g}" for c in columns) for row in log)]
+        write_text(work / "log.csv", "\n".join(lines) + "\n")
+    write_text(work / "run.json", dump_json(facts))
+    final = job.layout.runs / job.cell
+    final.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(work, final)

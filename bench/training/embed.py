@@ -1,0 +1,94 @@
+"""Embeddings of videos and classes by a trained method, as arrays that scoring can read alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.method import Batch, Classes, Method
+from bench.training.inputs import Source, to_device
+from bench.video.read import VideoError
+
+CHUNK = 64  # videos at a time
+
+
+@dataclass
+class Embedded:
+    """``arrays``: video [N,D], class [K,D], label [N] and, for methods with a score of their own,
+    score [N,K]; ``names`` are the K classes, ``failed`` maps path to reason.
+    """
+
+    names: Sequence[str]
+    arrays: dict[str, NDArray[np.float32] | NDArray[np.int32]]
+    expected: int
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@torch.inference_mode()
+def embed(
+    method: Method,
+    sources: Mapping[str, Source],
+    paths: Sequence[str],
+    rows: Sequence[int],
+    labels: Sequence[int],
+    classes: Classes,
+) -> Embedded:
+    """Embed ``rows`` (labels [N] count in ``classes``); a video that fails is listed, not replaced.
+
+    Raises FloatingPointError if an embedding is not finite.
+    """
+    device = classes.vectors.device
+    method.eval()
+    failed = {paths[r]: why for s in sources.values() for r, why in s.failures.items() if r in rows}
+    usable = [(r, y) for r, y in zip(rows, labels, strict=True) if paths[r] not in failed]
+    videos: list[Tensor] = []
+    kept: list[int] = []
+    for start in range(0, len(usable), CHUNK):
+        part = usable[start : start + CHUNK]
+        read = _read(sources, part, paths, failed)
+        if read:
+            inputs = {name: to_device(value, device) for name, value in read[0].items()}
+            y = torch.empty(0, dtype=torch.long, device=device)
+            videos.append(method.embed_video(Batch(inputs, y)).float())
+            kept += read[1]
+    of_class = method.embed_class(classes).float()
+    video = torch.cat(videos) if videos else of_class[:0]
+    arrays: dict[str, NDArray[np.float32] | NDArray[np.int32]] = {
+        "video": _array(video),
+        "class": _array(of_class),
+        "label": np.array(kept, np.int32),
+    }
+    if method.score is not None:
+        arrays["score"] = _array(method.score(video, of_class).float())
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise FloatingPointError(f"{name} embeddings are not finite after training")
+    return Embedded(list(classes.names), arrays, len(rows), failed)
+
+
+def _read(
+    sources: Mapping[str, Source],
+    part: list[tuple[int, int]],
+    paths: Sequence[str],
+    failed: dict[str, str],
+) -> tuple[dict[str, Tensor], list[int]] | None:
+    """Read a chunk's inputs; if a file breaks, one video at a time, so that it alone is lost."""
+    try:
+        rows = [row for row, _ in part]
+        return {name: s.test(rows) for name, s in sources.items()}, [y for _, y in part]
+    except VideoError as error:
+        if len(part) == 1:
+            failed[paths[part[0][0]]] = error.reason
+            return None
+    singles = [got for one in part if (got := _read(sources, [one], paths, failed))]
+    if not singles:
+        return None
+    joined = {name: torch.cat([inputs[name] for inputs, _ in singles]) for name in sources}
+    return joined, [y for _, ys in singles for y in ys]
+
+
+def _array(value: Tensor) -> NDArray[np.float32]:
+    return value.cpu().numpy().astype(np.float32)

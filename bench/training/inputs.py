@@ -1,0 +1,120 @@
+"""What a method is fed with: clips of a data set's videos, or vectors extracted before."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.data.index import Index, read_features
+from bench.errors import UserError
+from bench.files import file_digest
+from bench.training.settings import Input
+from bench.video.clips import clip_indices, normalise, test_indices, train_start
+from bench.video.frames import Frames, VideoFrames
+from bench.video.store import build_store
+
+
+class Source(Protocol):
+    """One input of one data set; rows count in its index."""
+
+    dim: int  # last dimension of a vector; 0 for clips
+    failures: Mapping[int, str]  # rows that cannot be used, with the reason
+
+    def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
+        """Return one clip or vector a row, [B,1,...], sampled with ``rng``."""
+
+    def test(self, rows: Sequence[int]) -> Tensor:
+        """Return the n clips or vectors of each row, [B,n,...]."""
+
+
+class Clips:
+    """Clips as uint8 [B,n,T,H,W,3], sampled as in the released code."""
+
+    dim = 0
+
+    def __init__(self, frames: Frames, settings: Input) -> None:
+        self.frames = frames
+        self.failures = frames.failures
+        self._length, self._n = settings.length, settings.test_clips
+
+    def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
+        """Return one clip a row from a random start."""
+        clips = []
+        for row in rows:
+            total = self.frames.frames(row)
+            start = train_start(total, self._length, rng)
+            clips.append(self.frames.clip(row, clip_indices(start, self._length, total)))
+        return torch.from_numpy(np.stack(clips)).unsqueeze(1)
+
+    def test(self, rows: Sequence[int]) -> Tensor:
+        """Return n clips a row from fixed starts."""
+        clips = []
+        for row in rows:
+            wanted = test_indices(self.frames.frames(row), self._length, self._n)
+            clips.append(self.frames.clip(row, wanted))
+        stacked = np.stack(clips)
+        return torch.from_numpy(
+            stacked.reshape(len(clips), self._n, self._length, *stacked.shape[2:])
+        )
+
+
+class Vectors:
+    """Vectors extracted before, float32 [B,1,D], the same in training and test."""
+
+    def __init__(self, array: NDArray[Any], failures: Mapping[int, str]) -> None:
+        self._array = array
+        self.dim = int(array.shape[1])
+        self.failures = failures
+
+    def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
+        """Return the rows; nothing is random."""
+        return self.test(rows)
+
+    def test(self, rows: Sequence[int]) -> Tensor:
+        """Return the rows."""
+        return torch.from_numpy(self._array[list(rows)].astype(np.float32)).unsqueeze(1)
+
+
+def to_device(value: Tensor, device: torch.device) -> Tensor:
+    """Move an input; clips become normalised floats [B,n,3,T,H,W] there."""
+    value = value.to(device, non_blocking=True)
+    return normalise(value) if value.dtype == torch.uint8 else value
+
+
+def open_video(index: Index, settings: Input, cache: Path, jobs: int = 1) -> Source:
+    """Open a data set's ``video`` input: clips, or features where it has no videos."""
+    if index.kind == "features":
+        array, _, _ = read_features(index.root, index.keys)
+        return Vectors(_rows_of(index, array), broken_rows(index, "not finite"))
+    size = (settings.size, settings.size)
+    jpeg = 75 if settings.jpeg else None
+    if settings.store:
+        frames: Frames = build_store(
+            cache / index.name, index.root, index.paths, size, jobs, key=index.digest, jpeg=jpeg
+        )
+    else:
+        frames = VideoFrames(
+            index.root,
+            index.paths,
+            size,
+            index.frames.tolist(),
+            broken_rows(index, "cannot be decoded"),
+            jpeg=jpeg,
+        )
+    return Clips(frames, settings)
+
+
+def broken_rows(index: Index, reason: str) -> dict[int, str]:
+    """Return the rows that the stage data found unusable."""
+    return {int(i): reason for i in np.flatnonzero(index.frames == 0)}
+
+
+def _rows_of(index: Index, array: NDArray[Any]) -> NDArray[Any]:
+    """Put the file's rows in the index's order."""
+    if file_digest(index.root) != index.source:
+        raise UserError(f"{index.root} changed since it was indexed; run 'bench stage data'")
+    return array[index.rows]

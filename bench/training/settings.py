@@ -1,0 +1,65 @@
+"""What a training depends on besides data and method: the blocks `input`, `network`, `train`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseModel):
+    """A block of params.yaml: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Input(Settings):
+    """How a video becomes tensors (paper: 16 consecutive frames of 112×112, 1 clip)."""
+
+    length: Count = 16
+    size: Count = 112
+    test_clips: Count = 1
+    jpeg: bool = False  # re-encode every frame as JPEG (quality 75), as the released pipeline does
+    seen_per_class: Natural = 20  # training videos a class embedded for the metrics on seen classes
+    store: bool = False  # decode every video once into a memory-mapped array (small data sets)
+    workers: Natural = 0  # processes that read clips ahead of the training step
+
+
+class Network(Settings):
+    """The visual backbone and the width of the heads (paper: R(2+1)D-18, 2048)."""
+
+    stem: Count = 45  # mid planes of the stem
+    stem_stride: Count = 2
+    widths: tuple[Count, ...] = (64, 128, 256, 512)
+    blocks: tuple[Natural, ...] = (2, 2, 2, 2)
+    align: Count = 1  # mid planes are rounded down to a multiple of this
+    dropout: float = 0.05
+    head: Count = 2048
+    pretrain_steps: Natural = 0  # of the frozen backbone, on the profile's pretrain_on data set
+    weights: Path | None = None  # .safetensors of a pretrained backbone, instead of pretraining
+
+
+class Train(Settings):
+    """The schedule (paper: 150 epochs of ⌊100000/256⌋ iterations at batch 256)."""
+
+    steps: Count = 58_500
+    batch: Count = 256
+    lr: Positive = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    warmup: Natural = 390
+    first_update_at_full_rate: bool = True  # the released scheduler steps after the optimiser
+    seeds: tuple[Natural, ...] = (0,)
+    log_every: Count = 50
+    eval_every: Natural = 0  # > 0: keep also the checkpoint that is best on the test sets
+    checkpoint_every: Natural = 0  # steps between states that a killed training resumes from
+    keep_model: bool = True
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def numbers(self) -> dict[str, object]:
+        """The part that decides the outcome of one seed, for fingerprints."""
+        ignored = {"seeds", "checkpoint_every", "keep_model", "device"}
+        return self.model_dump(mode="json", exclude=ignored)

@@ -1,0 +1,1 @@
+"""Video files: writing, exact reading, clip sampling, the store of decoded frames."""

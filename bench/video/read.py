@@ -1,0 +1,160 @@
+"""Decode video files exactly: every frame counted from the first one, never after a seek."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from bench.errors import UserError
+
+Pixels = npt.NDArray[np.uint8]
+Backend = Literal["pyav", "decord"]
+
+
+class VideoError(Exception):
+    """A video that cannot be used: ``path`` and ``reason``, printed as one line."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Keep both in ``args`` too, so that the error crosses process boundaries."""
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Return the one line."""
+        return f"{self.path}: {self.reason}"
+
+
+def read_frames(
+    path: Path, wanted: Sequence[int] | None = None, backend: Backend = "pyav"
+) -> Pixels:
+    """Return the ``wanted`` frames (any order, repeats allowed; None: all) as uint8 [n,H,W,3] RGB.
+
+    Each needed frame is decoded and converted once; decoding stops after the last one. Frames
+    stand as a player shows them (rotated where the file says so). ``decord`` reads the same
+    frames except where it cannot: it drops the first frames of MPEG-1 files, rounds some pixels
+    of MPEG-4 otherwise by 1 or 2, and cannot read AV1 or a width of 48. Raises ``VideoError``
+    for an unreadable file or a frame past the end.
+    """
+    needed = None if wanted is None else sorted(set(wanted))
+    if backend == "decord":
+        frames = _decord_frames(path, range(count_frames(path)) if needed is None else needed)
+    else:
+        frames = list(iter_frames(path, needed))
+    if wanted is not None and needed is not None and list(wanted) != needed:
+        place = {index: k for k, index in enumerate(needed)}
+        frames = [frames[place[index]] for index in wanted]
+    return np.stack(frames) if frames else np.empty((0, 0, 0, 3), np.uint8)
+
+
+def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pixels]:
+    """Yield the distinct ``wanted`` frames (None: all) in file order, each uint8 [H,W,3] RGB.
+
+    Holds one frame at a time, so that a long or large video fits in memory. A change of size
+    within the file is scaled to the first frame's size. Raises ``VideoError``.
+    """
+    needed = None if wanted is None else set(wanted)
+    if needed is not None:
+        if not needed:
+            return
+        if min(needed) < 0:
+            raise VideoError(path, f"no frame {min(needed)}")
+    last = -1 if needed is None else max(needed)
+    converter = VideoReformatter()
+    size: tuple[int, int] | None = None
+    count = 0
+    for index, frame in enumerate(_decoded(path)):
+        count = index + 1
+        size = size or (frame.width, frame.height)
+        if needed is None or index in needed:
+            rgb = converter.reformat(frame, *size, "rgb24", threads=1).to_ndarray()
+            yield np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
+        if index == last:
+            return
+    if needed is not None:
+        raise VideoError(path, f"no frame {last}, it has {count}")
+
+
+def count_frames(path: Path) -> int:
+    """Return how many frames decode, by decoding them: headers overstate. Raises ``VideoError``."""
+    return sum(1 for _ in _decoded(path))
+
+
+def _decoded(path: Path) -> Iterator[VideoFrame]:
+    """Yield every frame in order of presentation; a file without any is a ``VideoError``."""
+    count = 0
+    with _opened(path) as (container, stream):
+        try:
+            for frame in container.decode(stream):
+                yield frame
+                count += 1
+        except av.FFmpegError as error:
+            raise VideoError(path, f"breaks off after {count} frames: {_reason(error)}") from error
+    if not count:
+        raise VideoError(path, "no decodable frame")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file for one sequential pass in the calling thread (safe after a fork)."""
+    if path.exists() and not path.is_file():
+        raise VideoError(path, "not a file")
+    try:
+        # "file:" and the whitelist: a name with a colon is no URL, and a playlist inside a
+        # would-be video fetches nothing.
+        container = av.open(
+            f"file:{path}", metadata_errors="ignore", options={"protocol_whitelist": "file"}
+        )
+    except (av.FFmpegError, OSError) as error:
+        raise VideoError(path, f"cannot be opened: {_reason(error)}") from error
+    with container:
+        stream = container.streams.best("video")
+        if not isinstance(stream, VideoStream):
+            raise VideoError(path, "no video stream")
+        stream.thread_type = "NONE"
+        stream.codec_context.thread_count = 1  # libdav1d heeds this alone
+        yield container, stream
+
+
+def _reason(error: av.FFmpegError | OSError) -> str:
+    return (error.strerror or type(error).__name__).splitlines()[0]
+
+
+def _decord_frames(path: Path, needed: Sequence[int]) -> list[Pixels]:
+    """Return the sorted ``needed`` frames with decord, read from frame 0: its seeks are inexact."""
+    try:
+        import decord
+    except ImportError as error:
+        raise UserError(
+            "video backend 'decord' is not installed: pip install decord, or use 'pyav'"
+        ) from error
+    if not needed:
+        return []
+    if needed[0] < 0:
+        raise VideoError(path, f"no frame {needed[0]}")
+    last = needed[-1]
+    try:
+        reader = decord.VideoReader(str(path), num_threads=1)
+        length = len(reader)
+        batch: Pixels | None = None
+        if last < length:
+            batch = reader.get_batch(range(last + 1)).asnumpy()
+    except (decord.DECORDError, RuntimeError, IndexError) as error:
+        why = str(error).splitlines()[0].rpartition(": ")[2]
+        raise VideoError(path, f"decord cannot read it: {why}") from error
+    if batch is None:
+        raise VideoError(path, f"no frame {last}, it has {length}")
+    # Past the true end decord repeats the last frame in silence, and its length is the header's.
+    if last and np.array_equal(batch[last], batch[last - 1]):
+        count = count_frames(path)
+        if last >= count:
+            raise VideoError(path, f"no frame {last}, it has {count}")
+    return [batch[index] for index in needed]

@@ -1,0 +1,1 @@
+"""Words: word-vector files, the class → words → vector rule, the embedded world's corpus."""

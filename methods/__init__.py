@@ -1,0 +1,1 @@
+"""One file a method; ``bench new NAME`` makes the next one."""

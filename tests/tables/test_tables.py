@@ -1,0 +1,253 @@
+"""The tables from full, partial, outdated, failed, broken and absent records."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up import POSTER, Planned, context, full, record, write_splits
+
+from bench.errors import UserError
+from bench.records import Coverage, Record
+from bench.tables import FORMATS, TABLES, TableContext, build, render
+
+
+def rows(which: str, given: TableContext) -> dict[str, dict[str, Any]]:
+    return {row["row"]: row for row in json.loads(render(build(which, given), "json"))}
+
+
+def cells(given: TableContext, which: str = "ablation") -> dict[str, dict[str, str]]:
+    read = csv.DictReader(io.StringIO(render(build(which, given), "csv")))
+    return {row["method"]: row for row in read}
+
+
+@pytest.mark.parametrize("which", TABLES)
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("empty", [True, False])
+def test_every_table_renders_in_every_format(
+    which: str, fmt: str, empty: bool, tmp_path: Path
+) -> None:
+    records, planned = ([], []) if empty else full()
+    if not empty:
+        write_splits(tmp_path)
+    text = render(build(which, context(tmp_path, records, planned)), fmt)
+    assert text.endswith("\n")
+    if fmt == "md":
+        assert "Profile mini" in text
+
+
+def test_unknown_names_are_one_line() -> None:
+    given = context(Path(), [], [])
+    with pytest.raises(UserError, match="did you mean 'ablation'"):
+        build("ablatoin", given)
+    with pytest.raises(UserError, match="did you mean 'latex'"):
+        render(build("ablation", given), "latx")
+
+
+def test_ablation_keeps_the_posters_order_and_its_numbers_apart(tmp_path: Path) -> None:
+    records, planned = full()
+    planned.append(Planned("a_new_one"))
+    found = rows("ablation", context(tmp_path, records, planned))
+    assert list(found) == [*POSTER, "a_new_one"]
+    metrics = found["aurl"]["metrics"]
+    assert metrics["ucf101.full.top1"] == {"mean": None, "std": None, "n": 0, "published": 44.4}
+    assert metrics["mini_ucf.full.top1"]["n"] == 3
+    assert metrics["mini_ucf.full.top1"]["published"] is None
+    text = render(build("ablation", context(tmp_path, records, planned)), "md")
+    assert "small generated world" in text
+    assert "Δ" not in text
+
+
+def test_paper_profile_shows_the_difference(tmp_path: Path) -> None:
+    one = record("aurl", metrics={"ucf101.full.top1": 40.4})
+    tests = {"ucf101": ("full",)}
+    given = context(tmp_path, [one], [Planned("aurl")], tests=tests, is_embedded_world=False)
+    assert cells(given)["aurl"]["Δ ucf101"] == "-4.0"
+    assert rows("ablation", given)["aurl"]["metrics"]["ucf101.full.top1"]["published"] == 44.4
+    sota = {row["protocol"]: row for row in json.loads(render(build("sota", given), "json"))[:2]}
+    assert sota["full"]["status"] in ("ok", "quoted")
+
+
+def test_sota_difference_only_with_the_same_clips(tmp_path: Path) -> None:
+    one = record("aurl", metrics={"ucf101.full.top1": 40.8})
+    settings: dict[str, Any] = {"tests": {"ucf101": ("full",)}, "is_embedded_world": False}
+    same = context(tmp_path, [one], [Planned("aurl")], clips=25, **settings)
+    other = context(tmp_path, [one], [Planned("aurl")], clips=1, **settings)
+    assert "-6.0" in render(build("sota", same), "csv")
+    assert "-6.0" not in render(build("sota", other), "csv")
+
+
+def test_one_seed_has_no_deviation_and_no_mark(tmp_path: Path) -> None:
+    records, planned = full(seeds=1)
+    table = cells(context(tmp_path, records, planned))
+    assert "±" not in table["aurl"]["measured mini_ucf"]
+    assert "*" not in table["aurl"]["measured mini_ucf"]
+    gap = rows("ablation", context(tmp_path, records, planned))["base_mse"]["gaps"][0]
+    assert gap["interval"] is None
+    assert gap["larger_than_noise"] is None
+
+
+def test_ties_are_marked_and_clear_losers_are_not(tmp_path: Path) -> None:
+    records, planned = full()
+    table = cells(context(tmp_path, records, planned))
+    assert table["aurl"]["measured mini_ucf"].endswith("*")
+    assert table["base_ls_e2e"]["measured mini_ucf"].endswith("*")
+    assert not table["base_mse"]["measured mini_ucf"].endswith("*")
+    gap = rows("ablation", context(tmp_path, records, planned))["base_mse"]["gaps"][0]
+    assert gap["to"] == "aurl"
+    assert gap["larger_than_noise"] is True
+
+
+def test_states_of_cells(tmp_path: Path) -> None:
+    records = [record("partial", 0), record("partial", 1), record("old", parts={"source": "z"})]
+    records += [record("nan", status="failed", reason="loss is NaN at step 3"), record("gone")]
+    records += [record("poor", status="missing", reason="no object scores"), record("extra", 7)]
+    planned = [Planned("partial", seed=seed) for seed in range(3)] + [Planned("old")]
+    planned += [Planned("nan"), Planned("poor"), Planned("new"), Planned("extra")]
+    planned.append(Planned("bad", problem="methods/bad.py:3 invalid syntax"))
+    given = context(tmp_path, records, planned)
+    found = rows("ablation", given)
+    states = {name: (row["status"], row["state"]) for name, row in found.items()}
+    assert states["partial"] == ("partial", "2/3; 1 not run")
+    assert states["old"] == ("outdated", "outdated (source)")
+    assert states["nan"] == ("failed", "failed: loss is NaN at step 3")
+    assert states["poor"] == ("missing", "missing: no object scores")
+    assert states["new"] == ("not run", "not run")
+    assert states["extra"] == ("not run", "not run")
+    assert states["bad"] == ("broken", "broken: methods/bad.py:3 invalid syntax")
+    assert states["gone"] == ("no file", "no file")
+    assert states["aurl"] == ("quoted", "quoted")
+    assert list(found)[-1] == "gone"
+    table = cells(given)
+    assert table["partial"]["measured n"] == "2/3"
+    for name in ("old", "nan", "bad", "new", "extra"):
+        assert table[name]["measured mini_ucf"] == "—"
+        assert "mini_ucf.full.top1" not in found[name]["metrics"]
+
+
+def test_long_reason_is_cut_in_the_column_and_full_below(tmp_path: Path) -> None:
+    reason = "x" * 100
+    failed = record("nan", status="failed", reason=reason)
+    table = build("ablation", context(tmp_path, [failed], [Planned("nan")]))
+    assert all(len(row[-1]) < 60 for row in table.rows)
+    assert f"nan: failed: {reason}" in table.notes
+
+
+@pytest.mark.parametrize("what", ["data", "split"])
+def test_different_digests_are_never_averaged(what: str, tmp_path: Path) -> None:
+    def one(seed: int, digest: str) -> Record:
+        covered = Coverage(digest=digest if what == "data" else "d", expected=1, scored=1)
+        split = {"mini_ucf.full": digest if what == "split" else "s"}
+        return record("aurl", seed, coverage={"mini_ucf": covered}, split_digests=split)
+
+    records = [one(0, "new"), one(1, "new"), one(2, "old")]
+    planned = [Planned("aurl", seed=seed) for seed in range(3)]
+    row = rows("ablation", context(tmp_path, records, planned))["aurl"]
+    assert row["metrics"]["mini_ucf.full.top1"]["n"] == 2
+    assert row["status"] == "partial"
+    assert "outdated" in row["state"]
+    if what == "split":  # the split file itself outvotes every record
+        stored = {"definition": "", "digest": "old", "splits": []}
+        (tmp_path / "mini_ucf.full.json").write_text(json.dumps(stored))
+        row = rows("ablation", context(tmp_path, records, planned))["aurl"]
+        assert row["metrics"]["mini_ucf.full.top1"]["n"] == 1
+
+
+def test_draws_are_the_repeats_of_fifty_fifty(tmp_path: Path) -> None:
+    def one(row: str, draw: int, value: float) -> Record:
+        metrics = {"ucf15.fifty-fifty.top1": value, "seen.full.closeness": 0.1}
+        return record(row, split=f"ucf15.fifty-fifty.{draw}", metrics=metrics, per_class={})
+
+    records = [one("aurl", draw, 60 + draw) for draw in range(4)]
+    records += [one("eszsl", draw, 20 + draw * 1.1) for draw in range(4)]
+    planned = [
+        Planned(row, split=f"ucf15.fifty-fifty.{draw}")
+        for row in ("aurl", "eszsl")
+        for draw in range(5)
+    ]
+    tests = {"ucf15": ("fifty-fifty",)}
+    given = context(tmp_path, records, planned, tests=tests, train="")
+    found = rows("ablation", given)["eszsl"]
+    assert found["metrics"]["ucf15.fifty-fifty.top1"]["n"] == 4
+    assert found["gaps"][0]["larger_than_noise"] is True
+    table = cells(given)
+    assert table["aurl"]["measured n"] == "4/5"
+    assert table["aurl"]["measured C↓ seen ucf15"] == "0.10 ± 0.00"
+    sota = [row for row in cells(given, "sota").values() if row["measured ucf15"] != "—"]
+    assert {row["protocol"] for row in sota} == {"fifty-fifty"}
+
+
+def test_sota_never_mixes_protocols_and_quotes(tmp_path: Path) -> None:
+    records, planned = full()
+    table = json.loads(render(build("sota", context(tmp_path, records, planned)), "json"))
+    assert len([row for row in table if row["block"] == "modern"]) == 6
+    for row in table:
+        assert {key.split(".")[1] for key in row["metrics"]} <= {row["protocol"]}
+        if row["method"] == "e2e":
+            assert row["status"] == "quoted"
+    aurl = {row["protocol"]: row for row in table if row["method"] == "aurl"}
+    assert aurl["full"]["metrics"]["mini_ucf.full.top1"]["n"] == 3
+    assert aurl["official3"]["status"] == "quoted"
+
+
+def test_readings_stand_beside_their_default(tmp_path: Path) -> None:
+    records, planned = full()
+    name, reading = "aurl+w_init=normal", {"w_init": "normal"}
+    losses = {"L_US": 3.14159, "L_US_floor": 3.0, "cos_Z": 0.7, "cos_Theta": 0.9}
+    records += [record(name, seed, 50, reading=reading, losses=losses) for seed in range(3)]
+    planned += [Planned(name, reading=dict(reading), seed=seed) for seed in range(3)]
+    given = context(tmp_path, records, planned)
+    table = build("readings", given)
+    assert [row[1] for row in table.rows] == ["default", "w_init = normal"]
+    assert "3.142" in table.rows[1]
+    assert name not in rows("ablation", given)
+    assert rows("readings", given)[name]["gaps"][0]["larger_than_noise"] is True
+
+
+def test_no_readings_says_what_to_do(tmp_path: Path) -> None:
+    assert "params.yaml" in build("readings", context(tmp_path, *full())).notes[0]
+
+
+def test_overlap_lists_removed_then_nearest_kept(tmp_path: Path) -> None:
+    write_splits(tmp_path)
+    table = build("overlap", context(tmp_path, [], []))
+    assert [row[1] for row in table.rows] == ["no"] * 2 + ["yes"] * 10
+    assert "Kept 13 of 15" in table.header[1]
+
+
+def test_damaged_split_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mini_ucf.full.json").write_text('{"digest": "x"}')
+    with pytest.raises(UserError, match=r"mini_ucf.full.json: .*without definition, splits"):
+        build("splits", context(tmp_path, [], []))
+
+
+def test_videos_that_were_not_scored_are_named(tmp_path: Path) -> None:
+    failed = {"a.mp4": "truncated"}
+    lost = Coverage(digest="d", expected=400, scored=399, failed=failed)
+    given = context(tmp_path, [record("aurl", coverage={"mini_ucf": lost})], [Planned("aurl")])
+    assert cells(given)["aurl"]["measured coverage"] == "399/400"
+    assert "a.mp4: truncated" in render(build("ablation", given), "md")
+
+
+def test_hostile_labels_are_escaped(tmp_path: Path) -> None:
+    label = r"<script>alert(1)</script> | \input{x} & 100% $y$ a_b" + "\nnext"
+    given = context(tmp_path, [], [Planned("x", label=label)])
+    table = build("ablation", given)
+    assert "<script" not in render(table, "html")
+    assert r"\textbackslash{}input\{x\} \& 100\% \$y\$ a\_b next" in render(table, "latex")
+    line = next(line for line in render(table, "md").splitlines() if "script" in line)
+    assert line.count("|") - line.count("\\|") == len(table.columns) + 1
+    assert "<script" not in line
+    assert list(csv.reader(io.StringIO(render(table, "csv"))))[-1][0] == label
+
+
+def test_building_imports_no_heavy_library() -> None:
+    code = (
+        "import sys, bench.tables; print({'pandas', 'tabulate', 'torch', 'scipy'} & {*sys.modules})"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"

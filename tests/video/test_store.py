@@ -1,0 +1,124 @@
+"""The store: the pixels of direct reading, and never a part of a store."""
+
+import itertools
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.video import clips, store
+from bench.video.frames import Frames, VideoFrames
+from bench.video.read import VideoError
+from bench.video.store import FrameStore, build_store
+
+SIZE = (28, 36)
+PATHS = ["a.mp4", "broken.mp4", "one.mp4", "gone.mp4", "c.mp4"]
+
+
+@pytest.fixture
+def root(tmp_path: Path, make_video: Callable[..., Path]) -> Path:
+    """Three good videos of various lengths and sizes, a broken one and a missing one."""
+    make_video("a.mp4", 20)
+    make_video("one.mp4", 1)
+    make_video("c.mp4", 33, (64, 40))
+    (tmp_path / "broken.mp4").write_bytes(b"no video" * 50)
+    return tmp_path
+
+
+def build(root: Path, jobs: int = 1, key: str = "k", jpeg: int | None = None) -> FrameStore:
+    """Build the store of ``PATHS`` in ``root / store``."""
+    return build_store(root / "store", root, PATHS, SIZE, jobs, key=key, jpeg=jpeg)
+
+
+def both(root: Path) -> tuple[Frames, Frames]:
+    """Return ``PATHS`` stored and read directly: whatever takes ``Frames`` takes either."""
+    return build(root), VideoFrames(root, PATHS, SIZE)
+
+
+def files(root: Path) -> list[str]:
+    """Return the names of the files of the store."""
+    return sorted(path.name for path in (root / "store").iterdir() if path.name != ".lock")
+
+
+@pytest.mark.parametrize(("jobs", "jpeg"), [(1, None), (1, 75), (2, None)])
+def test_store_equals_direct_reading(root: Path, jobs: int, jpeg: int | None) -> None:
+    stored = build(root, jobs, jpeg=jpeg)
+    direct = VideoFrames(root, PATHS, SIZE, jpeg=jpeg)
+    assert len(stored) == len(direct) == 5
+    assert [stored.frames(i) for i in range(5)] == [20, 0, 1, 0, 33]
+    assert [direct.frames(i) for i in range(5)] == [20, 0, 1, 0, 33]
+    for i in (0, 2, 4):
+        for wanted in ([0], clips.test_indices(stored.frames(i), 4, 5)):
+            clip = stored.clip(i, wanted)
+            assert clip.shape == (len(wanted), *SIZE, 3)
+            assert np.array_equal(clip, direct.clip(i, wanted))
+
+
+def test_failed_videos_are_listed_with_their_reasons(root: Path) -> None:
+    for videos in both(root):
+        assert list(videos.failures) == [1, 3]
+        assert "Invalid data" in videos.failures[1]
+        assert "No such file" in videos.failures[3]
+        with pytest.raises(VideoError, match=r"broken\.mp4: .*Invalid data"):
+            videos.clip(1, [0])
+
+
+def test_a_frame_of_the_next_video_is_never_given(root: Path) -> None:
+    for videos in both(root):
+        for index in (-1, 20):
+            with pytest.raises(VideoError, match=rf"no frame {index}, it has 20"):
+                videos.clip(0, [0, index])
+
+
+def test_store_is_reused_until_its_content_changes(
+    root: Path, monkeypatch: pytest.MonkeyPatch, make_video: Callable[..., Path]
+) -> None:
+    build(root)
+    first = files(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_write", None)  # it would fail to decode again
+        build(root)
+    build(root, key="other")
+    second = files(root)
+    make_video("a.mp4", 21)
+    assert build(root, key="other").frames(0) == 21
+    assert len(first) == len(second) == len(files(root)) == 2
+    assert not set(first) & set(second) and not set(second) & set(files(root))
+
+
+def test_a_cut_store_is_built_again(root: Path) -> None:
+    build(root)
+    data = next((root / "store").glob("*.npy"))
+    data.write_bytes(data.read_bytes()[:-1])
+    assert build(root).clip(4, [32]).shape == (1, *SIZE, 3)
+
+
+def interrupted(items: Iterable[Any], *_: object) -> Iterator[Any]:
+    """Yield three of the items and stop, as Ctrl-C does."""
+    yield from itertools.islice(items, 3)
+    raise KeyboardInterrupt
+
+
+def test_a_failing_build_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "store").mkdir()
+    (root / "store" / ".frames-0.npy.x.part").write_bytes(b"left by a kill")
+    monkeypatch.setattr(store, "track", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(root)
+    assert files(root) == []
+
+
+def test_pickled_store_holds_no_pixels(root: Path) -> None:
+    stored = build(root)
+    clip = stored.clip(4, range(33))
+    small = pickle.dumps(stored)
+    assert len(small) < 1000
+    assert np.array_equal(pickle.loads(small).clip(4, range(33)), clip)
+
+
+def test_store_of_broken_videos_alone(root: Path) -> None:
+    broken = build_store(root / "store", root, ["broken.mp4"], SIZE, 1, key="k")
+    assert list(broken.failures) == [0]
