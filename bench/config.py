@@ -1,5 +1,6 @@
 """params.yaml as checked objects: a profile, with the overrides above it applied."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bench.errors import UserError, nearest, unknown
-from bench.training.settings import Count, Input, Natural, Network, Settings, Train
+from bench.settings import Count, Input, Natural, Network, Settings, Train
 
 TRANSFER = ("full", "half10")
 PROTOCOLS = (*TRANSFER, "fifty-fifty")
@@ -146,23 +147,30 @@ def load_config(root: Path, profile: str | None = None) -> Config:
     if not isinstance(block, dict):
         raise UserError(f"{path}: profiles.{name} is not a block of parameters")
     block = dict(block)
+    above, own = raw.get("train") or {}, block.get("train") or {}
+    for where, value in (("train", above), (f"profiles.{name}.train", own)):
+        if not isinstance(value, dict):
+            raise UserError(f"{path}: {where} is not a block of parameters")
+    overrides = {k: v for k, v in above.items() if v is not None}
+    block["train"] = {**own, **overrides}
     if raw.get("tau") is not None:
         block["tau"] = raw["tau"]
-    overrides = {k: v for k, v in (raw.get("train") or {}).items() if v is not None}
-    block["train"] = {**(block.get("train") or {}), **overrides}
     values = {"name": name, "profile": block}
     values |= {k: raw[k] for k in ("methods", "readings") if raw.get(k) is not None}
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{path}: {_first(error, name)}") from None
+        raise UserError(f"{path}: {_first(error, name, overrides)}") from None
 
 
-def _first(error: ValidationError, profile: str) -> str:
-    """Put pydantic's first complaint in one line, with the nearest known name."""
-    first = error.errors()[0]
+def _first(error: ValidationError, profile: str, overrides: Collection[str]) -> str:
+    """Put one of pydantic's complaints in one line: an unknown key, else the first."""
+    found = error.errors()
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     loc = [str(part) for part in first["loc"]]
-    if loc[:1] == ["profile"]:
+    if loc[:2] == ["profile", "train"] and loc[2:3] and loc[2] in overrides:
+        del loc[0]
+    elif loc[:1] == ["profile"]:
         loc[0] = f"profiles.{profile}"
     where = ".".join(loc)
     if first["type"] == "extra_forbidden":

@@ -5,10 +5,17 @@ import hashlib
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from bench.errors import UserError
+
+# What reading a truncated or foreign .npz, .gz or table raises.
+DAMAGED = (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @contextmanager
@@ -43,6 +50,23 @@ def write_text(path: Path, text: str) -> None:
 def dump_json(value: Any) -> str:
     """Return ``value`` as readable JSON with a final newline; NaN is refused (``ValueError``)."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path, *keys: str) -> Any:
+    """Return a JSON file's value, or None where there is no such file.
+
+    Raises UserError for a damaged file: no JSON, or not an object with all ``keys``.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        for key in keys:
+            if not isinstance(value, dict) or key not in value:
+                raise ValueError(f"without '{key}'")
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and rerun its stage") from None
+    return value
 
 
 def digest(value: Any) -> str:

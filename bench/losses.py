@@ -43,7 +43,7 @@ def mixing(law: Law, classes: int, like: Tensor) -> Tensor:
     if law == "symmetric":
         return 2 * draw - 1
     pairs = draw.argsort(dim=1)[:, :2]
-    share = draw.gather(1, pairs[:, :1])
+    share = torch.rand(classes, 1, dtype=like.dtype, device=like.device)
     weights = torch.cat([share, 1 - share], dim=1)
     return torch.zeros_like(draw).scatter(1, pairs, weights)
 

@@ -4,14 +4,13 @@ Needs neither torch nor data, so that a table can tell which records are outdate
 fingerprint that cannot be known without data (the manifests, the word vectors) are left out then.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.config import Config
 from bench.errors import UserError, unknown
-from bench.files import digest
+from bench.files import digest, read_json
 from bench.layout import Layout
 from bench.records import cell_name
 from bench.registry import MethodFile, scan
@@ -99,12 +98,12 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
         used = [profile.train_on, *profile.transfer_sets()]
         used += [profile.pretrain_on] if profile.pretrain_on else []
         parts = {"settings": settings, **_data_parts(layout, used)}
-        overlap = read_json(layout.splits / "overlap.json")
+        overlap = read_json(layout.splits / "overlap.json", "digest")
         if overlap:
             parts["split"] = overlap["digest"]
         splits[TRANSFER] = parts
     for name in profile.fifty_fifty_sets():
-        file = read_json(layout.splits / f"{name}.fifty-fifty.json")
+        file = read_json(layout.splits / f"{name}.fifty-fifty.json", "splits")
         if file is None:
             raise UserError(
                 f"{layout.splits}/{name}.fifty-fifty.json is missing; run 'bench stage splits'"
@@ -119,26 +118,14 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
 
 
 def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:
-    infos = {name: read_json(layout.index / f"{name}.json") for name in datasets}
-    words = read_json(layout.words / "words.json")
+    infos = {name: read_json(layout.index / f"{name}.json", "digest") for name in datasets}
+    words = read_json(layout.words / "words.json", "digests")
     parts = {}
     if all(infos.values()):
         parts["data"] = digest({name: info["digest"] for name, info in infos.items() if info})
     if words:
         parts["words"] = digest({name: words["digests"].get(name) for name in datasets})
     return parts
-
-
-def read_json(path: Path) -> Any:
-    """Return a JSON file's value, or None where there is no such file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise UserError(
-            f"{path}: not valid JSON ({error}); delete it and rerun its stage"
-        ) from None
 
 
 def _source(file: MethodFile, root: Path) -> str:

@@ -85,22 +85,24 @@ def given_splits(raw: Any, dataset: str, classes: Sequence[str], where: str) -> 
         raw = raw.get(dataset)
     if not isinstance(raw, list) or not raw:
         raise UserError(f"{where}: no list of splits for data set {dataset}")
-    known = set(classes)
-    splits = []
+    splits: list[Split] = []
     for i, one in enumerate(raw):
         if not isinstance(one, Mapping):
             raise UserError(f"{where}: split {i} is not an object with 'seen' and 'unseen'")
         seen, unseen = one.get("seen", one.get("train")), one.get("unseen", one.get("test"))
         if not seen or not unseen:
             raise UserError(f"{where}: split {i} lacks 'seen' or 'unseen' classes")
-        wrong = sorted({*seen, *unseen} - known) or sorted({*seen} & {*unseen})
+        wrong = [c for c in (*seen, *unseen) if c not in classes] or [
+            c for c in seen if c in unseen
+        ]
         if wrong:
             raise UserError(
                 f"{where}: split {i}: class '{wrong[0]}' is not in {dataset} or is on both sides"
             )
-        splits.append(
-            Split(name=str(one.get("name", f"{i:02d}")), seen=sorted(seen), unseen=sorted(unseen))
-        )
+        name = str(one.get("name", f"{i:02d}"))
+        if "/" in name or name in {done["name"] for done in splits}:
+            raise UserError(f"{where}: split {i}: its name '{name}' has a / or is not the first")
+        splits.append(Split(name=name, seen=sorted(seen), unseen=sorted(unseen)))
     return splits
 
 

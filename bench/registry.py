@@ -67,13 +67,19 @@ def load(file: MethodFile) -> "type[Method]":
 
 
 def blame(error: BaseException, path: Path) -> str:
-    """Return "file:line reason" with the last line of ``path`` that the error passed through."""
-    line = 1
+    """Return "file:line reason": the last line of ``path`` that the error passed through.
+
+    An error that did not pass through it (a full disk) is placed in the project's own code.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    project = str(path.parent.parent / "bench")
+    own = [f for f in frames if f.filename == str(path)]
+    own = own or [f for f in frames if f.filename.startswith(project)]
+    line = own[-1].lineno or 1 if own else 1
     if isinstance(error, SyntaxError) and error.filename == str(path):
         line = error.lineno or 1
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename == str(path) and frame.lineno:
-            line = frame.lineno
+    elif own:
+        path = Path(own[-1].filename)
     reason = " ".join(str(error).split()) or "no message"
     if isinstance(error, SyntaxError):
         reason = error.msg
@@ -84,7 +90,9 @@ def _read(path: Path) -> MethodFile:
     try:
         tree = parsed(path)
     except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        return MethodFile(path.stem, path, path.stem, problem=blame(error, path))
+        return MethodFile(
+            path.stem, path, path.stem, problem=blame(error.with_traceback(None), path)
+        )
     label, defaults = path.stem, {}
     for node in (n for c in tree.body if isinstance(c, ast.ClassDef) for n in c.body):
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "label":

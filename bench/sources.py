@@ -37,8 +37,10 @@ def imports(path: Path, root: Path) -> set[Path]:
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = path.relative_to(root).parts[: -node.level] if node.level else ()
+            module = ".".join((*above, *filter(None, [node.module])))
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     own = {name for name in names if name.split(".")[0] in {"bench", "methods"}} - NEUTRAL
     found = (root / Path(*name.split(".")).with_suffix(".py") for name in own)
     packages = (root / Path(*name.split(".")) / "__init__.py" for name in own)

@@ -1,14 +1,12 @@
 """AURL w/o CG: the class generator removed, so that L_US acts on the seen classes themselves."""
 
-from torch import Tensor
-
 from bench.losses import nce
-from bench.method import Batch, Classes, Context, Loss, Method, over_clips
+from bench.method import Batch, Classes, Context, Loss
 from bench.models.centres import Anchor, Init, centres, synthetic_loss
-from bench.models.heads import MLP, TextNet
+from bench.models.towers import Joint
 
 
-class AURLNoCG(Method):
+class AURLNoCG(Joint):
     """AURL with A = I (inferred); the second reading, L_S + L_C alone, is ``us_loss: false``."""
 
     label = "AURL w/o CG"
@@ -18,20 +16,9 @@ class AURLNoCG(Method):
     us_loss: bool = True
 
     def build(self, ctx: Context) -> None:
-        """Visual side g, f_v, semantic side f_s, visual class centres W [K,D]."""
-        self.g = ctx.backbone()
-        self.f_v = MLP(ctx.backbone_dim, ctx.head, ctx.head)
-        self.f_s = TextNet(ctx.word_dim, 512, ctx.head, ctx.head)
+        """Add the visual class centres W [K,D] to g, f_v and f_s."""
+        super().build(ctx)
         self.W = centres(len(ctx.seen), ctx.head, self.w_init)
-
-    def embed_video(self, batch: Batch) -> Tensor:
-        """Return v = f_v(g(x)), mean over clips."""
-        return over_clips(lambda clips: self.f_v(self.g(clips)), batch.video)
-
-    def embed_class(self, classes: Classes) -> Tensor:
-        """Return s = f_s(c)."""
-        s: Tensor = self.f_s(classes.vectors)
-        return s
 
     def loss(self, batch: Batch, seen: Classes) -> Loss:
         """L = L_S + L_C + nce(s, W), or L_S + L_C."""

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,13 +11,12 @@ from bench.cli import methods, show, stages
 from bench.errors import UserError, nearest
 
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Reproducibility benchmark for zero-shot video classification.",
 )
-splits = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Class splits by name.")
+splits = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
 app.add_typer(splits, name="splits")
 splits.command("show")(show.splits_show)
 splits.command("overlap")(show.splits_overlap)
@@ -32,13 +31,15 @@ app.command("check")(methods.check)
 
 @app.callback(invoke_without_command=True)
 def _top(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
         from bench import __version__
 
         print(f"bench {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 # typer carries its own copy of click or uses the package, by version.
@@ -56,7 +57,7 @@ def main() -> None:
     except _Usage as error:
         code = _complain(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
-        code = _complain("interrupted; what was finished is kept", 130)
+        code = 130
     except BrokenPipeError:  # the reader of a pipe went away, as `bench table | head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
@@ -66,19 +67,22 @@ def main() -> None:
         code = _complain(
             f"{error.filename or 'writing'}: {error.strerror}; nothing was half-written"
         )
+    if code == 130:  # as typer answers Ctrl-C
+        _complain("interrupted; what was finished is kept")
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _complain(message: str, code: int = 2) -> int:
+def _complain(message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
-    return code
+    return 2
 
 
-def _usage(error: Exception) -> str:
+def _usage(error: Any) -> str:
     """Put click's message in one line, with the nearest command for an unknown one."""
-    message = " ".join(str(getattr(error, "message", error)).split()) or type(error).__name__
+    message = " ".join(error.format_message().split())
     if message.startswith("No such command"):
         name = message.split("'")[1]
-        known = [c.name or "" for c in app.registered_commands] + ["splits"]
-        return f"no such command '{name}'{nearest(name, known)}"
+        return (
+            f"no such command '{name}'{nearest(name, error.ctx.command.list_commands(error.ctx))}"
+        )
     return message

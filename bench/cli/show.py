@@ -9,8 +9,8 @@ import typer
 from bench.cli.stages import Profile, opened
 from bench.config import PROTOCOLS, load_config
 from bench.errors import UserError, unknown
+from bench.files import read_json
 from bench.layout import Layout, find_root
-from bench.plan import read_json
 
 TextFormat = Annotated[str, typer.Option("--format", "-f", help="text or json.")]
 
@@ -63,10 +63,11 @@ def splits_show(
     """Print a protocol's class splits. Example: bench splits show mini_ucf half10 -f json"""
     from bench.cli.splits import find_splits
 
+    as_json = _is_json(fmt)
     file, note = find_splits(dataset, protocol, profile)
     if note:
         print(f"note: {note}", file=sys.stderr)
-    if _is_json(fmt):
+    if as_json:
         print(json.dumps(file["splits"], indent=1, ensure_ascii=False))
         return
     print(f"{file['dataset']} {file['protocol']}: {file['definition']} (hash {file['digest']})")
@@ -86,9 +87,11 @@ def splits_overlap(
     """Print the classes that τ keeps and removes. Example: bench splits overlap --tau 0.1"""
     from bench.protocols import Nearest
 
+    as_json = _is_json(fmt)
     root = find_root()
     config = load_config(root, profile)
-    overlap = read_json(Layout(root, config.name).splits / "overlap.json")
+    path = Layout(root, config.name).splits / "overlap.json"
+    overlap = read_json(path, "classes", "train", "test", "tau")
     if overlap is None:
         raise UserError(
             f"profile {config.name} has no overlap file: it trains on no other data set, "
@@ -100,7 +103,7 @@ def splits_overlap(
     for one in overlap["classes"]:
         nearest = Nearest(one["class"], one["nearest"], one["dataset"], float(one["distance"]))
         (kept if nearest.kept(limit) else removed).append(one)
-    if _is_json(fmt):
+    if as_json:
         keys = ("class", "nearest", "dataset", "distance")
         value = {
             "train": overlap["train"],

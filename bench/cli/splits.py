@@ -7,8 +7,8 @@ from ruamel.yaml import YAML
 from bench import facts
 from bench.config import PROTOCOLS, load_config
 from bench.errors import UserError, unknown
+from bench.files import read_json
 from bench.layout import Layout, find_root
-from bench.plan import read_json
 from bench.stages.splits import build
 
 
@@ -28,7 +28,7 @@ def find_splits(dataset: str, protocol: str, profile: str | None) -> tuple[dict[
         if dataset not in config.profile.datasets:
             continue
         layout = Layout(root, config.name)
-        built = read_json(layout.splits / f"{dataset}.{protocol}.json")
+        built = read_json(layout.splits / f"{dataset}.{protocol}.json", "splits", "digest")
         if built:
             return built, ""
         classes = _classes(config.profile.datasets[dataset].classes, layout, dataset)
@@ -49,7 +49,7 @@ def _profiles(params: Any) -> list[str]:
 def _classes(described: tuple[str, ...] | None, layout: Layout, dataset: str) -> list[str]:
     if described:
         return sorted(described)
-    index = read_json(layout.index / f"{dataset}.json")
+    index = read_json(layout.index / f"{dataset}.json", "classes")
     if index:
         return list(index["classes"])
     try:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import digest, dump_json, replacing, write_text
+from bench.files import DAMAGED, digest, dump_json, replacing, write_text
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -68,7 +68,7 @@ def read_index(folder: Path, name: str) -> Index:
         rows = pd.read_parquet(folder / f"{name}.parquet")
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing; run 'bench stage data'") from None
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         raise UserError(f"{folder}/{name}: damaged ({error}); run 'bench stage data'") from None
     classes = list(facts["classes"])
     place = {c: i for i, c in enumerate(classes)}
@@ -108,7 +108,7 @@ def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Ar
             features = arrays[key["features"]]
         labels = np.asarray(arrays[key["labels"]])
         ids = arrays[key["ids"]] if key["ids"] in arrays else np.arange(len(labels))
-    except (KeyError, ValueError, OSError) as error:
+    except DAMAGED as error:
         raise UserError(f"{file}: cannot be read as features ({error})") from None
     if features.ndim != 2 or len(features) != len(labels):
         raise UserError(f"{file}: features {features.shape} do not fit labels {labels.shape}")

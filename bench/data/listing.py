@@ -70,13 +70,19 @@ def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.D
     """List a file of features: one row a video; frames is 0 where a feature is not finite."""
     file = (base / cast(Path, described.file)).resolve()
     features, labels, ids = read_features(file, described.keys)
+    if not len(labels) or len(ids) != len(labels):
+        raise UserError(f"{file}: no rows, or {len(ids)} ids for {len(labels)} labels")
     if np.issubdtype(labels.dtype, np.integer):
         classes = described.classes
         if classes is None:
             raise UserError(f"{file}: integer labels; name them with 'classes: […]' of {name}")
-        if labels.min() < 0 or labels.max() >= len(classes):
-            raise UserError(f"{file}: label {labels.max()} has no name in 'classes' of {name}")
+        for label in (labels.min(), labels.max()):
+            if not 0 <= label < len(classes):
+                raise UserError(f"{file}: label {label} has no name in 'classes' of {name}")
         labels = np.array([classes[i] for i in labels])
+    names, counts = np.unique(ids.astype(str), return_counts=True)
+    if len(names) < len(ids):
+        raise UserError(f"{file}: the id '{names[counts > 1][0]}' stands there twice")
     finite = np.isfinite(features.astype(np.float32)).all(1)
     rows = pd.DataFrame({"path": ids.astype(str), "class": labels.astype(str)})
     return file, rows.assign(frames=finite.astype(np.int64), row=np.arange(len(rows)))

@@ -34,7 +34,9 @@ def score(
         place = {name: i for i, name in enumerate(classes)}
         everything = [{"name": "full", "unseen": list(classes)}]
         wanted = {p: s for (d, p), s in splits.items() if d == dataset}
-        similarity = cosine(arrays[f"{dataset}.video"], arrays[f"{dataset}.class"])
+        video, of_class = arrays[f"{dataset}.video"], arrays[f"{dataset}.class"]
+        same_space = video.shape[1] == of_class.shape[1]  # else the method has a score of its own
+        similarity = cosine(video, of_class) if same_space else None
         ranking = arrays.get(f"{dataset}.score", similarity)
         for protocol, listed in (wanted or {"full": everything}).items():
             values: dict[str, dict[str, float]] = {}
@@ -62,7 +64,7 @@ def _one(
 ) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
     video, labels = arrays[f"{dataset}.video"], arrays[f"{dataset}.label"]
     values, per_class = accuracies(ranking, labels, columns)
-    if arrays[f"{dataset}.class"].shape[1] == video.shape[1]:
+    if similarity is not None:
         values["closeness"] = closeness(similarity, labels, columns)
     values["dispersion"] = dispersion(video, labels, columns)
     return values, per_class

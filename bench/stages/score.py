@@ -9,8 +9,9 @@ from safetensors.numpy import load_file
 
 from bench.config import Config
 from bench.errors import UserError
+from bench.files import read_json
 from bench.layout import Layout
-from bench.plan import TRANSFER, plan, read_json
+from bench.plan import TRANSFER, plan
 from bench.progress import track
 from bench.records import Coverage, Record, write_record
 from bench.scoring.score import Scores, score
@@ -43,7 +44,7 @@ def run(config: Config, layout: Layout) -> None:
 
 
 def _scored(config: Config, layout: Layout, folder: Path) -> Record:
-    facts = read_json(folder / "run.json")
+    facts = read_json(folder / "run.json", *_COPIED, "embedded", "digests", "best_on_test_step")
     files = _split_files(config, layout, facts["split"])
     splits = {key: file["splits"] for key, file in files.items()}
     names = {name: one["names"] for name, one in facts["embedded"].items()}
@@ -85,7 +86,7 @@ def _split_files(
             trained = f"{name}.fifty-fifty." if protocol == "fifty-fifty" else TRANSFER
             if not split.startswith(trained):
                 continue
-            file = read_json(layout.splits / f"{name}.{protocol}.json")
+            file = read_json(layout.splits / f"{name}.{protocol}.json", "splits", "digest")
             if file is None:
                 raise UserError(f"{layout.splits}/{name}.{protocol}.json is missing")
             if protocol == "fifty-fifty":

@@ -9,9 +9,8 @@ import numpy as np
 from bench import protocols
 from bench.config import Config
 from bench.errors import UserError
-from bench.files import digest, dump_json, write_text
+from bench.files import digest, dump_json, read_json, write_text
 from bench.layout import Layout
-from bench.plan import read_json
 from bench.words.store import load_class_vectors
 
 

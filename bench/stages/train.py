@@ -11,9 +11,9 @@ from typing import Any
 
 from bench.config import Config
 from bench.errors import UserError, unknown
-from bench.files import dump_json, locked, write_text
+from bench.files import dump_json, locked, read_json, write_text
 from bench.layout import Layout
-from bench.plan import TRANSFER, PlannedCell, plan, read_json
+from bench.plan import TRANSFER, PlannedCell, plan
 from bench.registry import scan
 from bench.training.job import Job
 from bench.training.pool import Outcome, run_jobs
@@ -49,7 +49,7 @@ def run(
 
 def is_done(layout: Layout, cell: PlannedCell) -> bool:
     """Tell whether a finished result with the cell's fingerprint is there."""
-    facts = read_json(layout.runs / cell.cell / "run.json")
+    facts = read_json(layout.runs / cell.cell / "run.json", "fingerprint")
     return bool(facts) and facts["fingerprint"] == cell.fingerprint
 
 

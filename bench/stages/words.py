@@ -6,9 +6,8 @@ import numpy as np
 
 from bench.config import Config
 from bench.errors import UserError
-from bench.files import digest, dump_json, replacing, write_text
+from bench.files import digest, dump_json, read_json, replacing, write_text
 from bench.layout import Layout
-from bench.plan import read_json
 from bench.words.classes import class_vectors, class_words, given_class_vectors
 from bench.words.vectors import read_vectors
 
@@ -51,7 +50,7 @@ def run(config: Config, layout: Layout) -> None:
 
 
 def _classes(layout: Layout, name: str) -> list[str]:
-    facts = read_json(layout.index / f"{name}.json")
+    facts = read_json(layout.index / f"{name}.json", "classes")
     if facts is None:
         raise UserError(f"{layout.index}/{name}.json is missing; run 'bench stage data'")
     return list(facts["classes"])

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context, Method, create
 from bench.registry import MethodFile, blame, load
+from bench.settings import Network
 from bench.training.frozen import new_backbone
-from bench.training.settings import Network
 
 _SEEN, _TEST, _VIDEOS, _WORDS, _HEAD = 6, 4, 8, 10, 16
 _TINY = Network(stem=4, widths=(4, 8), blocks=(1, 1), head=_HEAD)

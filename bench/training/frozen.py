@@ -11,11 +11,11 @@ from bench.errors import UserError
 from bench.files import digest, locked, replacing
 from bench.method import Batch, Classes, Context, Loss, Method, over_clips
 from bench.models.r2plus1d import R2Plus1D
+from bench.settings import Network
 from bench.training.batches import Batches
 from bench.training.inputs import Source, Vectors, open_video, to_device
 from bench.training.job import Job
 from bench.training.loop import train
-from bench.training.settings import Network
 
 
 def new_backbone(network: Network, feature_dim: int) -> tuple[Callable[[], nn.Module], int]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.data.index import Index, read_features
 from bench.errors import UserError
 from bench.files import file_digest
-from bench.training.settings import Input
+from bench.settings import Input
 from bench.video.clips import clip_indices, normalise, test_indices, train_start
 from bench.video.frames import Frames, VideoFrames
 from bench.video.store import build_store

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.layout import Layout
 from bench.registry import MethodFile
-from bench.training.settings import Input, Network, Train
+from bench.settings import Input, Network, Train
 
 
 @dataclass(frozen=True)

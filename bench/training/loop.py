@@ -10,10 +10,10 @@ from torch import Tensor
 
 from bench.files import replacing
 from bench.method import Batch, Classes, Method
+from bench.settings import Train
 from bench.training.batches import Batches, stream
 from bench.training.inputs import to_device
 from bench.training.schedule import learning_rates
-from bench.training.settings import Train
 
 Log = list[dict[str, float]]
 

@@ -12,6 +12,7 @@ from typing import Any
 from bench.training.job import Job
 
 _progress: Any = None  # shared by the parent through the worker's initialiser
+_parent = 0
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ def run_jobs(
 
     A worker that dies (killed, out of memory, ``os._exit``) fails its own cell and is replaced.
     """
+    # Read by the C library as a worker starts: it keeps freed memory, which each step needs again.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000000")
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
     context = get_context("spawn")
     slots = min(side_by_side, len(jobs))
     progress = context.Array("d", slots)
@@ -69,8 +73,8 @@ def _worker(context: Any, progress: Any, slot: int, gpus: int) -> ProcessPoolExe
 
 
 def _initialise(progress: Any, slot: int, gpus: int) -> None:
-    global _progress
-    _progress = (progress, slot)
+    global _progress, _parent
+    _progress, _parent = (progress, slot), os.getppid()
     if gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(slot % gpus)
     else:
@@ -81,6 +85,7 @@ def _initialise(progress: Any, slot: int, gpus: int) -> None:
 
 def _work(job: Job) -> tuple[str, str]:
     from bench.errors import UserError
+    from bench.files import locked
     from bench.registry import blame, load
     from bench.training.cell import MissingInput, run_cell
     from bench.training.loop import Diverged
@@ -89,8 +94,13 @@ def _work(job: Job) -> tuple[str, str]:
         load(job.method)
     except UserError as error:
         return "broken", str(error)
+    done = job.layout.runs / job.cell / "run.json"
+    before = done.stat().st_mtime_ns if done.is_file() else 0
     try:
-        run_cell(job, _report)
+        # A killed parent can leave a worker behind that still writes this cell.
+        with locked(job.layout.scratch / "locks" / job.cell):
+            if not done.is_file() or done.stat().st_mtime_ns == before:
+                run_cell(job, _report)
     except MissingInput as error:
         return "missing", str(error)
     except (UserError, Diverged, FloatingPointError) as error:
@@ -101,5 +111,7 @@ def _work(job: Job) -> tuple[str, str]:
 
 
 def _report(step: int, loss: float) -> None:
+    if os.getppid() != _parent:
+        os._exit(1)  # the parent was killed: nobody waits for this cell
     shared, slot = _progress
     shared[slot] = float(step)

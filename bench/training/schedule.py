@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.training.settings import Train
+from bench.settings import Train
 
 
 def learning_rates(train: Train) -> NDArray[np.float64]:

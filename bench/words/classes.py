@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bench import facts
 from bench.errors import UserError
+from bench.files import DAMAGED
 
 _WORD = re.compile(r"[A-Z]?[a-z0-9']+|[A-Z]+(?![a-z])")
 
@@ -54,7 +55,7 @@ def given_class_vectors(path: Path, names: Sequence[str], dataset: str) -> NDArr
         arrays = np.load(path, allow_pickle=False)
         places = {str(name): i for i, name in enumerate(arrays["names"])}
         vectors = arrays["vectors"].astype(np.float64)
-    except (KeyError, ValueError, OSError) as error:
+    except DAMAGED as error:
         raise UserError(f"class vectors {path}: cannot be read ({error})") from None
     for name in names:
         if name not in places:

@@ -76,7 +76,9 @@ def sentences(count: int = 20_000, seed: int = 0) -> list[list[str]]:
 def train_vectors(path: Path, seed: int = 0) -> None:
     """Train skip-gram vectors (300-d, float32) on the sentences; save as word2vec binary.
 
-    One worker: the same seed gives the same bytes, whatever ``PYTHONHASHSEED`` is.
+    One worker: the same seed gives the same bytes, whatever ``PYTHONHASHSEED`` is. Hierarchical
+    softmax, because negative sampling from so few words gives all of them one common direction
+    (mean cosine between class vectors 0.70; 0.35 here, 0.21 for UCF101's with GoogleNews).
     """
     model = Word2Vec(
         sentences(seed=seed),
@@ -85,6 +87,10 @@ def train_vectors(path: Path, seed: int = 0) -> None:
         window=5,
         min_count=1,
         epochs=EPOCHS,
+        hs=1,
+        negative=0,
+        alpha=0.05,
+        sample=1e-4,
         seed=seed,
         workers=1,
     )

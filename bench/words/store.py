@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
+from bench.files import DAMAGED
 
 
 def load_class_vectors(folder: Path, dataset: str) -> dict[str, NDArray[np.float32]]:
@@ -16,7 +17,7 @@ def load_class_vectors(folder: Path, dataset: str) -> dict[str, NDArray[np.float
             names, vectors = arrays[f"{dataset}.names"], arrays[f"{dataset}.vectors"]
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run 'bench stage words'") from None
-    except (KeyError, ValueError, OSError) as error:
+    except DAMAGED as error:
         raise UserError(
             f"{path}: no vectors of {dataset} ({error}); run 'bench stage words'"
         ) from None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
+from bench.files import DAMAGED
 
 Vector = NDArray[np.float32]
 
@@ -34,7 +35,7 @@ def read_vectors(path: Path, words: Iterable[str]) -> dict[str, Vector]:
                 binary = ".bin" in path.suffixes
                 pairs = (_binary if binary else _text)(cast(BinaryIO, handle), wanted)
                 found = dict(pairs)
-    except (ValueError, KeyError, EOFError, OSError) as error:
+    except DAMAGED as error:
         raise UserError(f"word vectors {path}: damaged or of another format ({error})") from None
     return {word: _unit(vector, word, path) for word, vector in found.items()}
 
@@ -70,9 +71,11 @@ def _text(handle: BinaryIO, wanted: set[str]) -> Iterator[tuple[str, Vector]]:
     """One word a line, then its numbers; a first line of two integers is a header."""
     keys = {word.encode(): word for word in wanted}
     dim = 0
-    for line in handle:
+    for number, line in enumerate(handle):
         word, _, rest = line.rstrip().partition(b" ")
-        if word in keys:
+        if number == 0 and word.isdigit() and rest.isdigit():
+            dim = int(rest)
+        elif word in keys:
             vector = np.array(rest.split(), dtype=np.float32)
             if dim not in (0, len(vector)):
                 raise ValueError(f"'{keys[word]}' has {len(vector)} numbers, not {dim}")

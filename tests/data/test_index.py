@@ -1,0 +1,213 @@
+"""From a description to an index: features and video folders, with what cannot be used."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.config import DataSet
+from bench.data.index import Index, read_features, read_index, write_index
+from bench.data.listing import list_features, list_videos, measure
+from bench.errors import UserError
+from bench.files import file_digest
+from bench.settings import Input
+from bench.training.inputs import open_video
+from bench.video.encode import write_h264
+
+FEATURES = np.arange(15, dtype=np.float16).reshape(5, 3)
+NAMES = np.array(["b", "a", "b", "c", "a"])
+NUMBERS = np.array([1, 0, 1, 2, 0])
+IDS = np.array(["v3", "v1", "v2", "v5", "v4"])
+
+
+def described(**values: Any) -> DataSet:
+    return DataSet(kind="features", file=Path("f.npz"), **values)
+
+
+def save(folder: Path, **arrays: Any) -> None:
+    np.savez(folder / "f.npz", **arrays)
+
+
+def indexed(folder: Path, one: DataSet) -> Index:
+    root, rows = list_features("mine", one, folder)
+    write_index(folder / "index", "mine", "features", root, rows, one.keys, file_digest(root))
+    return read_index(folder / "index", "mine")
+
+
+@pytest.mark.parametrize("labels", [NAMES, NUMBERS, NAMES.astype(bytes), NUMBERS.astype(np.uint8)])
+def test_labels_may_be_names_or_numbers(tmp_path: Path, labels: np.ndarray) -> None:
+    save(tmp_path, features=FEATURES, labels=labels, ids=IDS)
+    index = indexed(tmp_path, described(classes=("a", "b", "c")))
+    assert index.classes == ["a", "b", "c"]
+    assert index.paths == ["v1", "v4", "v2", "v3", "v5"]  # by class, then by name
+    assert index.labels.tolist() == [0, 0, 1, 1, 2]
+    source = open_video(index, Input(), tmp_path / "cache")
+    assert source.test([0, 3])[:, 0].tolist() == FEATURES[[1, 0]].tolist()
+    assert (source.dim, dict(source.failures)) == (3, {})
+
+
+def test_the_order_of_named_classes_is_their_own(tmp_path: Path) -> None:
+    save(tmp_path, features=FEATURES, labels=NUMBERS, ids=IDS)
+    index = indexed(tmp_path, described(classes=("zebra", "ape", "mole")))
+    names = {path: index.classes[y] for path, y in zip(index.paths, index.labels, strict=True)}
+    assert names == {"v1": "zebra", "v4": "zebra", "v2": "ape", "v3": "ape", "v5": "mole"}
+
+
+def test_arrays_of_other_names_and_without_ids(tmp_path: Path) -> None:
+    save(tmp_path, x=FEATURES, y=NAMES)
+    index = indexed(tmp_path, described(keys={"features": "x", "labels": "y"}))
+    assert index.paths == ["1", "4", "0", "2", "3"]
+    assert index.rows.tolist() == [1, 4, 0, 2, 3]
+
+
+def test_parquet_gives_the_same(tmp_path: Path) -> None:
+    save(tmp_path, features=FEATURES, labels=NAMES, ids=IDS)
+    table = pd.DataFrame({"labels": NAMES, "ids": IDS})
+    table["features"] = list(FEATURES.astype(np.float32))
+    table.to_parquet(tmp_path / "f.parquet")
+    for ours, wanted in zip(
+        read_features(tmp_path / "f.parquet", {}),
+        read_features(tmp_path / "f.npz", {}),
+        strict=True,
+    ):
+        assert ours.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_row_that_is_not_finite_is_counted_and_not_used(tmp_path: Path, bad: float) -> None:
+    features = FEATURES.copy()
+    features[2, 1] = bad
+    save(tmp_path, features=features, labels=NAMES, ids=IDS)
+    index = indexed(tmp_path, described())
+    assert len(index.paths) == 5
+    assert index.frames.tolist() == [1, 1, 0, 1, 1]
+    assert dict(open_video(index, Input(), tmp_path / "cache").failures) == {2: "not finite"}
+    assert index.paths[2] == "v2"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "named"),
+    [
+        ({"features": FEATURES}, "labels"),
+        ({"labels": NAMES}, "features"),
+        ({"features": FEATURES, "labels": NAMES[:4]}, r"features \(5, 3\) do not fit labels"),
+        ({"features": FEATURES[:, 0], "labels": NAMES}, "do not fit"),
+        ({"features": FEATURES, "labels": NUMBERS}, "label 2 has no name in 'classes' of mine"),
+        ({"features": FEATURES, "labels": NUMBERS - 1}, "label -1 has no name"),
+        ({"features": FEATURES, "labels": np.array([None] * 5)}, "cannot be read"),
+        ({"features": FEATURES[:0], "labels": NAMES[:0]}, "no rows"),
+        ({"features": FEATURES[:0], "labels": NUMBERS[:0]}, "no rows"),
+        ({"features": FEATURES, "labels": NAMES, "ids": IDS[:3]}, "ids"),
+        ({"features": FEATURES, "labels": NAMES, "ids": IDS[[0, 0, 1, 2, 3]]}, "'v3' .* twice"),
+    ],
+)
+def test_files_that_do_not_fit(tmp_path: Path, arrays: dict[str, Any], named: str) -> None:
+    save(tmp_path, **arrays)
+    with pytest.raises(UserError, match=rf"f\.npz: .*{named}") as error:
+        list_features("mine", described(classes=("a", "b")), tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_without_names(tmp_path: Path) -> None:
+    save(tmp_path, features=FEATURES, labels=NUMBERS)
+    with pytest.raises(UserError, match="integer labels; name them with 'classes"):
+        list_features("mine", described(), tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "text"])
+def test_damaged_files(tmp_path: Path, damage: str) -> None:
+    save(tmp_path, features=FEATURES, labels=NAMES)
+    file = tmp_path / "f.npz"
+    content = {"empty": b"", "truncated": file.read_bytes()[:300], "text": b"no archive"}
+    file.unlink()
+    if damage != "missing":
+        file.write_bytes(content[damage])
+    with pytest.raises(UserError, match=r"f\.npz") as error:
+        list_features("mine", described(), tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_features_that_changed_since(tmp_path: Path) -> None:
+    save(tmp_path, features=FEATURES, labels=NAMES)
+    index = indexed(tmp_path, described())
+    save(tmp_path, features=FEATURES[::-1], labels=NAMES)
+    with pytest.raises(UserError, match="changed since it was indexed; run 'bench stage data'"):
+        open_video(index, Input(), tmp_path / "cache")
+
+
+def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
+    save(tmp_path, features=FEATURES, labels=NAMES, ids=IDS)
+    first = indexed(tmp_path, described()).digest
+    assert indexed(tmp_path, described()).digest == first
+    save(tmp_path, features=FEATURES + 1, labels=NAMES, ids=IDS)
+    assert indexed(tmp_path, described()).digest != first
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Give class folders with three videos, one of which cannot be decoded."""
+    root = tmp_path / "videos"
+    for name in ("b/one.mp4", "a/two.MP4"):
+        write_h264(root / name.lower(), np.zeros((5, 32, 32, 3), np.uint8))
+        (root / name.lower()).rename(root / name)
+    (root / "a" / "broken.avi").write_bytes(b"no video")
+    (root / "a" / "notes.txt").write_text("not listed")
+    (root / "empty").mkdir()
+    return root
+
+
+def test_class_folders(tmp_path: Path, folders: Path) -> None:
+    one = DataSet(kind="videos", root=Path("videos"))
+    root, rows = list_videos("mine", one, tmp_path)
+    write_index(tmp_path, "mine", "videos", root, measure(root, rows, 1, "mine"))
+    index = read_index(tmp_path, "mine")
+    assert index.classes == ["a", "b"]
+    assert index.paths == ["a/broken.avi", "a/two.MP4", "b/one.mp4"]
+    assert index.frames.tolist() == [0, 5, 5]
+    source = open_video(index, Input(length=4, size=16), tmp_path / "cache")
+    assert dict(source.failures) == {0: "cannot be decoded"}
+    assert source.test([1, 2]).shape == (2, 1, 4, 16, 16, 3)
+
+
+def test_manifest(tmp_path: Path, folders: Path) -> None:
+    one = DataSet(kind="videos", root=Path("videos"), manifest=Path("list.csv"))
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("path,class,more\nb/one.mp4,7,x\na/absent.avi,8,y\n")
+    root, rows = list_videos("mine", one, tmp_path)
+    rows = measure(root, rows, 1, "mine")
+    assert rows[["path", "class", "frames"]].to_numpy().tolist() == [
+        ["b/one.mp4", "7", 5],
+        ["a/absent.avi", "8", 0],
+    ]
+    manifest.write_text("path,label\nb/one.mp4,7\n")
+    with pytest.raises(UserError, match="needs a column 'class'"):
+        list_videos("mine", one, tmp_path)
+    manifest.write_text("")
+    with pytest.raises(UserError, match=r"list\.csv cannot be read"):
+        list_videos("mine", one, tmp_path)
+    manifest.unlink()
+    with pytest.raises(UserError, match=r"list\.csv is missing"):
+        list_videos("mine", one, tmp_path)
+
+
+def test_no_folder_and_no_videos(tmp_path: Path) -> None:
+    one = DataSet(kind="videos", root=Path("videos"))
+    with pytest.raises(UserError, match=r"data set mine: folder .*videos is missing"):
+        list_videos("mine", one, tmp_path)
+    (tmp_path / "videos").mkdir()
+    with pytest.raises(UserError, match="data set mine: no videos in"):
+        list_videos("mine", one, tmp_path)
+
+
+def test_an_index_that_is_missing_or_damaged(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"mine\.json is missing; run 'bench stage data'"):
+        read_index(tmp_path, "mine")
+    save(tmp_path, features=FEATURES, labels=NAMES)
+    indexed(tmp_path, described())
+    for suffix in ("parquet", "json"):
+        path = tmp_path / "index" / f"mine.{suffix}"
+        path.write_bytes(path.read_bytes()[:50])
+        with pytest.raises(UserError, match="damaged"):
+            read_index(tmp_path / "index", "mine")

@@ -1,0 +1,100 @@
+"""The metrics against references in plain Python."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bench.scoring.metrics import accuracies, closeness, cosine, dispersion, ranks
+
+RNG = np.random.default_rng(0)
+VIDEO = RNG.normal(size=(40, 6)).astype(np.float32)
+CLASSES = RNG.normal(size=(9, 6)).astype(np.float32)
+LABELS = np.array([0, 0, 0, *RNG.integers(0, 8, 37)], np.int32)  # class 8 has no video
+# Scores of a few values only, so that ties are everywhere.
+TIED = RNG.integers(0, 3, size=(40, 9)).astype(np.float64)
+SUBSETS = [list(range(9)), [0, 3, 4, 7], [6, 1, 2], [5]]
+
+
+def cos(a: np.ndarray, b: np.ndarray) -> float:
+    dot = sum(float(x) * float(y) for x, y in zip(a, b, strict=True))
+    lengths = [math.sqrt(sum(float(x) ** 2 for x in v)) for v in (a, b)]
+    return dot / (lengths[0] * lengths[1])
+
+
+def predictions(scores: np.ndarray, columns: list[int]) -> list[tuple[int, list[int]]]:
+    """Return, for each video of these classes, its label and the columns from best to worst.
+
+    Of equal scores the smaller column comes first, as in an argmax.
+    """
+    listed = []
+    for row, label in zip(scores, LABELS.tolist(), strict=True):
+        if label in columns:
+            listed.append((label, sorted(columns, key=lambda c: (-row[c], c))))
+    return listed
+
+
+def test_cosine() -> None:
+    wanted = [[cos(v, c) for c in CLASSES] for v in VIDEO]
+    assert cosine(VIDEO, CLASSES) == pytest.approx(np.array(wanted), abs=1e-12)
+    assert (cosine(np.zeros((1, 6)), CLASSES) == 0).all()
+
+
+@pytest.mark.parametrize("columns", SUBSETS)
+@pytest.mark.parametrize("scores", [TIED, cosine(VIDEO, CLASSES)], ids=["tied", "cosine"])
+def test_accuracies(scores: np.ndarray, columns: list[int]) -> None:
+    order = predictions(scores, columns)
+    hits = [(label, best.index(label)) for label, best in order]
+    values, per_class = accuracies(scores, LABELS, columns)
+    assert ranks(scores, LABELS, columns).tolist() == [rank for _, rank in hits]
+    assert values["top1"] == pytest.approx(100 * sum(r == 0 for _, r in hits) / len(hits))
+    assert values["top5"] == pytest.approx(100 * sum(r < 5 for _, r in hits) / len(hits))
+    shares = []
+    for c in columns:
+        own = [rank for label, rank in hits if label == c]
+        assert per_class[c] == (len(own), sum(r == 0 for r in own))
+        shares += [sum(r == 0 for r in own) / len(own)] if own else []
+    assert values["class_mean"] == pytest.approx(100 * sum(shares) / len(shares))
+
+
+def test_of_equal_scores_the_first_column_is_the_answer() -> None:
+    scores, labels = np.ones((2, 2)), np.array([0, 1])
+    assert ranks(scores, labels, [0, 1]).tolist() == [0, 1]
+    assert (scores.argmax(1) == labels).tolist() == [True, False]
+
+
+def test_micro_counts_videos_and_class_mean_counts_classes() -> None:
+    scores = np.eye(2)[[0, 0, 0, 0]]
+    values, _ = accuracies(scores, np.array([0, 0, 0, 1]), [0, 1])
+    assert (values["top1"], values["class_mean"]) == (75, 50)
+
+
+def test_no_video_of_these_classes() -> None:
+    with pytest.raises(ValueError, match="no video"):
+        accuracies(TIED, LABELS, [8])
+
+
+@pytest.mark.parametrize("columns", SUBSETS)
+def test_closeness(columns: list[int]) -> None:
+    means = []
+    for c in columns:
+        own = [1 - cos(v, CLASSES[c]) for v, y in zip(VIDEO, LABELS, strict=True) if y == c]
+        means += [sum(own) / len(own)] if own else []
+    found = closeness(cosine(VIDEO, CLASSES), LABELS, columns)
+    assert found == pytest.approx(sum(means) / len(means))
+
+
+@pytest.mark.parametrize("columns", SUBSETS)
+def test_dispersion(columns: list[int]) -> None:
+    centres = {}
+    for c in columns:
+        own = [v.astype(float) for v, y in zip(VIDEO, LABELS, strict=True) if y == c]
+        if own:
+            centres[c] = [sum(column) / len(own) for column in zip(*own, strict=True)]
+    nearest = [
+        min(1 - cos(np.array(a), np.array(b)) for k, b in centres.items() if k != y)
+        for y, a in centres.items()
+        if len(centres) > 1
+    ]
+    wanted = sum(nearest) / len(nearest) if nearest else 0.0
+    assert dispersion(VIDEO, LABELS, columns) == pytest.approx(wanted)

@@ -1,0 +1,81 @@
+"""Protocols as columns of one similarity matrix."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.protocols import full, half10
+from bench.scoring.metrics import accuracies, closeness, cosine, dispersion
+from bench.scoring.score import score
+
+NAMES = [f"class {i}" for i in range(9)]
+RNG = np.random.default_rng(1)
+ARRAYS: dict[str, Any] = {
+    "test.video": RNG.normal(size=(60, 5)).astype(np.float32),
+    "test.class": RNG.normal(size=(9, 5)).astype(np.float32),
+    "test.label": np.arange(60, dtype=np.int32) % 9,
+}
+SPLITS = {("test", "full"): full(NAMES, []), ("test", "half10"): half10(NAMES, [])}
+
+
+def test_half10_is_the_mean_over_ten_sets_of_columns() -> None:
+    found = score(ARRAYS, {"test": NAMES}, SPLITS)
+    video, labels = ARRAYS["test.video"], ARRAYS["test.label"]
+    by_hand: dict[str, dict[str, float]] = {}
+    for s in range(10):
+        kept = sorted(np.random.RandomState(s).permutation(9)[:4].tolist())
+        rows = np.isin(labels, kept)
+        similarity = cosine(video[rows], ARRAYS["test.class"][kept])  # a matrix of their own
+        own = np.searchsorted(kept, labels[rows])
+        values, _ = accuracies(similarity, own, range(4))
+        values["closeness"] = closeness(similarity, own, range(4))
+        values["dispersion"] = dispersion(video[rows], own, range(4))
+        for metric, value in values.items():
+            by_hand.setdefault(metric, {})[str(s)] = value
+    for metric, by_split in by_hand.items():
+        key = f"test.half10.{metric}"
+        assert found.per_split[key] == pytest.approx(by_split, abs=1e-6)
+        assert found.metrics[key] == pytest.approx(np.mean(list(by_split.values())), abs=1e-6)
+
+
+def test_full_is_over_all_classes_and_counts_each() -> None:
+    found = score(ARRAYS, {"test": NAMES}, SPLITS)
+    right = cosine(ARRAYS["test.video"], ARRAYS["test.class"]).argmax(1) == ARRAYS["test.label"]
+    assert found.metrics["test.full.top1"] == pytest.approx(100 * right.mean(), abs=1e-6)
+    counts = found.per_class["test.full"]
+    assert sum(n for n, _ in counts.values()) == 60
+    assert sum(hits for _, hits in counts.values()) == right.sum()
+    assert set(found.per_class) == {"test.full"}
+    assert not [key for key in found.per_split if ".full." in key]
+
+
+def test_seen_classes_without_a_split_are_scored_at_once() -> None:
+    arrays = {key.replace("test", "seen"): value for key, value in ARRAYS.items()}
+    found = score(arrays, {"seen": NAMES}, SPLITS)
+    assert set(found.metrics) == {
+        f"seen.full.{metric}"
+        for metric in ("top1", "top5", "class_mean", "closeness", "dispersion")
+    }
+
+
+def test_a_methods_own_score_ranks_and_its_embeddings_measure() -> None:
+    own = np.eye(9)[ARRAYS["test.label"]].astype(np.float32)
+    given = score(ARRAYS | {"test.score": own}, {"test": NAMES}, SPLITS).metrics
+    plain = score(ARRAYS, {"test": NAMES}, SPLITS).metrics
+    assert given["test.full.top1"] == 100 != plain["test.full.top1"]
+    assert given["test.full.closeness"] == plain["test.full.closeness"]
+
+
+def test_embeddings_of_different_lengths_have_no_closeness() -> None:
+    arrays = ARRAYS | {"test.class": np.ones((9, 3)), "test.score": RNG.normal(size=(60, 9))}
+    found = score(arrays, {"test": NAMES}, SPLITS).metrics
+    assert "test.full.top1" in found
+    assert "test.full.dispersion" in found
+    assert "test.full.closeness" not in found
+
+
+def test_a_class_that_was_not_embedded() -> None:
+    splits = {("test", "full"): full([*NAMES, "class 9"], [])}
+    with pytest.raises(ValueError, match="test full full: class not embedded"):
+        score(ARRAYS, {"test": NAMES}, splits)

@@ -1,0 +1,114 @@
+"""Method files: read without running them; what is wrong with one is said as file:line reason."""
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from bench import sources
+from bench.errors import UserError
+from bench.files import write_text
+from bench.method import Method, create, parameters_of
+from bench.registry import MethodFile, blame, load, scan
+
+GOOD = '''"""A method."""
+from bench.method import Method
+
+HELP = [Method]
+
+
+class Helper:
+    label = "not the row's name"
+
+
+class Mine(Method):
+    label = "My row"
+    lam: float = 10.0
+    kind: str = "a"
+'''
+
+
+def put(root: Path, name: str, text: str | bytes) -> MethodFile:
+    folder = root / "methods"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.py"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    sources.parsed.cache_clear()
+    return scan(root)[name]
+
+
+def test_scan_reads_the_label_without_running_the_file(tmp_path: Path) -> None:
+    file = put(tmp_path, "good", GOOD + "\nraise SystemExit('was run')\n")
+    assert (file.label, file.problem) == ("My row", "")
+
+
+def test_scan_takes_no_private_file_and_sorts(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        put(tmp_path, name, GOOD)
+    for name in ("__init__.py", "_shared.py", "notes.txt"):
+        (tmp_path / "methods" / name).write_text("")
+    assert list(scan(tmp_path)) == ["a", "b"]
+
+
+def test_load_gives_the_one_class(tmp_path: Path) -> None:
+    kind = load(put(tmp_path, "good", GOOD))
+    assert issubclass(kind, Method)
+    assert parameters_of(kind) == {"freeze_backbone": False, "lam": 10.0, "kind": "a"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("x = 1\ndef f(:\n", 2, "SyntaxError"),
+        ("x = 1\n  y = 2\n", 2, "IndentationError"),
+        ("import bench.method\nimport nothing_of_this_name\n", 2, "ModuleNotFoundError"),
+        ("from bench.losses import nec\n", 1, "cannot import name 'nec'"),
+        ("x = 1\n\n\nx / 0\n", 4, "ZeroDivisionError"),
+        ("raise SystemExit(3)\n", 1, "SystemExit"),
+        ("raise ValueError('two\\nlines')\n", 1, "two lines"),
+        ("x = 1\n", 1, "0 Method classes"),
+        (GOOD + "\n\nclass Other(Method):\n    pass\n", 1, "2 Method classes"),
+        (b"x = '\xff'\n", 1, "Error"),
+        (b"x = '\x00'\n", 1, "null bytes"),
+    ],
+)
+def test_what_is_wrong(tmp_path: Path, text: str | bytes, line: int, reason: str) -> None:
+    with pytest.raises(UserError) as error:
+        load(put(tmp_path, "wrong", text))
+    message = str(error.value)
+    assert message.startswith(f"methods/wrong.py:{line} ")
+    assert reason in message
+    assert "\n" not in message
+
+
+def test_text_errors_show_in_the_scan_already(tmp_path: Path) -> None:
+    assert put(tmp_path, "wrong", "def f(:\n").problem.startswith("methods/wrong.py:1 SyntaxError")
+
+
+def test_blame_falls_on_the_file_or_on_the_project_but_not_on_a_bystander() -> None:
+    def caught(full_disk: bool) -> Exception:
+        try:
+            if full_disk:
+                write_text(Path("/proc/no/such/place"), "x")
+            raise ValueError("own")
+        except Exception as error:
+            return error
+
+    assert blame(caught(False), Path(__file__)).startswith("tests/test_registry.py:")
+    method = ROOT / "methods" / "aurl.py"
+    assert blame(caught(True), method).startswith("bench/files.py:")
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"lamm": 1}, "unknown parameter of method typed 'lamm'; did you mean 'lam'"),
+        ({"lam": "ten"}, "Mine.lam = 'ten'"),
+        ({"freeze_backbone": "perhaps"}, "freeze_backbone"),
+    ],
+)
+def test_parameters_are_checked(tmp_path: Path, values: dict[str, object], wrong: str) -> None:
+    kind = load(put(tmp_path, "typed", GOOD))
+    assert create(kind, {"lam": 3}).lam == 3.0  # type: ignore[attr-defined]
+    with pytest.raises(UserError, match=wrong):
+        create(kind, values)
