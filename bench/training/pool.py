@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any
 
 from bench.training.job import Job
 
 _progress: Any = None  # shared by the parent through the worker's initialiser
-_parent = 0
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,23 @@ def _worker(context: Any, progress: Any, slot: int, gpus: int) -> ProcessPoolExe
 
 
 def _initialise(progress: Any, slot: int, gpus: int) -> None:
-    global _progress, _parent
-    _progress, _parent = (progress, slot), os.getppid()
+    global _progress
+    _progress = (progress, slot)
+    Thread(target=_end_with_parent, daemon=True).start()
     if gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(slot % gpus)
     else:
         # More threads a process are slower for small models, and change the order of sums.
         os.environ["OMP_NUM_THREADS"] = "1"
         os.environ["MKL_NUM_THREADS"] = "1"
+
+
+def _end_with_parent() -> None:
+    """End this worker, idle or not, when its parent is killed: nobody waits for its cell."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(job: Job) -> tuple[str, str]:
@@ -97,7 +106,7 @@ def _work(job: Job) -> tuple[str, str]:
     done = job.layout.runs / job.cell / "run.json"
     before = done.stat().st_mtime_ns if done.is_file() else 0
     try:
-        # A killed parent can leave a worker behind that still writes this cell.
+        # Another training of the same profile, or what a kill has left of one, may write this cell.
         with locked(job.layout.scratch / "locks" / job.cell):
             if not done.is_file() or done.stat().st_mtime_ns == before:
                 run_cell(job, _report)
@@ -111,7 +120,5 @@ def _work(job: Job) -> tuple[str, str]:
 
 
 def _report(step: int, loss: float) -> None:
-    if os.getppid() != _parent:
-        os._exit(1)  # the parent was killed: nobody waits for this cell
     shared, slot = _progress
     shared[slot] = float(step)
