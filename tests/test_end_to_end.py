@@ -1,4 +1,4 @@
-"""The whole pipeline on tiny features in a copy of the project: drop-in, failures, kills, repeats."""
+"""The whole pipeline in a copy of the project, on tiny features: drop-in, failures, kills."""
 
 import json
 import os
@@ -20,6 +20,9 @@ CLASSES = [f"class {letter}" for letter in "abcdef"]
 DRAWS = ("tiny.fifty-fifty.00", "tiny.fifty-fifty.01")
 PARAMETERS = {
     "profile": "tiny",
+    "tau": None,
+    "methods": {},
+    "readings": {"rows": []},
     "profiles": {
         "tiny": {
             "title": "tiny features",
@@ -52,7 +55,7 @@ class Dropped(FixedWords):
     def loss(self, batch: Batch, seen: Classes) -> Loss:
         loss = nce(self.embed_video(batch), seen.vectors, batch.y)
         self.steps += 1
-        time.sleep(PAUSE)
+        time.sleep(PAUSE if "class d" in seen.names else 0)  # in draw 00, not in 01
         return loss * (float("nan") if self.steps == SPOILED else 1.0), {}
 '''
 DVC = shutil.which("bench", path=str(Path(sys.executable).parent))
@@ -233,42 +236,46 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.parametrize("everything", [True, False], ids=["all", "parent-only"])
 def test_kill_9_in_the_middle(copy: Path, everything: bool) -> None:
+    """One worker is busy, one is idle; what it has finished is kept, and the rest goes on."""
     for path in (copy / "methods").glob("[ab]*.py"):
         path.unlink()
-    (copy / "methods" / "slow.py").write_text(method(pause=0.01))
+    (copy / "methods" / "slow.py").write_text(method(pause=0.02))
+    shutil.rmtree(copy / "runs")
     parameters(copy, steps=100, checkpoint_every=20)
-    done, running = (f"slow.{draw}.seed0" for draw in DRAWS)
+    running, done = (f"slow.{draw}.seed0" for draw in DRAWS)
     code = "from bench.cli.main import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "train", "-j", "1"],
+        [sys.executable, "-c", code, "train", "-j", "2"],
         cwd=copy, start_new_session=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     states = copy / ".bench" / "tiny" / "state"
     wait_for(lambda: done in results(copy) and list(states.glob(f"{running}-*.pt")))
-    orphans = children(process.pid)
+    workers = children(process.pid)
     if everything:
         os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
     process.wait()
+    wait_for(lambda: not any(alive(pid) for pid in workers), 5)
 
-    assert running not in results(copy)
+    assert set(results(copy)) == {done}
+    before = times(copy)
     for path in (copy / "runs").rglob("*"):
         assert not path.name.endswith(".part")
         if path.suffix == ".json":
             json.loads(path.read_text())
-    before = times(copy)
-    assert set(before) - {f"{m}.{d}.seed0" for m in ("aurl", "base_ls") for d in DRAWS} == {done}
+    if not everything:
+        return
     ended = run_bench(copy, "train", "-j", "1")
     assert ended.code == 0
     assert ended.out.startswith("1 of 2 cells done, 1 to train\n")
     assert times(copy)[done] == before[done]
     assert set(results(copy)) == {done, running}
-    wait_for(lambda: not any(alive(pid) for pid in orphans), 20)
     assert not list(states.iterdir())
 
     unbroken = copy.with_name("unbroken")
     shutil.copytree(copy, unbroken)
+    (unbroken / "methods" / "slow.py").write_text(method(pause=0))
     assert run_bench(unbroken, "train", "--force", "-j", "1").code == 0
     same_numbers(copy, unbroken)
 

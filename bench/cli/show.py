@@ -102,7 +102,9 @@ def splits_overlap(
     removed: list[dict[str, str]] = []
     for one in overlap["classes"]:
         nearest = Nearest(one["class"], one["nearest"], one["dataset"], float(one["distance"]))
-        (kept if nearest.kept(limit) else removed).append(one)
+        # The file's distances are rounded; at the τ that it was made with, its own verdict counts.
+        keep = one["kept"] if limit == overlap["tau"] else nearest.kept(limit)
+        (kept if keep else removed).append(one)
     if as_json:
         keys = ("class", "nearest", "dataset", "distance")
         value = {

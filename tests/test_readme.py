@@ -1,0 +1,37 @@
+"""What the README shows is what the project has."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.registry import MethodFile
+from bench.training.contract import check_method
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def test_its_method_passes_the_contract(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "linear.py"
+    path.write_text(block, encoding="utf-8")
+    assert check_method(MethodFile("linear", path, "Linear")) == []
+
+
+@pytest.mark.parametrize("profile", ["mini", "ucf15"])
+def test_its_tables_are_the_committed_ones(profile: str) -> None:
+    table = ROOT / "results" / "tables" / profile / "ablation.md"
+    rows = [line for line in table.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    names = ("method", "Base", "AURL")
+    shown = [line for line in rows if line.strip("| ").startswith(names)]
+    assert shown
+    assert [row for row in shown if cells(row) not in map(cells, README.splitlines())] == []
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("|")]
