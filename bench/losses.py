@@ -54,7 +54,11 @@ def synthesise(mix: Tensor, anchors: Tensor) -> Tensor:
 
 
 def alignment_floor(classes: Tensor, lam: float = 10.0) -> Tensor:
-    """Return what L_US cannot fall below: nce(Θ, Θ), perfect alignment of Z with Θ [K,D]."""
+    """Return nce(Θ, Θ): the L_US of perfectly aligned synthetic classes, Z ≡ Θ [K,D].
+
+    It is where alignment alone can bring L_US, not a bound: an anchor that leaves Θ in the
+    direction in which the Θ differ scores lower.
+    """
     return nce(classes, classes, torch.arange(len(classes), device=classes.device), lam)
 
 

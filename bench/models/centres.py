@@ -20,10 +20,11 @@ def centres(classes: int, dim: int, init: Init) -> nn.Parameter:
 def synthetic_loss(
     s: Tensor, w: Tensor, law: Law, anchor: Anchor, lam: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """L_US between the synthetic classes Z = A·ŝ and Θ = A·Ŵ, from s and W [K,D], with its floor.
+    """L_US between the synthetic classes Z = A·ŝ and Θ = A·Ŵ, from s and W [K,D].
 
     ``anchor`` semantic (released): softmax of each Z over the Θ; visual (poster): of each Θ over Z.
-    Also returns the mean cosines of Z and Θ: at 1 the classes have collapsed and L_US is ln K.
+    Also returns L_US at perfect alignment ("floor") and the mean cosines of Z and Θ: near 1 the
+    classes have collapsed, and alignment cannot bring L_US far below ln K.
     """
     mix = mixing(law, len(s), s)
     z, theta = synthesise(mix, s), synthesise(mix, w)

@@ -14,7 +14,7 @@ from bench.errors import UserError, unknown
 from bench.files import dump_json, locked, read_json, write_text
 from bench.layout import Layout
 from bench.plan import TRANSFER, PlannedCell, plan
-from bench.registry import scan
+from bench.registry import load, scan
 from bench.training.job import Job
 from bench.training.pool import Outcome, run_jobs
 
@@ -60,6 +60,7 @@ def _train(
         return []
     gpus = 0 if config.profile.train.device == "cpu" else _gpu_count()
     count = jobs or int(os.environ.get("BENCH_JOBS") or 0) or gpus or _cores()
+    _check_values(config, layout, missing)
     if any(not c.problem for c in missing) and config.profile.input.store:
         _prepare_frames(config, layout)
     work = [_job(config, layout, cell) for cell in missing]
@@ -71,6 +72,23 @@ def _train(
             if outcome.status != "ok":
                 failures.append(outcome)
     return failures
+
+
+def _check_values(config: Config, layout: Layout, missing: Sequence[PlannedCell]) -> None:
+    """Refuse a wrong parameter of a method before anything trains."""
+    files = scan(layout.root)
+    seen: list[tuple[str, dict[str, Any]]] = []
+    for cell in missing:
+        values = {**config.methods.get(cell.method, {}), **cell.reading}
+        if values and not cell.problem and (cell.method, values) not in seen:
+            from bench.method import create
+
+            seen.append((cell.method, values))
+            try:
+                kind = load(files[cell.method])
+            except UserError:
+                continue  # a broken file is a row of its own
+            create(kind, values)
 
 
 def _prepare_frames(config: Config, layout: Layout) -> None:

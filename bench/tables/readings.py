@@ -8,7 +8,7 @@ from bench.tables.gaps import as_json, gap
 from bench.tables.rows import MISSING, Row, collect
 from bench.tables.text import EMBEDDED, column, measured, unit
 
-LOSSES = {"L_US": "L_US", "L_US_floor": "floor", "cos_Z": "cos Z", "cos_Theta": "cos Θ"}
+LOSSES = {"L_US": "L_US", "L_US_floor": "L_US at Z≡Θ", "cos_Z": "cos Z", "cos_Theta": "cos Θ"}
 
 
 def _loss(row: Row, name: str) -> float | None:
@@ -57,8 +57,8 @@ def build_readings(context: TableContext) -> Table:
         "parentheses where it is not larger than noise or n is too small to tell."
     )
     header.append(
-        "Final: L_US at the end of training beside its floor (the lowest value that the "
-        "generator's law allows) and the mean pairwise cosine of the synthetic classes Z and Θ."
+        "Final: L_US at the end of training beside the value that it has where Z and Θ agree "
+        "perfectly, and the mean pairwise cosines of the synthetic classes Z and Θ."
     )
     notes = [reason for row in rows for reason in row.reasons]
     if not varied:
