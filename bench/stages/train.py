@@ -184,7 +184,7 @@ def _git(root: Path) -> dict[str, Any]:
         done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else ""
 
-    dirty = bool(ask("status", "--porcelain", "--", "bench", "methods", "params.yaml", "splits"))
+    dirty = bool(ask("status", "--porcelain", "--", "bench", "methods", "params.yaml"))
     return {"git_commit": ask("rev-parse", "HEAD"), "git_dirty": dirty}
 
 
