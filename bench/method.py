@@ -60,6 +60,7 @@ class Context:
 class Method(nn.Module):
     """A method: annotate parameters with defaults in the class body, then fill in four functions.
 
+    Draw random numbers from torch alone: its state is what a resumed training restores.
     A training-free or closed-form method overrides ``fit`` instead of ``loss``. A method whose
     score is not the cosine between the two embeddings overrides ``score``.
     """

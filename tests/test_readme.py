@@ -1,6 +1,7 @@
 """What the README shows is what the project has."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,12 @@ def test_its_method_passes_the_contract(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("profile", ["mini", "ucf15"])
 def test_its_tables_are_the_committed_ones(profile: str) -> None:
-    table = ROOT / "results" / "tables" / profile / "ablation.md"
-    rows = [line for line in table.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    # The committed one, as another machine's own run may differ in the last digits.
+    path = f"HEAD:results/tables/{profile}/ablation.md"
+    shown_by_git = subprocess.run(["git", "show", path], cwd=ROOT, capture_output=True, text=True)
+    if shown_by_git.returncode:
+        pytest.skip("not a git checkout with committed results")
+    rows = [line for line in shown_by_git.stdout.splitlines() if line[:1] == "|"]
     names = ("method", "Base", "AURL")
     shown = [line for line in rows if line.strip("| ").startswith(names)]
     assert shown
