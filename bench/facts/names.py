@@ -1,0 +1,26 @@
+"""Names as people write them: case, spaces, underscores and punctuation do not count."""
+
+from collections.abc import Callable, Iterable
+
+from bench.errors import unknown
+
+
+def key(name: str) -> str:
+    """Return what two spellings of one name share (``Hand_stand Pushups``: handstandpushups)."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def finder(what: str, known: Iterable[str]) -> Callable[[str], str]:
+    """Return a function that turns any spelling into the one in ``known``.
+
+    It raises UserError (``unknown <what> …``, with the nearest known name) for any other name.
+    """
+    spelling = {key(name): name for name in known}
+
+    def find(name: str) -> str:
+        try:
+            return spelling[key(name)]
+        except KeyError:
+            raise unknown(what, name, spelling.values()) from None
+
+    return find

@@ -1,0 +1,15 @@
+import pytest
+
+from bench.errors import UserError
+from bench.facts.names import finder
+
+
+def test_case_spaces_and_punctuation_do_not_count():
+    find = finder("class", ["HandstandPushups", "passing American football (in game)"])
+    assert find("hand_stand pushups") == "HandstandPushups"
+    assert find("passing_american_football_(in_game)") == "passing American football (in game)"
+
+
+def test_an_unknown_name_names_the_nearest():
+    with pytest.raises(UserError, match="unknown class 'Archry'; did you mean 'Archery'"):
+        finder("class", ["Archery", "Biking"])("Archry")
