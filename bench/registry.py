@@ -4,11 +4,11 @@ import ast
 import importlib.util
 import sys
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.errors import UserError, unknown
+from bench.errors import UserError
 from bench.sources import parsed
 
 if TYPE_CHECKING:
@@ -22,22 +22,13 @@ class MethodFile:
     name: str
     path: Path
     label: str
-    defaults: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
 
 
 def scan(root: Path) -> dict[str, MethodFile]:
-    """Read every method file's label and parameter defaults from its text, running nothing."""
+    """Read every method file's label from its text, running nothing."""
     files = sorted((root / "methods").glob("*.py"))
     return {f.stem: _read(f) for f in files if not f.stem.startswith("_")}
-
-
-def method_file(root: Path, name: str) -> MethodFile:
-    """Return one method file; an unknown name is a UserError with the nearest one."""
-    found = scan(root)
-    if name not in found:
-        raise unknown("method", name, found)
-    return found[name]
 
 
 def load(file: MethodFile) -> "type[Method]":
@@ -93,23 +84,13 @@ def _read(path: Path) -> MethodFile:
         return MethodFile(
             path.stem, path, path.stem, problem=blame(error.with_traceback(None), path)
         )
-    label, defaults = path.stem, {}
+    label = path.stem
     for node in (n for c in tree.body if isinstance(c, ast.ClassDef) for n in c.body):
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "label":
-            label = str(_literal(node.value) or label)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            if node.target.id == "label":
-                label = str(_literal(node.value) or label)
-            elif "ClassVar" not in ast.dump(node.annotation):
-                defaults[node.target.id] = _literal(node.value)
-    return MethodFile(path.stem, path, label, defaults)
-
-
-def _literal(node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return ast.unparse(node)
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        if getattr(targets[0], "id", "") == "label" and isinstance(value, ast.Constant):
+            label = str(value.value or label)
+    return MethodFile(path.stem, path, label)
 
 
 def _short(path: Path) -> str:

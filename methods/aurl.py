@@ -1,25 +1,16 @@
 """AURL (Pu, Zhao, Zheng; CVPR 2022): L_S + L_C + L_US with the class generator."""
 
 from bench.losses import Law, nce
-from bench.method import Batch, Classes, Context, Loss
-from bench.models.centres import Anchor, Init, centres, synthetic_loss
-from bench.models.towers import Joint
+from bench.method import Batch, Classes, Loss
+from bench.models.centres import Centred, synthetic_loss
 
 
-class AURL(Joint):
+class AURL(Centred):
     """The released choices are the defaults; the poster's and other readings are parameters."""
 
     label = "AURL (ours)"
-    lam: float = 10.0
-    w_init: Init = "uniform"
     generator: Law = "uniform"  # the law of A, drawn afresh each step
-    us_anchor: Anchor = "semantic"  # "visual" is the poster's direction of L_US
     visual_centres_loss: bool = True  # L_C; the poster's total leaves it out
-
-    def build(self, ctx: Context) -> None:
-        """Add the visual class centres W [K,D] to g, f_v and f_s."""
-        super().build(ctx)
-        self.W = centres(len(ctx.seen), ctx.head, self.w_init)
 
     def loss(self, batch: Batch, seen: Classes) -> Loss:
         """L = L_S + L_C + L_US, nothing detached: L_US reaches f_s and W."""

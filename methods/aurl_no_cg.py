@@ -1,24 +1,15 @@
 """AURL w/o CG: the class generator removed, so that L_US acts on the seen classes themselves."""
 
 from bench.losses import nce
-from bench.method import Batch, Classes, Context, Loss
-from bench.models.centres import Anchor, Init, centres, synthetic_loss
-from bench.models.towers import Joint
+from bench.method import Batch, Classes, Loss
+from bench.models.centres import Centred, synthetic_loss
 
 
-class AURLNoCG(Joint):
+class AURLNoCG(Centred):
     """AURL with A = I (inferred); the second reading, L_S + L_C alone, is ``us_loss: false``."""
 
     label = "AURL w/o CG"
-    lam: float = 10.0
-    w_init: Init = "uniform"
-    us_anchor: Anchor = "semantic"
     us_loss: bool = True
-
-    def build(self, ctx: Context) -> None:
-        """Add the visual class centres W [K,D] to g, f_v and f_s."""
-        super().build(ctx)
-        self.W = centres(len(ctx.seen), ctx.head, self.w_init)
 
     def loss(self, batch: Batch, seen: Classes) -> Loss:
         """L = L_S + L_C + nce(s, W), or L_S + L_C."""

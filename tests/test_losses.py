@@ -8,7 +8,7 @@ import torch
 
 from bench.losses import Law, alignment_floor, mean_cosine, mixing, nce, squared_error, synthesise
 from bench.method import Batch, Classes, Context
-from bench.models.centres import Anchor, centres, synthetic_loss
+from bench.models.centres import Anchor, Init, synthetic_loss
 from bench.settings import Network
 from bench.training.frozen import new_backbone
 from methods.aurl import AURL
@@ -118,9 +118,13 @@ def test_synthesise_mixes_unit_vectors() -> None:
 
 
 @pytest.mark.parametrize(("init", "mean", "std"), [("uniform", 0.5, 12**-0.5), ("normal", 0, 0.05)])
-def test_initial_centres(init: str, mean: float, std: float) -> None:
+def test_initial_centres(init: Init, mean: float, std: float) -> None:
     torch.manual_seed(0)
-    w = centres(100, 100, init)  # type: ignore[arg-type]
+    seen = Classes([f"c{i}" for i in range(100)], torch.randn(100, 10))
+    method = AURL()
+    method.w_init = init
+    method.build(Context(seen, {}, 100, *new_backbone(Network(head=100), 12)))
+    w = method.W
     assert w.requires_grad
     assert w.mean().item() == pytest.approx(mean, abs=0.01)
     assert w.std().item() == pytest.approx(std, rel=0.03)

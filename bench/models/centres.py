@@ -6,15 +6,26 @@ import torch
 from torch import Tensor, nn
 
 from bench.losses import Law, alignment_floor, mean_cosine, mixing, nce, synthesise
+from bench.method import Context
+from bench.models.towers import Joint
 
 Init = Literal["uniform", "normal"]
 Anchor = Literal["semantic", "visual"]
 
 
-def centres(classes: int, dim: int, init: Init) -> nn.Parameter:
-    """Return W [K,D]: U(0,1) as released, or N(0, 0.05²)."""
-    weight = torch.rand(classes, dim) if init == "uniform" else 0.05 * torch.randn(classes, dim)
-    return nn.Parameter(weight)
+class Centred(Joint):
+    """Both sides learned, and a visual centre W_k for each seen class: what AURL is built from."""
+
+    lam: float = 10.0
+    w_init: Init = "uniform"  # U(0,1) as released; "normal": N(0, 0.05²)
+    us_anchor: Anchor = "semantic"  # "visual" is the poster's direction of L_US
+
+    def build(self, ctx: Context) -> None:
+        """Add the visual class centres W [K,D] to g, f_v and f_s."""
+        super().build(ctx)
+        draw = torch.rand if self.w_init == "uniform" else torch.randn
+        scale = 1.0 if self.w_init == "uniform" else 0.05
+        self.W = nn.Parameter(scale * draw(len(ctx.seen), ctx.head))
 
 
 def synthetic_loss(

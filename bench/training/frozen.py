@@ -1,6 +1,7 @@
 """The visual backbone: fresh for training from scratch, or frozen with features extracted once."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -36,7 +37,8 @@ def frozen_source(job: Job, index: Index, clips: Source, device: torch.device) -
     """Return a frozen backbone's features of every video, extracted once for all cells.
 
     The backbone is ``network.weights``, or a classifier trained on the ``pretrain_on`` data set.
-    Features are the mean over the test clips.
+    Features are the mean over the test clips. The cell's own random numbers are left as they were,
+    so that the cell that happens to come first is like the others.
     """
     weights = job.network.weights
     pretrain = read_index(job.layout.index, job.pretrain_on) if job.pretrain_on else None
@@ -48,8 +50,9 @@ def frozen_source(job: Job, index: Index, clips: Source, device: torch.device) -
     path = folder / f"{index.name}-{index.digest}.safetensors"
     with locked(job.layout.scratch / "frozen.lock"):
         if not path.is_file():
-            backbone = _backbone(job, pretrain, folder / "backbone.safetensors", device)
-            features = _extract(backbone, clips, len(index.paths), device)
+            with torch.random.fork_rng():
+                backbone = _backbone(job, pretrain, folder / "backbone.safetensors", device)
+                features = _extract(backbone, clips, len(index.paths), device)
             with replacing(path) as part:
                 save_file({"features": features}, part)
     return Vectors(load_file(path)["features"].numpy(), clips.failures)
@@ -66,22 +69,16 @@ def _extract(backbone: nn.Module, clips: Source, count: int, device: torch.devic
     return features
 
 
-def _backbone(
-    job: Job, pretrain: Index | None, trained: "object", device: torch.device
-) -> nn.Module:
-    from pathlib import Path
-
+def _backbone(job: Job, pretrain: Index | None, path: Path, device: torch.device) -> nn.Module:
     backbone = new_backbone(job.network, 0)[0]()
-    path = Path(str(trained))
     if job.network.weights is not None:
         path = job.layout.root / job.network.weights
         if not path.is_file():
             raise UserError(f"network.weights {path} is missing")
     elif not path.is_file():
         assert pretrain is not None
-        state = _pretrain(job, pretrain, device)
         with replacing(path) as part:
-            save_file(state, part)
+            save_file(_pretrain(job, pretrain, device), part)
     backbone.load_state_dict(load_file(path))
     return backbone
 

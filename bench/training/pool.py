@@ -109,7 +109,6 @@ def _work(job: Job) -> tuple[str, str]:
         # Another training of the same profile, or what a kill has left of one, may write this cell.
         with locked(job.layout.scratch / "locks" / job.cell):
             if not done.is_file() or done.stat().st_mtime_ns == before:
-                _warm(job)
                 run_cell(job, _report)
     except MissingInput as error:
         return "missing", str(error)
@@ -118,23 +117,6 @@ def _work(job: Job) -> tuple[str, str]:
     except (Exception, SystemExit) as error:
         return "failed", blame(error, job.method.path)
     return "ok", ""
-
-
-def _warm(job: Job) -> None:
-    """Have a frozen backbone's features extracted before the cell begins, which seeds afresh.
-
-    Else the cell that happens to come first would draw other random numbers than the next ones.
-    """
-    from bench.data.index import read_index
-    from bench.method import create
-    from bench.registry import load
-    from bench.training import cell
-
-    method = create(load(job.method), job.values)
-    if method.freeze_backbone:
-        device = cell._prepare(job)
-        for name in dict.fromkeys([job.train_on, *job.tests]):
-            cell._open(job, method, read_index(job.layout.index, name), device)
 
 
 def _report(step: int, loss: float) -> None:
