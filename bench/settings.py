@@ -43,14 +43,19 @@ class Network(Settings):
 
 
 class Train(Settings):
-    """The schedule (paper: 150 epochs of ⌊100000/256⌋ iterations at batch 256)."""
+    """The schedule (paper: 150 epochs of ⌊100000/256⌋ iterations at batch 256).
+
+    The rate falls along half a cosine or, with ``milestones``, to a tenth at each of those steps.
+    """
 
     steps: Count = 58_500
     batch: Count = 256
+    optimiser: Literal["sgd", "adam"] = "sgd"
     lr: Positive = 0.05
-    momentum: float = 0.9
+    momentum: float = 0.9  # of SGD; Adam keeps torch's defaults
     weight_decay: float = 1e-4
     warmup: Natural = 390
+    milestones: tuple[Count, ...] = ()
     first_update_at_full_rate: bool = True  # the released scheduler steps after the optimiser
     seeds: tuple[Natural, ...] = (0,)
     log_every: Count = 50

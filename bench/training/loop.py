@@ -32,7 +32,7 @@ def train(
     report: Callable[[int, float], None] = lambda step, loss: None,
     evaluate: Callable[[int], None] = lambda step: None,
 ) -> Log:
-    """Minimise ``method.loss`` by SGD and return the log, one row each ``log_every`` steps.
+    """Minimise ``method.loss`` and return the log, one row each ``log_every`` steps.
 
     Starts from ``state`` where that file is (a training that was killed), and writes it each
     ``checkpoint_every`` steps; a resumed run ends in the very numbers of an unbroken one.
@@ -40,9 +40,12 @@ def train(
     """
     device = seen.vectors.device
     weights = [p for p in method.parameters() if p.requires_grad]
-    optimiser = torch.optim.SGD(
-        weights, settings.lr, settings.momentum, weight_decay=settings.weight_decay
+    decay, momentum = settings.weight_decay, settings.momentum
+    optimiser: torch.optim.Optimizer = torch.optim.SGD(
+        weights, settings.lr, momentum, weight_decay=decay
     )
+    if settings.optimiser == "adam":
+        optimiser = torch.optim.Adam(weights, settings.lr, weight_decay=decay)
     rates = learning_rates(settings)
     first, log, sums = _resume(state, method, optimiser)
     method.train()

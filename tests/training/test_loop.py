@@ -56,17 +56,20 @@ def weights(method: Method) -> Sequence[Tensor]:
     return list(method.state_dict().values())
 
 
-@pytest.mark.parametrize("killed_at", [16, 14, 8])
+@pytest.mark.parametrize(
+    ("killed_at", "optimiser"), [(16, "sgd"), (14, "sgd"), (8, "sgd"), (16, "adam")]
+)
 def test_a_killed_run_ends_in_the_very_numbers_of_an_unbroken_one(
-    tmp_path: Path, killed_at: int
+    tmp_path: Path, killed_at: int, optimiser: str
 ) -> None:
+    settings = SETTINGS.model_copy(update={"optimiser": optimiser})
     unbroken = seeded(0)
-    log = run(unbroken, tmp_path / "unbroken.pt")
+    log = run(unbroken, tmp_path / "unbroken.pt", settings)
     state = tmp_path / "state.pt"
     with pytest.raises(KeyboardInterrupt):
-        run(seeded(0, power_off=True, at=killed_at), state)
+        run(seeded(0, power_off=True, at=killed_at), state, settings)
     resumed = seeded(99)  # what it starts from must not matter
-    assert run(resumed, state) == log
+    assert run(resumed, state, settings) == log
     assert resumed.steps == 25 - killed_at // 7 * 7
     for ours, wanted in zip(weights(resumed), weights(unbroken), strict=True):
         assert torch.equal(ours, wanted)

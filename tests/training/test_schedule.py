@@ -40,3 +40,8 @@ def test_short_schedules(steps: int, warmup: int, late: bool) -> None:
     rates = learning_rates(train)
     assert len(rates) == steps
     assert ((rates >= 0) & (rates <= 0.1)).all()
+
+
+def test_milestones_divide_the_rate_by_ten() -> None:
+    train = Train(steps=6, warmup=1, milestones=(3, 5), lr=1.0, first_update_at_full_rate=False)
+    assert learning_rates(train) == pytest.approx([0, 1, 1, 0.1, 0.1, 0.01])
