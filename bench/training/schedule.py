@@ -18,7 +18,7 @@ def learning_rates(train: Train) -> NDArray[np.float64]:
     falling = 0.5 * train.lr * (1 + np.cos(np.pi * np.arange(rest) / max(rest, 1)))
     if train.milestones:
         passed = np.searchsorted(sorted(train.milestones), np.arange(warm, train.steps), "right")
-        falling = train.lr * 0.1**passed
+        falling = np.asarray(train.lr * 0.1**passed, np.float64)
     rates = np.concatenate([np.linspace(0, train.lr, warm), falling])
     if train.first_update_at_full_rate:
         rates = np.concatenate([[train.lr], rates[:-1]])
