@@ -7,6 +7,7 @@ from bench.tables.context import Table, TableContext
 from bench.tables.rows import MISSING
 
 NEAREST_KEPT = 10
+_MORE = {"videos": "listed videos", "held_out": "seen videos", "validation": "validation"}
 
 
 def _range(counts: list[int]) -> str:
@@ -28,7 +29,12 @@ def build_splits(context: TableContext) -> Table:
             splits = stored["splits"]
             seen = [len(split["seen"]) for split in splits] or [0]
             unseen = [len(split["unseen"]) for split in splits] or [0]
-            counts = (str(len(splits)), _range(seen), _range(unseen))
+            more = [
+                f", {_range([len(split[key]) for split in splits])} {text}"
+                for key, text in _MORE.items()
+                if splits and all(key in split for split in splits)
+            ]
+            counts = (str(len(splits)), _range(seen), "".join([_range(unseen), *more]))
             rows.append([dataset, protocol, stored["definition"], *counts, stored["digest"], "ok"])
             entry |= {"definition": stored["definition"], "splits": len(splits), "seen": seen}
             data.append(entry | {"unseen": unseen, "digest": stored["digest"], "status": "ok"})

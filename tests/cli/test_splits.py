@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Bench
 
@@ -53,3 +55,125 @@ def test_show_reads_what_was_built(bench: Bench, project: Path) -> None:
     code, out, err = bench("splits", "show", "mini_ucf", "full", "-f", "json")
     assert (code, json.loads(out), err) == (0, splits, "")
     assert "full: 1 seen, 2 unseen" in bench("splits", "show", "mini_ucf", "full").out
+
+
+def show(bench: Bench, *words: str) -> Any:
+    code, out, err = bench("splits", "show", *words, "-f", "json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+@pytest.mark.parametrize(
+    ("words", "splits", "seen", "unseen"),
+    [
+        ("ucf101 fifty-fifty --published", 50, 51, 50),
+        ("hmdb51 fifty-fifty --published", 50, 26, 25),
+        ("hmdb51 fifty-fifty", 50, 26, 25),
+        ("ucf101 truze", 1, 70, 31),
+        ("ucf101 truze67", 1, 67, 34),
+        ("kinetics600 k220", 3, 0, 160),
+        ("activitynet200 half10", 10, 0, 100),
+    ],
+)
+def test_show_of_public_data_sets_needs_no_data(
+    bench: Bench, words: str, splits: int, seen: int, unseen: int
+) -> None:
+    found = show(bench, *words.split())
+    assert len(found) == splits
+    assert {(len(one["seen"]), len(one["unseen"])) for one in found} == {(seen, unseen)}
+
+
+def test_show_official3(bench: Bench, shared_data: Path) -> None:
+    found = show(bench, "ucf101", "official3", "--lists", str(shared_data / "splits" / "ucf101"))
+    assert [len(one["videos"]) for one in found] == [3783, 3734, 3696]
+    assert "v_HandStandPushups_g01_c01" in found[0]["videos"]
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ("ucf101 official3", "needs the released test lists"),
+        ("ucf101 official3 --lists absent.zip", "absent.zip are missing"),
+        ("ucf101 gzsl", "run 'bench stage splits'"),
+        ("ucf101 truze --published", "of fifty-fifty alone"),
+        ("ucf101 truze --lists x", "of official3 alone"),
+        ("ucf101 k220", "unknown data set of k220 'ucf101'; known: kinetics600"),
+        ("kinetics600 truze", "data set of truze"),
+    ],
+)
+def test_show_of_what_is_not_known(bench: Bench, words: str, wrong: str) -> None:
+    code, out, err = bench("splits", "show", *words.split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert wrong in err
+
+
+def union(bench: Bench, *words: str, tests: str = "ucf101,hmdb51") -> Any:
+    ended = bench(
+        "splits", "overlap", "--train", "kinetics700", "--test", tests, "-f", "json", *words
+    )
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)
+
+
+def test_36_classes_have_the_very_words_of_a_test_class(bench: Bench) -> None:
+    found = union(bench)
+    assert (len(found["kept"]), len(found["removed"])) == (664, 36)
+    assert {one["distance"] for one in found["removed"]} == {0}
+    assert found["tau"] == 0.05
+    assert len(union(bench, tests="ucf101")["removed"]) < 36
+    assert len(union(bench, tests="ucf101,hmdb51,activitynet200")["removed"]) > 36
+    assert len(union(bench, "--tau", "0")["kept"]) == 700
+
+
+def test_a_union_by_word_vectors(bench: Bench, shared_data: Path) -> None:
+    file = shared_data / "word2vec" / "googlenews_recovered_vocab.npz"
+    found = union(bench, "--vectors", str(file))
+    removed = {one["class"]: one for one in found["removed"]}
+    assert len(removed) == 37
+    discus = removed["throwing discus"]
+    assert (discus["nearest"], discus["distance"]) == (
+        "JavelinThrow",
+        pytest.approx(0.0425, abs=1e-4),
+    )
+    assert [one["class"] for one in found["borderline"]] == ["throwing discus"]
+    open_ones = [one for one in found["undecided"] if one["dataset"] == "kinetics700"]
+    assert len(found["kept"]) + len(removed) + len(open_ones) == 700
+    assert all(one["words"] for one in open_ones)
+
+
+def test_borderline_classes_stand_by_distance(bench: Bench, overlap: None) -> None:
+    def borderline(*words: str) -> list[str]:
+        out = bench("splits", "overlap", "-f", "json", *words).out
+        return [one["class"] for one in json.loads(out)["borderline"]]
+
+    assert borderline() == ["near", "edge", "under"]
+    assert borderline("--borderline", "1") == ["near", "edge"]
+    assert borderline("--borderline", "9", "--tau", "0.2") == [
+        "same", "near", "edge", "under", "far"
+    ]  # fmt: skip
+    assert "borderline near: 0.0500 from n (t), removed\n" in bench("splits", "overlap").out
+
+
+def test_a_word_that_the_vectors_lack_is_named(bench: Bench, tmp_path: Path) -> None:
+    np.savez(tmp_path / "v.npz", words=["archery", "bowl", "swim"], vectors=np.eye(3))
+    words = "splits overlap --train kinetics700 --test ucf101 --vectors v.npz"
+    out = bench(*words.split()).out
+    assert out.startswith("tau = 0.05: ") and "undecided for want of word vectors" in out
+    assert "no vector abseiling (kinetics700): lacks abseil\n" in out
+    assert "removed archery: 0.0000 from Archery (ucf101)\n" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ("--train kinetics700", "--train and --test go together"),
+        ("--vectors v.npz", "--train and --test go together"),
+        ("--train kinetics70 --test ucf101", "'kinetics70'; did you mean 'kinetics700'"),
+        ("--train kinetics700 --test ucf101 --vectors absent.npz", "absent.npz are missing"),
+        ("--borderline -1", "--borderline"),
+    ],
+)
+def test_unions_that_cannot_be_measured(bench: Bench, words: str, wrong: str) -> None:
+    code, out, err = bench("splits", "overlap", *words.split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert wrong in err

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.scoring.metrics import accuracies, closeness, cosine, dispersion, ranks
+from bench.scoring.metrics import accuracies, closeness, cosine, dispersion, generalised, ranks
 
 RNG = np.random.default_rng(0)
 VIDEO = RNG.normal(size=(40, 6)).astype(np.float32)
@@ -98,3 +98,13 @@ def test_dispersion(columns: list[int]) -> None:
     ]
     wanted = sum(nearest) / len(nearest) if nearest else 0.0
     assert dispersion(VIDEO, LABELS, columns) == pytest.approx(wanted)
+
+
+def test_generalised_is_zero_where_one_side_is() -> None:
+    labels = np.array([0, 0, 1])
+    similarity = np.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]])
+    values, per_class = generalised(similarity, labels, [0], [1])
+    assert (values["seen_top1"], values["unseen_top1"], values["harmonic"]) == (100, 0, 0)
+    assert per_class == {0: (2, 2), 1: (1, 0)}
+    with pytest.raises(ValueError, match="no video of unseen classes"):
+        generalised(similarity[:2], labels[:2], [0], [1])

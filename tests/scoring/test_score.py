@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.protocols import full, half10
+from bench.protocols import full, half10, official3
 from bench.scoring.metrics import accuracies, closeness, cosine, dispersion
 from bench.scoring.score import score
 
@@ -73,6 +73,36 @@ def test_embeddings_of_different_lengths_have_no_closeness() -> None:
     assert "test.full.top1" in found
     assert "test.full.dispersion" in found
     assert "test.full.closeness" not in found
+
+
+def test_of_a_split_with_videos_only_these_count() -> None:
+    rows = np.arange(60)[::-1] + 100  # rows of an index of 200 videos, in another order
+    names = {f"v{row}": int(row) for row in range(200)}
+    chosen = [0, 3, 7, 20, 41, 42, 43, 59]
+    listed = [f"v{rows[i]}" for i in chosen] + ["v3", "not in the index"]
+    splits = {("test", "official3"): official3(NAMES, [], [listed])}
+    found = score(ARRAYS | {"test.row": rows}, {"test": NAMES}, splits, {"test": names})
+    cut = {k: v[chosen] if k != "test.class" else v for k, v in ARRAYS.items()}
+    alone = score(cut, {"test": NAMES}, {("test", "official3"): full(NAMES, [])})
+    assert found.metrics == alone.metrics
+    assert sum(n for n, _ in found.per_class["test.official3"].values()) == len(chosen)
+
+
+def test_gzsl_ranks_over_all_classes_and_scatters_over_the_unseen() -> None:
+    half = {"name": "00", "seen": NAMES[:5], "unseen": NAMES[5:], "held_out": ["x"]}
+    found = score(ARRAYS, {"test": NAMES}, {("test", "gzsl"): [half]}).metrics
+    labels, video = ARRAYS["test.label"], ARRAYS["test.video"]
+    similarity = cosine(video, ARRAYS["test.class"])
+    right = similarity.argmax(1) == labels
+    s = np.mean([100 * right[labels == c].mean() for c in range(5)])
+    u = np.mean([100 * right[labels == c].mean() for c in range(5, 9)])
+    assert found["test.gzsl.harmonic"] == pytest.approx(2 * s * u / (s + u), abs=1e-5)
+    assert found["test.gzsl.seen_class_mean"] == pytest.approx(s, abs=1e-5)
+    assert found["test.gzsl.unseen_top1"] == pytest.approx(
+        100 * right[labels >= 5].mean(), abs=1e-5
+    )
+    assert "test.gzsl.top1" not in found
+    assert found["test.gzsl.dispersion"] == pytest.approx(dispersion(video, labels, range(5, 9)))
 
 
 def test_a_class_that_was_not_embedded() -> None:

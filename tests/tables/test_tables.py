@@ -181,6 +181,44 @@ def test_draws_are_the_repeats_of_fifty_fifty(tmp_path: Path) -> None:
     assert {row["protocol"] for row in sota} == {"fifty-fifty"}
 
 
+def test_truze_repeats_seeds_and_gzsl_shows_its_harmonic_mean(tmp_path: Path) -> None:
+    def one(split: str, seed: int, **metrics: float) -> Record:
+        values = {f"ucf101.{split.split('.')[1]}.{key}": value for key, value in metrics.items()}
+        values["seen.full.closeness"] = 0.1
+        return record("aurl", split=split, seed=seed, metrics=values, per_class={})
+
+    records = [one("ucf101.truze.1", seed, top1=50 + seed) for seed in range(3)]
+    records += [one("ucf101.gzsl.00", 0, harmonic=33.3, seen_top1=90)]
+    planned = [Planned("aurl", split=one.split, seed=one.seed) for one in records]
+    for protocols, shown, n, seen in (
+        (("truze", "gzsl"), "measured ucf101", "3", "seen ucf101"),
+        (("gzsl", "truze"), "measured H ucf101", "1", "seen ucf101"),
+    ):
+        given = context(tmp_path, records, planned, tests={"ucf101": protocols}, train="")
+        row = cells(given)["aurl"]
+        assert row[shown].split()[0] == ("51.0" if n == "3" else "33.3")
+        assert row["measured n"] == n
+        assert row[f"measured C↓ {seen}"].startswith("0.10")
+
+
+def test_a_protocol_that_lists_videos_has_its_own_coverage(tmp_path: Path) -> None:
+    coverage = {
+        "mini_ucf": Coverage(digest="d", expected=400, scored=400),
+        "mini_ucf.official3": Coverage(digest="d", expected=30, scored=29, failed={"v": "gone"}),
+    }
+    metrics = {"mini_ucf.full.top1": 5.0, "mini_ucf.official3.top1": 6.0}
+    records = [record("aurl", metrics=metrics, per_class={}, coverage=coverage)]
+    tests = {"mini_ucf": ("full", "official3")}
+    given = context(tmp_path, records, [Planned("aurl")], tests=tests)
+    assert cells(given)["aurl"]["measured coverage"] == "400/400"
+    sota = json.loads(render(build("sota", given), "json"))
+    assert any("v: gone" in reason for row in sota for reason in row["reasons"])
+    table = build("sota", given)
+    place = [name for _, name in table.columns].index("coverage")
+    found = {row[0]: row[place] for row in table.rows if row[place] != "—"}
+    assert found == {"full": "400/400", "official3": "29/30"}
+
+
 def test_sota_never_mixes_protocols_and_quotes(tmp_path: Path) -> None:
     records, planned = full()
     table = json.loads(render(build("sota", context(tmp_path, records, planned)), "json"))

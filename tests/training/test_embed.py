@@ -73,6 +73,7 @@ def test_a_broken_video_alone_is_lost(
     labels = dict(zip([11, 3, 4, 7, 8], [1, 0, 1, 0, 1], strict=True))
     assert found.arrays["video"].tolist() == [[row, 0.5] for row in left]
     assert found.arrays["label"].tolist() == [labels[row] for row in left]
+    assert found.arrays["row"].tolist() == left
     assert found.arrays["class"].tolist() == CLASSES.vectors.tolist()
     reasons = {row: why for row, why in known.items() if row in labels}
     reasons |= {row: f"broke at {row}" for row in when_read}
