@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import methods, show, stages
+from bench.cli import data, methods, show, stages
 from bench.errors import UserError, nearest
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 splits = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
 app.add_typer(splits, name="splits")
+app.add_typer(data.app, name="data")
 splits.command("show")(show.splits_show)
 splits.command("overlap")(show.splits_overlap)
 app.command("stage")(stages.stage)
