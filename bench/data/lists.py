@@ -80,6 +80,8 @@ def read_lists(files: Sequence[Path], resolve: Callable[[str], str]) -> Lists:
     for file in files:
         try:
             table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first for labels
+                raise ValueError("rows have more fields than the first line")
         except FileNotFoundError:
             raise UserError(f"list {file} is missing") from None
         except (ValueError, OSError) as error:

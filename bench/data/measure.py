@@ -32,7 +32,7 @@ def measure_file(path: str, root: Path, sha256: bool = False) -> Measurement:
     """Decode all of ``root / path``; with ``sha256`` hash its bytes, too. Raises nothing."""
     file = root / path
     try:
-        if not file.stat().st_size:
+        if file.is_file() and not file.stat().st_size:
             return Measurement(0, 0.0, 0, 0, "", "empty file")
         found = measure_video(file)
         hashed = _sha256(file) if sha256 else ""
