@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
+from heapq import nsmallest
 from pathlib import Path
 from textwrap import shorten
 from typing import NamedTuple
@@ -213,7 +214,6 @@ def _is_utf8(path: str) -> bool:
 
 def _line(what: str, items: Sequence[str]) -> str:
     """Say how many ``items`` there are, and show the first three."""
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in ", ".join(items[:3])
-    )
+    first = ", ".join(nsmallest(3, items))
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in first)
     return f"{what}: {len(items)} ({shown}{', …' if len(items) > 3 else ''})"

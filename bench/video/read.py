@@ -71,15 +71,14 @@ def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pix
     converter = VideoReformatter()
     size: tuple[int, int] | None = None
     count = 0
-    with _opened(path) as (container, stream):
-        for index, frame in enumerate(_decoded(path, container, stream)):
-            count = index + 1
-            size = size or (frame.width, frame.height)
-            if needed is None or index in needed:
-                rgb = converter.reformat(frame, *size, "rgb24", threads=1).to_ndarray()
-                yield np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
-            if index == last:
-                return
+    for index, frame in enumerate(_decoded(path)):
+        count = index + 1
+        size = size or (frame.width, frame.height)
+        if needed is None or index in needed:
+            rgb = converter.reformat(frame, *size, "rgb24", threads=1).to_ndarray()
+            yield np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
+        if index == last:
+            return
     if needed is not None:
         raise VideoError(path, f"no frame {last}, it has {count}")
 
@@ -101,7 +100,7 @@ def measure_video(path: Path) -> Measured:
     """Decode a whole video and return what it holds. Raises ``VideoError``."""
     count, size = 0, (0, 0)
     with _opened(path) as (container, stream):
-        for frame in _decoded(path, container, stream):
+        for frame in _frames(path, container, stream):
             if not count:
                 size = (frame.width, frame.height)
                 size = size[::-1] if round(frame.rotation / 90) % 2 else size
@@ -114,8 +113,13 @@ def count_frames(path: Path) -> int:
     return measure_video(path).frames
 
 
-def _decoded(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def _decoded(path: Path) -> Iterator[VideoFrame]:
     """Yield every frame in order of presentation; a file without any is a ``VideoError``."""
+    with _opened(path) as (container, stream):
+        yield from _frames(path, container, stream)
+
+
+def _frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     count = 0
     try:
         for frame in container.decode(stream):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from conftest import Bench
 
 from bench.data.check import check_manifest
 from bench.data.manifest import update_manifest
@@ -27,7 +28,7 @@ def bad(manifest: Path) -> dict[str, str]:
 
 
 def test_bad_videos_are_listed_with_reasons_and_the_code_is_0(
-    bench: Any, manifest: Path, root: Path
+    bench: Bench, manifest: Path, root: Path
 ) -> None:
     size = (root / "a" / "cut.mp4").stat().st_size
     (root / "a" / "cut.mp4").write_bytes((root / "a" / "cut.mp4").read_bytes()[:-9])
