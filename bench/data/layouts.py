@@ -40,7 +40,7 @@ def find_videos(name: str, root: Path, lists: Sequence[Path] = ()) -> Found:
     Raises UserError for a folder with videos that no class is called, and for a list that cannot be
     read, names an unknown class or leads out of ``root``.
     """
-    known = _known_classes(name)
+    known, meant = _known_classes(name)
     resolve = _resolver(name, known)
     listed = read_lists(lists, resolve) if lists else None
     files, unreadable, empty = _scan(name, root)
@@ -60,7 +60,7 @@ def find_videos(name: str, root: Path, lists: Sequence[Path] = ()) -> Found:
     if known:
         present = {row[1] for row in rows}
         odd["classes without a video"] = [one for one in known if one not in present]
-    notes = [_line(what, items) for what, items in odd.items() if items]
+    notes = [*meant, *(_line(what, items) for what, items in odd.items() if items)]
     if not rows:
         hint = "" if lists else "; videos without class folders need a list of classes (--list)"
         said = f" ({shorten(notes[0], 200)})" if notes else ""
@@ -193,11 +193,12 @@ def _named(root: Path, path: str, label: str, split: str) -> tuple[str, str, str
     return path, label, split, stat.st_size, stat.st_mtime_ns
 
 
-def _known_classes(name: str) -> list[str]:
+def _known_classes(name: str) -> tuple[list[str], list[str]]:
+    """Return the classes of a public data set, else none and a note if ``name`` is close to one."""
     try:
-        return list(facts.classes(name))
-    except UserError:
-        return []
+        return list(facts.classes(name)), []
+    except UserError as error:
+        return [], [f"{error} If not, any class is taken"] if "did you mean" in str(error) else []
 
 
 def _resolver(name: str, known: Sequence[str]) -> Callable[[str], str]:

@@ -14,6 +14,7 @@ from bench.data.index import read_features
 from bench.data.manifest import read_manifest, update_manifest
 from bench.errors import UserError
 from bench.layout import Layout
+from bench.progress import track
 
 
 def list_videos(name: str, described: DataSet, layout: Layout, jobs: int) -> pd.DataFrame:
@@ -42,7 +43,8 @@ def _still_there(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
         )
     frames, reasons = rows["frames"].to_numpy(copy=True), list(rows["reason"])
     changed = 0
-    for i, (path, size) in enumerate(zip(rows["path"], rows["bytes"], strict=True)):
+    files = zip(rows["path"], rows["bytes"], strict=True)
+    for i, (path, size) in enumerate(track(files, len(rows), f"looking for videos of {name}")):
         try:
             now = os.stat(root / path).st_size
             reason = f"changed since it was indexed: {now} bytes, {size} in the manifest"

@@ -44,7 +44,6 @@ def update_manifest(
     out: Path,
     lists: Sequence[Path] = (),
     *,
-    journal: Path | None = None,
     sha256: bool = False,
     jobs: int = 1,
     timeout: float = TIMEOUT,
@@ -53,12 +52,12 @@ def update_manifest(
     """Write the manifest of the videos under ``root`` to ``out``, and return its rows.
 
     Only files that ``out`` does not have with the same bytes and mtime are decoded. Each
-    measurement goes to ``journal`` (default: hidden, beside ``out``) at once, so that a kill loses
-    none. ``say`` gets the report, line by line. Raises UserError for wrong input.
+    measurement goes to a journal beside ``out`` at once, so that a kill loses none. ``say`` gets
+    the report, line by line. Raises UserError for wrong input.
     """
-    old = read_manifest(out, name)[0] if out.exists() else pd.DataFrame(columns=COLUMNS)
     root = root.resolve()
-    with _journal(journal or out.with_name(f".{out.name}.journal")) as (lines, resumed):
+    with _journal(out.with_name(f".{out.name}.journal")) as (lines, resumed):
+        old = read_manifest(out, name)[0] if out.exists() else pd.DataFrame(columns=COLUMNS)
         rows, notes = find_videos(name, root, lists)
         known = pd.concat(part for part in (resumed, old) if len(part) or part is old)
         known = known.drop_duplicates("path")[[*STAMP, *MEASURED]]
@@ -167,9 +166,16 @@ def _journal(path: Path) -> Iterator[tuple[TextIO, pd.DataFrame]]:
     with file:
         file.seek(0)
         rows = [row for line in file if (row := _row(line))]
-        file.write("\n")  # a kill may have left half a line
-        yield file, pd.DataFrame(rows, columns=[*STAMP, *MEASURED])
-        path.unlink()
+        if os.fstat(file.fileno()).st_size:
+            file.write("\n")  # a kill may have left half a line
+        done = False
+        try:
+            yield file, pd.DataFrame(rows, columns=[*STAMP, *MEASURED])
+            done = True
+        finally:
+            file.flush()
+            if done or not os.fstat(file.fileno()).st_size:
+                path.unlink()
 
 
 def _row(line: str) -> list[Any] | None:

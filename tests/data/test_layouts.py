@@ -116,6 +116,12 @@ def test_folders_of_a_data_set_of_ones_own_are_its_classes(root: Path) -> None:
     assert find_videos("mine", root).notes == ["folders without a video: 1 (none)"]
 
 
+def test_a_name_that_is_nearly_a_public_one_is_said(root: Path) -> None:
+    touch(root, "Bikng/a.avi")
+    note = find_videos("ucf110", root).notes[0]
+    assert note.startswith("unknown class list 'ucf110'; did you mean 'ucf101'?")
+
+
 def test_a_folder_that_no_class_is_called(root: Path) -> None:
     touch(root, "Bikng/a.avi")
     (root / "Empty").mkdir()

@@ -161,7 +161,7 @@ def test_what_was_measured_survives_a_kill(root: Path, out: Path, put: Any) -> N
     running.send_signal(signal.SIGKILL)
     running.wait()
     assert not out.exists()
-    done = journal.read_bytes().count(b"\n") - 1
+    done = journal.read_bytes().count(b"\n")
     with journal.open("a") as file:
         file.write('["a/2999.mp4", 12')  # torn by the kill
     rows, said = indexed(root, out)
@@ -218,6 +218,8 @@ def test_the_command_line(bench: Bench, project: Path, root: Path, put: Any) -> 
         ended = bench("data", *words)
         assert (ended.code, ended.err.count("\n")) == (2, 1)
         assert named in ended.err
+    left = sorted(path.name for path in (project / "data" / "manifests").iterdir())
+    assert left == ["ucf101.parquet"]
 
 
 def test_real_clips_one_of_them_cut(shared_data: Path, root: Path, out: Path) -> None:
