@@ -24,7 +24,7 @@ class DataSet(Settings):
     """A data set as a description.
 
     ``videos``: the embedded world (``generate: world``), or files under ``root`` listed by a
-    ``manifest`` (.csv or .parquet with path and class) or found as class folders.
+    ``manifest`` (the .parquet of ``bench data index``, or a .csv) or found as class folders.
     ``features``: ``file`` is an .npz or .parquet of pre-extracted features [N,D] and labels;
     ``keys`` names its arrays (columns), ``classes`` the names of integer labels.
     ``lists``: folder, .zip or .tar(.gz) of the official test lists, for protocol official3.

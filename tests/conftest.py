@@ -82,3 +82,28 @@ def run_bench(folder: Path, *words: str) -> Ended:
     finally:
         sys.argv = before
     raise AssertionError("main() always exits")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give an empty folder for videos."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def put(root: Path) -> Callable[..., Path]:
+    """Give a function that writes a video of ``frames`` black frames, whatever its suffix."""
+
+    def write(path: str, frames: int = 3) -> Path:
+        import numpy as np
+
+        from bench.video.encode import write_h264
+
+        made = root.parent / "clip.mp4"
+        write_h264(made, np.zeros((frames, 32, 48, 3), np.uint8))
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        return made.rename(root / path)
+
+    return write

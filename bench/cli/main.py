@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import methods, overlap, show, stages
+from bench.cli import data, methods, overlap, show, stages
 from bench.cli import splits as class_splits
 from bench.errors import UserError, nearest
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 splits = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
 app.add_typer(splits, name="splits")
+app.add_typer(data.app, name="data")
 splits.command("show")(class_splits.splits_show)
 splits.command("overlap")(overlap.splits_overlap)
 app.command("stage")(stages.stage)

@@ -33,6 +33,7 @@ class Index:
     rows: NDArray[np.int64]  # [N] row of each video in a file of features
     keys: dict[str, str]  # names of that file's arrays
     source: str  # that file's hash
+    reasons: list[str]  # [N] why a video cannot be used, "" where that is not known
 
 
 def write_index(
@@ -44,7 +45,10 @@ def write_index(
     keys: Mapping[Any, str] | None = None,
     source: str = "",
 ) -> None:
-    """Write ``<name>.parquet`` (path, class, frames, …) and ``<name>.json``, sorted by class."""
+    """Write ``<name>.parquet`` (path, class, frames, …) and ``<name>.json``, sorted by class.
+
+    A column ``reason`` does not count in the digest: another wording outdates nothing.
+    """
     rows = rows.sort_values(["class", "path"], kind="stable").reset_index(drop=True)
     facts = {
         "name": name,
@@ -54,7 +58,7 @@ def write_index(
         "source": source,
         "videos": len(rows),
         "classes": sorted(rows["class"].unique()),
-        "digest": digest(source + rows.to_csv(index=False)),
+        "digest": digest(source + rows.drop(columns="reason", errors="ignore").to_csv(index=False)),
     }
     with replacing(folder / f"{name}.parquet") as part:
         rows.to_parquet(part, index=False)
@@ -84,6 +88,7 @@ def read_index(folder: Path, name: str) -> Index:
         rows=rows["row"].to_numpy(np.int64) if "row" in rows else np.arange(len(rows)),
         keys=facts["keys"],
         source=facts["source"],
+        reasons=list(rows["reason"]) if "reason" in rows else [""] * len(rows),
     )
 
 

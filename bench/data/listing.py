@@ -1,9 +1,8 @@
 """From a description to rows of path, class, frames, bytes and hash: what the index is made of."""
 
 import hashlib
+import os
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import cast
 
@@ -12,48 +11,51 @@ import pandas as pd
 
 from bench.config import DataSet
 from bench.data.index import read_features
+from bench.data.manifest import read_manifest, update_manifest
 from bench.errors import UserError
+from bench.layout import Layout
 from bench.progress import track
 
-VIDEO_SUFFIXES = {".avi", ".mp4", ".mkv", ".webm", ".mov", ".mpg", ".mpeg", ".m4v", ".flv", ".wmv"}
 
+def list_videos(name: str, described: DataSet, layout: Layout, jobs: int) -> pd.DataFrame:
+    """List a data set of video files: path, class, frames, bytes, sha256 ("") and reason.
 
-def list_videos(name: str, described: DataSet, base: Path) -> tuple[Path, pd.DataFrame]:
-    """List a data set of video files by its manifest (path, class) or by its class folders."""
+    A .parquet manifest of ``bench data index`` is believed, but for files that are gone or have
+    another size: those are unusable. Else the videos of ``root``, or those of a .csv of path and
+    class, are measured by ``jobs`` processes, each once for as long as it does not change.
+    """
     assert described.root is not None
-    root = base / described.root
+    root = layout.root / described.root
+    manifest = layout.root / described.manifest if described.manifest else None
+    if manifest and manifest.suffix == ".parquet":
+        rows = _still_there(root, read_manifest(manifest)[0], name)
+    else:
+        cache = layout.scratch / "manifests" / f"{name}.parquet"
+        rows = update_manifest(name, root, cache, [manifest] if manifest else [], jobs=jobs)
+    return rows[["path", "class", "frames", "bytes"]].assign(sha256="", reason=rows["reason"])
+
+
+def _still_there(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
     if not root.is_dir():
         raise UserError(
-            f"data set {name}: folder {root} is missing; put the videos there, one folder a class, "
-            f"or set profiles.….datasets.{name}.root in params.yaml"
+            f"data set {name}: folder {root} is missing; set profiles.….datasets.{name}.root in "
+            "params.yaml"
         )
-    if described.manifest:
-        rows = _read_table(base / described.manifest, name)
-        for column in ("path", "class"):
-            if column not in rows:
-                raise UserError(f"{described.manifest}: data set {name} needs a column '{column}'")
-        rows = rows[["path", "class"]].astype(str)
-    else:
-        found = sorted(p for p in root.glob("*/*") if p.suffix.lower() in VIDEO_SUFFIXES)
-        rows = pd.DataFrame(
-            {
-                "path": [p.relative_to(root).as_posix() for p in found],
-                "class": [p.parent.name for p in found],
-            }
-        )
-    if rows.empty:
-        raise UserError(f"data set {name}: no videos in {root} (expected {root}/CLASS/VIDEO.avi)")
-    return root.resolve(), rows
-
-
-def measure(root: Path, rows: pd.DataFrame, jobs: int, what: str) -> pd.DataFrame:
-    """Add decodable frames (0: none) and bytes, counted by ``jobs`` processes."""
-    files = [root / path for path in rows["path"]]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        counts = pool.map(_frames, files, chunksize=8)
-        frames = list(track(counts, len(files), f"counting frames of {what}"))
-    sizes = [f.stat().st_size if f.is_file() else 0 for f in files]
-    return rows.assign(frames=frames, bytes=sizes, sha256="")
+    frames, reasons = rows["frames"].to_numpy(copy=True), list(rows["reason"])
+    changed = 0
+    files = zip(rows["path"], rows["bytes"], strict=True)
+    for i, (path, size) in enumerate(track(files, len(rows), f"looking for videos of {name}")):
+        try:
+            now = os.stat(root / path).st_size
+            reason = f"changed since it was indexed: {now} bytes, {size} in the manifest"
+        except OSError as error:
+            now, reason = -1, f"missing: {error.strerror}"
+        if now != size and frames[i]:
+            frames[i], reasons[i] = 0, reason
+            changed += 1
+    if changed:
+        print(f"{name}: {changed} videos are missing or changed; run 'bench data index' again")
+    return rows.assign(frames=frames, reason=reasons)
 
 
 def hashed(root: Path, rows: pd.DataFrame, frames: int) -> pd.DataFrame:
@@ -86,24 +88,6 @@ def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.D
     finite = np.isfinite(features.astype(np.float32)).all(1)
     rows = pd.DataFrame({"path": ids.astype(str), "class": labels.astype(str)})
     return file, rows.assign(frames=finite.astype(np.int64), row=np.arange(len(rows)))
-
-
-def _read_table(file: Path, name: str) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
-    except FileNotFoundError:
-        raise UserError(f"data set {name}: manifest {file} is missing") from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"data set {name}: manifest {file} cannot be read ({error})") from None
-
-
-def _frames(file: Path) -> int:
-    from bench.video.read import VideoError, count_frames
-
-    try:
-        return count_frames(file)
-    except VideoError:
-        return 0
 
 
 def paths_of(classes: dict[str, list[Path]], root: Path) -> pd.DataFrame:

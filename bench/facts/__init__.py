@@ -5,6 +5,7 @@ near a test class were left out (the star of the poster's table); an empty data 
 source does not say on which classes the number was taken; what a source omits stands in ``note``.
 ``classes.csv``: the class names of the public data sets and the words that a class vector is
 the mean of (names and words as the released code of AURL and E2E makes them).
+``datasets.csv``: how many classes and videos each public data set was published with.
 """
 
 import csv
@@ -87,3 +88,11 @@ def classes(dataset: str) -> dict[str, list[str]]:
     if not found:
         raise unknown("class list", dataset, class_lists())
     return found
+
+
+def published_size(dataset: str) -> tuple[int, int, str] | None:
+    """Return the published numbers of classes and videos and their source; None if unknown."""
+    for row in _rows("datasets.csv"):
+        if row["dataset"] == dataset:
+            return int(row["classes"]), int(row["videos"]), row["source"]
+    return None

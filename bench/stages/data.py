@@ -3,13 +3,14 @@
 import os
 import shutil
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
 from bench.config import Config
 from bench.data import world
 from bench.data.index import write_index
-from bench.data.listing import hashed, list_features, list_videos, measure, paths_of
+from bench.data.listing import hashed, list_features, list_videos, paths_of
 from bench.files import file_digest, write_text
 from bench.layout import Layout
 from bench.sources import source_digest
@@ -26,8 +27,8 @@ def run(config: Config, layout: Layout) -> None:
         if described.generate:
             root, rows = Path(name), _world_rows(folder / name, name)
         elif described.kind == "videos":
-            root, rows = list_videos(name, described, layout.root)
-            rows = measure(root, rows, jobs, name)
+            rows = list_videos(name, described, layout, jobs)
+            root = (layout.root / cast(Path, described.root)).resolve()
         else:
             root, rows = list_features(name, described, layout.root)
         source = file_digest(root) if described.kind == "features" else ""

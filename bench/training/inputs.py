@@ -36,9 +36,9 @@ class Clips:
 
     dim = 0
 
-    def __init__(self, frames: Frames, settings: Input) -> None:
+    def __init__(self, frames: Frames, settings: Input, broken: Mapping[int, str]) -> None:
         self.frames = frames
-        self.failures = frames.failures
+        self.failures: Mapping[int, str] = {**frames.failures, **broken}
         self._length, self._n = settings.length, settings.test_clips
 
     def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
@@ -90,6 +90,7 @@ def open_video(index: Index, settings: Input, cache: Path, jobs: int = 1) -> Sou
     if index.kind == "features":
         array, _, _ = read_features(index.root, index.keys)
         return Vectors(_rows_of(index, array), broken_rows(index, "not finite"))
+    broken = broken_rows(index, "cannot be decoded")
     size = (settings.size, settings.size)
     jpeg = 75 if settings.jpeg else None
     if settings.store:
@@ -102,15 +103,15 @@ def open_video(index: Index, settings: Input, cache: Path, jobs: int = 1) -> Sou
             index.paths,
             size,
             index.frames.tolist(),
-            broken_rows(index, "cannot be decoded"),
+            broken,
             jpeg=jpeg,
         )
-    return Clips(frames, settings)
+    return Clips(frames, settings, broken)
 
 
 def broken_rows(index: Index, reason: str) -> dict[int, str]:
-    """Return the rows that the stage data found unusable."""
-    return {int(i): reason for i in np.flatnonzero(index.frames == 0)}
+    """Return the rows that the stage data found unusable, with its reason, else ``reason``."""
+    return {int(i): index.reasons[i] or reason for i in np.flatnonzero(index.frames == 0)}
 
 
 def _rows_of(index: Index, array: NDArray[Any]) -> NDArray[Any]:

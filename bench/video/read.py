@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import av
 import numpy as np
@@ -83,21 +83,50 @@ def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pix
         raise VideoError(path, f"no frame {last}, it has {count}")
 
 
+class Measured(NamedTuple):
+    """A video's decodable frames, frames a second and size as shown; ``announced`` by its header.
+
+    0 stands for what the file does not say.
+    """
+
+    frames: int
+    fps: float
+    width: int
+    height: int
+    announced: int
+
+
+def measure_video(path: Path) -> Measured:
+    """Decode a whole video and return what it holds. Raises ``VideoError``."""
+    count, size = 0, (0, 0)
+    with _opened(path) as (container, stream):
+        for frame in _frames(path, container, stream):
+            if not count:
+                size = (frame.width, frame.height)
+                size = size[::-1] if round(frame.rotation / 90) % 2 else size
+            count += 1
+        return Measured(count, float(stream.average_rate or 0), *size, stream.frames)
+
+
 def count_frames(path: Path) -> int:
     """Return how many frames decode, by decoding them: headers overstate. Raises ``VideoError``."""
-    return sum(1 for _ in _decoded(path))
+    return measure_video(path).frames
 
 
 def _decoded(path: Path) -> Iterator[VideoFrame]:
     """Yield every frame in order of presentation; a file without any is a ``VideoError``."""
-    count = 0
     with _opened(path) as (container, stream):
-        try:
-            for frame in container.decode(stream):
-                yield frame
-                count += 1
-        except av.FFmpegError as error:
-            raise VideoError(path, f"breaks off after {count} frames: {_reason(error)}") from error
+        yield from _frames(path, container, stream)
+
+
+def _frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    count = 0
+    try:
+        for frame in container.decode(stream):
+            yield frame
+            count += 1
+    except av.FFmpegError as error:
+        raise VideoError(path, f"breaks off after {count} frames: {_reason(error)}") from error
     if not count:
         raise VideoError(path, "no decodable frame")
 

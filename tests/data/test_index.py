@@ -1,4 +1,4 @@
-"""From a description to an index: features and video folders, with what cannot be used."""
+"""From a file of features to an index, with what cannot be used."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,11 @@ import pytest
 
 from bench.config import DataSet
 from bench.data.index import Index, read_features, read_index, write_index
-from bench.data.listing import list_features, list_videos, measure
+from bench.data.listing import list_features
 from bench.errors import UserError
 from bench.files import file_digest
 from bench.settings import Input
-from bench.training.inputs import open_video
-from bench.video.encode import write_h264
+from bench.training.inputs import broken_rows, open_video
 
 FEATURES = np.arange(15, dtype=np.float16).reshape(5, 3)
 NAMES = np.array(["b", "a", "b", "c", "a"])
@@ -145,62 +144,6 @@ def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
     assert indexed(tmp_path, described()).digest != first
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> Path:
-    """Give class folders with three videos, one of which cannot be decoded."""
-    root = tmp_path / "videos"
-    for name in ("b/one.mp4", "a/two.MP4"):
-        write_h264(root / name.lower(), np.zeros((5, 32, 32, 3), np.uint8))
-        (root / name.lower()).rename(root / name)
-    (root / "a" / "broken.avi").write_bytes(b"no video")
-    (root / "a" / "notes.txt").write_text("not listed")
-    (root / "empty").mkdir()
-    return root
-
-
-def test_class_folders(tmp_path: Path, folders: Path) -> None:
-    one = DataSet(kind="videos", root=Path("videos"))
-    root, rows = list_videos("mine", one, tmp_path)
-    write_index(tmp_path, "mine", "videos", root, measure(root, rows, 1, "mine"))
-    index = read_index(tmp_path, "mine")
-    assert index.classes == ["a", "b"]
-    assert index.paths == ["a/broken.avi", "a/two.MP4", "b/one.mp4"]
-    assert index.frames.tolist() == [0, 5, 5]
-    source = open_video(index, Input(length=4, size=16), tmp_path / "cache")
-    assert dict(source.failures) == {0: "cannot be decoded"}
-    assert source.test([1, 2]).shape == (2, 1, 4, 16, 16, 3)
-
-
-def test_manifest(tmp_path: Path, folders: Path) -> None:
-    one = DataSet(kind="videos", root=Path("videos"), manifest=Path("list.csv"))
-    manifest = tmp_path / "list.csv"
-    manifest.write_text("path,class,more\nb/one.mp4,7,x\na/absent.avi,8,y\n")
-    root, rows = list_videos("mine", one, tmp_path)
-    rows = measure(root, rows, 1, "mine")
-    assert rows[["path", "class", "frames"]].to_numpy().tolist() == [
-        ["b/one.mp4", "7", 5],
-        ["a/absent.avi", "8", 0],
-    ]
-    manifest.write_text("path,label\nb/one.mp4,7\n")
-    with pytest.raises(UserError, match="needs a column 'class'"):
-        list_videos("mine", one, tmp_path)
-    manifest.write_text("")
-    with pytest.raises(UserError, match=r"list\.csv cannot be read"):
-        list_videos("mine", one, tmp_path)
-    manifest.unlink()
-    with pytest.raises(UserError, match=r"list\.csv is missing"):
-        list_videos("mine", one, tmp_path)
-
-
-def test_no_folder_and_no_videos(tmp_path: Path) -> None:
-    one = DataSet(kind="videos", root=Path("videos"))
-    with pytest.raises(UserError, match=r"data set mine: folder .*videos is missing"):
-        list_videos("mine", one, tmp_path)
-    (tmp_path / "videos").mkdir()
-    with pytest.raises(UserError, match="data set mine: no videos in"):
-        list_videos("mine", one, tmp_path)
-
-
 def test_an_index_that_is_missing_or_damaged(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"mine\.json is missing; run 'bench stage data'"):
         read_index(tmp_path, "mine")
@@ -211,3 +154,17 @@ def test_an_index_that_is_missing_or_damaged(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:50])
         with pytest.raises(UserError, match="damaged"):
             read_index(tmp_path / "index", "mine")
+
+
+def test_a_reason_is_kept_and_does_not_change_the_digest(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"path": ["a", "b"], "class": ["x", "x"], "frames": [0, 3]})
+    digests = set()
+    for reason in ("missing", "gone"):
+        write_index(tmp_path, "mine", "videos", tmp_path, rows.assign(reason=[reason, "odd"]))
+        index = read_index(tmp_path, "mine")
+        assert broken_rows(index, "cannot be decoded") == {0: reason}
+        digests.add(index.digest)
+    write_index(tmp_path, "mine", "videos", tmp_path, rows)
+    index = read_index(tmp_path, "mine")
+    assert broken_rows(index, "cannot be decoded") == {0: "cannot be decoded"}
+    assert digests == {index.digest}

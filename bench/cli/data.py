@@ -1,0 +1,83 @@
+"""``bench data``: index a data set's videos on disk, and check them later."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.errors import UserError
+from bench.layout import find_root
+
+app = typer.Typer(rich_markup_mode=None, help="Data sets on disk: index them, check them.")
+
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0: one a core.")]
+Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one file, then it is killed.")]
+
+
+@app.command("index")
+def index(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="ucf101, hmdb51, kinetics400, kinetics600, kinetics700, activitynet200, or a name "
+            "of your own, whose classes are its folders."
+        ),
+    ],
+    root: Annotated[Path, typer.Option(help="Folder of the videos.")],
+    lists: Annotated[
+        list[Path] | None,
+        typer.Option("--list", help="CSV: label,youtube_id,… or path,class. May be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: data/manifests/NAME.parquet of the checkout.")
+    ] = None,
+    sha256: Annotated[bool, typer.Option("--sha256", help="Hash every file, too.")] = False,
+    jobs: Jobs = 0,
+    timeout: Timeout = 600.0,
+) -> None:
+    """Decode every new or changed video and write a manifest. Example:
+    bench data index ucf101 --root ../ucf101"""
+    file = out or _default(name)
+    from bench.data.manifest import update_manifest
+
+    update_manifest(
+        _named(name), root, file, lists or [], sha256=sha256, jobs=_cores(jobs), timeout=timeout
+    )
+    print(f"wrote {file}")
+
+
+@app.command("check")
+def check(
+    name: Annotated[str, typer.Argument(help="As given to 'bench data index'.")],
+    root: Annotated[Path | None, typer.Option(help="Default: where it was indexed.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Default: data/manifests/NAME.parquet of the checkout.")
+    ] = None,
+    jobs: Jobs = 0,
+    timeout: Timeout = 600.0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the random frames.")] = 0,
+) -> None:
+    """Decode first, last and three random frames of each video; list the bad ones in a CSV.
+
+    It is a report: bad videos leave the exit code at 0.
+    """
+    file = manifest or _default(name)
+    from bench.data.check import check_manifest
+
+    check_manifest(file, _named(name), root, jobs=_cores(jobs), timeout=timeout, seed=seed)
+
+
+def _default(name: str) -> Path:
+    return find_root() / "data" / "manifests" / f"{_named(name)}.parquet"
+
+
+def _named(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]*\w", name):
+        raise UserError(f"data set '{name}': a name has letters, digits, '.', '-' and '_' only")
+    return name
+
+
+def _cores(jobs: int) -> int:
+    return jobs or len(os.sched_getaffinity(0))
