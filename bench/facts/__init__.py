@@ -92,7 +92,7 @@ def classes(dataset: str) -> dict[str, list[str]]:
 
 def published_size(dataset: str) -> tuple[int, int, str] | None:
     """Return the published numbers of classes and videos and their source; None if unknown."""
-    for row in _rows("datasets.csv"):
+    for row in table("datasets.csv"):
         if row["dataset"] == dataset:
             return int(row["classes"]), int(row["videos"]), row["source"]
     return None
