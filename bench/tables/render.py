@@ -3,15 +3,12 @@
 import csv
 import html
 import io
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from itertools import accumulate, groupby
 
 from bench.errors import unknown
 from bench.files import dump_json
 from bench.tables.context import Table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol", "definition"}
 _LATEX: dict[str, str | int | None] = {
@@ -81,15 +78,10 @@ def _csv(table: Table) -> str:
     return out.getvalue()
 
 
-def _frame(table: Table, escape: Callable[[str], str]) -> "pd.DataFrame":
-    import pandas as pd
-
-    columns = [(escape(group), escape(name)) for group, name in table.columns]
-    grouped = any(group for group, _ in columns)
-    index = pd.MultiIndex.from_tuples(columns) if grouped else pd.Index([n for _, n in columns])
-    return pd.DataFrame(
-        [[escape(cell) for cell in row] for row in table.rows], columns=index, dtype=object
-    )
+def _groups(table: Table) -> list[tuple[str, int]]:
+    """Return (group, columns below it) of a table's head; nothing where no column has a group."""
+    groups = [group for group, _ in table.columns]
+    return [(group, len(list(same))) for group, same in groupby(groups)] if any(groups) else []
 
 
 def latex(text: str) -> str:
@@ -98,45 +90,60 @@ def latex(text: str) -> str:
 
 
 def _latex(table: Table) -> str:
-    body = (
-        _frame(table, latex)
-        .style.hide(axis="index")
-        .to_latex(
-            hrules=True,
-            column_format="".join("l" if _is_text(name) else "r" for _, name in table.columns),
-            multicol_align="c",
-            position_float="centering",
-            caption=latex(" ".join([f"{table.title}.", *table.header])),
-        )
-    )
-    notes = "".join(f"\n\\noindent{{\\footnotesize {latex(line)}}}\\par" for line in table.notes)
-    return f"% needs \\usepackage{{booktabs}}\n{body}{notes[1:]}" + ("\n" if notes else "")
+    def cell(text: str, width: int = 1) -> str:
+        return latex(text) if width == 1 else rf"\multicolumn{{{width}}}{{c}}{{{latex(text)}}}"
+
+    groups = [cell(*group) for group in _groups(table)]
+    rows = [[cell(name) for _, name in table.columns], *(map(cell, row) for row in table.rows)]
+    names, *body = [rf"{' & '.join(row)} \\" for row in rows]
+    align = "".join("l" if _is_text(name) else "r" for _, name in table.columns)
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{latex(' '.join([f'{table.title}.', *table.header]))}}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        *([rf"{' & '.join(groups)} \\"] if groups else []),
+        names,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+        *(rf"\noindent{{\footnotesize {latex(note)}}}\par" for note in table.notes),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _html(table: Table) -> str:
-    import pandas as pd
+    def cell(tag: str, text: str, width: int = 1) -> str:
+        span = f' colspan="{width}" halign="left"' if width > 1 else ""
+        return f"      <{tag}{span}>{html.escape(text.strip(), quote=False)}</{tag}>\n"
 
-    with pd.option_context("display.max_colwidth", None):  # else pandas cuts cells at 50 characters
-        body = _frame(table, str).to_html(index=False, escape=True, border=0, na_rep="")
+    def line(cells: Iterable[str], start: str = "<tr>") -> str:
+        return f"    {start}\n{''.join(cells)}    </tr>\n"
+
+    groups = _groups(table)
+    head = line(cell("th", *group) for group in groups) if groups else ""
+    start = "<tr>" if groups else '<tr style="text-align: right;">'
+    head += line((cell("th", name) for _, name in table.columns), start)
+    body = "".join(line(cell("td", text) for text in row) for row in table.rows)
     rules = [
         f"td:nth-child({at}){{text-align:left{';white-space:normal' * (name == 'note')}}}"
         for at, (_, name) in enumerate(table.columns, 1)
         if _is_text(name)
     ]
-    starts = zip(table.columns, [("", ""), *table.columns], strict=False)
-    rules += [
-        f"td:nth-child({at}){{border-left:1px solid #bbb}}"
-        for at, ((group, _), (before, _)) in enumerate(starts, 1)
-        if group != before
-    ]
+    ends = accumulate(width for _, width in groups[:-1])
+    rules += [f"td:nth-child({end + 1}){{border-left:1px solid #bbb}}" for end in ends]
     title = html.escape(table.title)
-    header = "".join(f"<p>{html.escape(line)}</p>\n" for line in table.header)
-    notes = "".join(f"<li>{html.escape(line)}</li>\n" for line in table.notes)
+    header = "".join(f"<p>{html.escape(text)}</p>\n" for text in table.header)
+    notes = "".join(f"<li>{html.escape(text)}</li>\n" for text in table.notes)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{_STYLE}{''.join(rules)}</style></head>\n<body><h1>{title}</h1>\n{header}{body}\n"
-        + (f"<ul>\n{notes}</ul>\n" if notes else "")
-        + "</body></html>\n"
+        f"<style>{_STYLE}{''.join(rules)}</style></head>\n<body><h1>{title}</h1>\n{header}"
+        f'<table class="dataframe">\n  <thead>\n{head}  </thead>\n  <tbody>\n{body}  </tbody>\n'
+        "</table>\n" + (f"<ul>\n{notes}</ul>\n" if notes else "") + "</body></html>\n"
     )
 
 
