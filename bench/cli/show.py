@@ -41,10 +41,10 @@ def status(profile: Profile = None) -> None:
     rows: dict[str, dict[str, int]] = {}
     reasons: dict[str, str] = {}
     for cell in cells(context(config, layout)):
-        counts = rows.setdefault(cell.row, {})
+        counts = rows.setdefault(cell.about.row, {})
         counts[cell.state] = counts.get(cell.state, 0) + 1
         if cell.reason:
-            reasons.setdefault(f"{cell.row} {cell.state}", cell.reason)
+            reasons.setdefault(f"{cell.about.row} {cell.state}", cell.reason)
     width = max(map(len, rows), default=0)
     print(f"profile {config.name}: {config.profile.title}")
     for row, counts in rows.items():

@@ -1,68 +1,74 @@
-"""How numbers stand in a cell of a table."""
+"""The columns that tables share, and how numbers stand in their cells."""
 
-from bench.facts import Published
+from bench.tables.context import Column, TableContext
 from bench.tables.rows import MISSING, Row
 
-NAMES = {"closeness": "C↓", "dispersion": "D↑"}
+SCATTER = {"closeness": "C↓", "dispersion": "D↑"}
+
+METHOD: Column[Row] = Column("", "method", lambda row: row.label)
+STATUS: Column[Row] = Column("", "status", lambda row: row.state)
 
 
 def _digits(key: str) -> int:
-    return 2 if key.rpartition(".")[2] in NAMES else 1
+    return 2 if key.rpartition(".")[2] in SCATTER else 1
 
 
-def measured(row: Row, key: str, mark: bool = False) -> str:
-    """Return ``85.1 ± 2.0``; without ± where n = 1, a dash where nothing was measured."""
-    found = row.spread(key)
-    if found is None:
-        return MISSING
+def _number(mean: float, std: float | None, key: str) -> str:
+    """Return ``85.1 ± 2.0``; without ± where there is no deviation."""
     digits = _digits(key)
-    std = "" if found.std is None else f" ± {found.std:.{digits}f}"
-    return f"{found.mean:.{digits}f}{std}{' *' if mark else ''}"
+    return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
 
 
-def quoted(number: Published | None) -> str:
-    """Return a published number with its published deviation."""
-    if number is None:
-        return MISSING
-    digits = _digits(number.key)
-    std = "" if number.std is None else f" ± {number.std:.{digits}f}"
-    return f"{number.value:.{digits}f}{std}"
+def heading(key: str) -> str:
+    """Name a metric's column: ``mini_ucf`` for top-1, ``C↓ mini_ucf`` for closeness."""
+    dataset, _, metric = key.split(".")
+    return f"{SCATTER.get(metric, '')} {dataset.replace('seen_', 'seen ', 1)}".lstrip()
 
 
-def delta(row: Row, key: str) -> str:
-    """Return measured − published."""
-    found, number = row.spread(key), row.published.get(key)
-    if found is None or number is None:
-        return MISSING
-    return f"{found.mean - number.value:+.{_digits(key)}f}"
+def measured(key: str) -> Column[Row]:
+    """Mean and deviation over the repeats, a star where the row ties with the best."""
+
+    def text(row: Row) -> str:
+        found = row.spread(key)
+        if found is None:
+            return MISSING
+        return _number(found.mean, found.std, key) + " *" * (key in row.tied)
+
+    return Column("measured", heading(key), text)
 
 
-def covered(row: Row) -> str:
-    """Return videos scored / expected over the data sets of the least complete record."""
-    seen = row.coverage().values()
+def quoted(key: str) -> Column[Row]:
+    """A published number; closeness and dispersion have no stated data set."""
+
+    def text(row: Row) -> str:
+        number = row.published.get(key)
+        return _number(number.value, number.std, key) if number else MISSING
+
+    dataset, _, metric = key.split(".")
+    return Column("published", SCATTER.get(metric, dataset.upper()), text)
+
+
+def delta(context: TableContext, key: str) -> Column[Row]:
+    """Measured − published, where the two may stand against each other."""
+
+    def text(row: Row) -> str:
+        found, number = row.spread(key), row.published.get(key)
+        if found is None or number is None or not context.comparable(number):
+            return MISSING
+        return f"{found.mean - number.value:+.{_digits(key)}f}"
+
+    return Column("Δ", heading(key), text)
+
+
+def repeats(keys: list[str]) -> Column[Row]:
+    """Over how many units the metrics were taken."""
+    return Column("measured", "n", lambda row: row.repeats(keys))
+
+
+def _covered(row: Row) -> str:
+    seen = row.coverage().values() if row.status != "quoted" else ()
     expected = sum(part["expected"] for part in seen)
     return f"{sum(part['scored'] for part in seen)}/{expected}" if expected else MISSING
 
 
-def column(key: str) -> str:
-    """Name a metric's column: ``mini_ucf`` for top-1, ``C↓ mini_ucf`` for closeness."""
-    dataset, _, metric = key.split(".")
-    dataset = dataset.replace("seen_", "seen ", 1)
-    return f"{NAMES[metric]} {dataset}" if metric in NAMES else dataset
-
-
-def paper_column(key: str) -> str:
-    """Name a published column: ``UCF101``; closeness and dispersion have no stated data set."""
-    dataset, _, metric = key.split(".")
-    return NAMES.get(metric, dataset.upper())
-
-
-def unit(per_draw: set[bool]) -> str:
-    """Return what is repeated: seeds, draws, or both."""
-    return " or ".join({False: "seeds", True: "draws"}[kind] for kind in sorted(per_draw))
-
-
-EMBEDDED = (
-    "This is a small generated world: its numbers are no evidence about the paper and are not "
-    "comparable with the published ones, which stand apart."
-)
+COVERAGE = Column("measured", "coverage", _covered)  # videos scored / expected, summed
