@@ -1,9 +1,9 @@
 """What a table is made of: the records, the plan, and what the profile says about both."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from bench.facts import Published
 from bench.files import read_json
@@ -29,7 +29,6 @@ class TableContext:
     planned: list[PlannedCell]
     splits: Path  # the profile's folder of split files
     clips: int | None = None  # clips a test video; a Δ to a number with other clips is not shown
-    readings_hint: str = "add one under 'readings' in params.yaml and run 'dvc repro'"
 
     @property
     def opening(self) -> list[str]:
@@ -49,6 +48,11 @@ class TableContext:
         """Return what the n of these scopes counts: seeds, draws, or both."""
         kinds = {self.per_draw(scope) for scope in scopes}
         return " or ".join("draws" if per_draw else "seeds" for per_draw in sorted(kinds))
+
+    def tested(self, protocol: str) -> list[str]:
+        """Return the accuracies that are measured under a protocol."""
+        names = (name for name, protocols in self.tests.items() if protocol in protocols)
+        return [f"{name}.{protocol}.top1" for name in names]
 
     def comparable(self, number: Published) -> bool:
         """Return whether a measured number may stand against a published one (a Δ column)."""
@@ -71,15 +75,12 @@ class TableContext:
         return (len(splits[0]["seen"]), len(splits[0]["unseen"])) if splits else (1, 1)
 
 
-R = TypeVar("R")
-
-
-class Column(NamedTuple, Generic[R]):
+class Column(NamedTuple):
     """A column: the group that it stands in ("" for none), its name, and a row's text in it."""
 
     group: str
     name: str
-    text: Callable[[R], str]
+    text: Callable[[Any], str]
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ class Table:
     columns: list[tuple[str, str]]
     rows: list[list[str]]
     notes: list[str]
-    data: list[dict[str, Any]] = field(default_factory=list)
+    data: list[dict[str, Any]]
 
 
-def filled(columns: Sequence[Column[R]], rows: Iterable[R]) -> list[list[str]]:
+def filled(columns: Sequence[Column], rows: Iterable[Any]) -> list[list[str]]:
     """Return the texts of every row."""
     return [[column.text(row) for column in columns] for row in rows]

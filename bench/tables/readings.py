@@ -16,7 +16,7 @@ def _loss(row: Row, name: str) -> float | None:
     return spread(found).mean if found else None
 
 
-def _final(name: str) -> Column[Row]:
+def _final(name: str) -> Column:
     def text(row: Row) -> str:
         value = _loss(row, name)
         return MISSING if value is None else f"{value:.3f}"
@@ -24,7 +24,7 @@ def _final(name: str) -> Column[Row]:
     return Column("final", LOSSES[name], text)
 
 
-def _to_default(key: str) -> Column[Row]:
+def _to_default(key: str) -> Column:
     def text(row: Row) -> str:
         found = next((one for one in row.gaps if one["metric"] == key), None)
         if found is None:
@@ -52,8 +52,8 @@ def build_readings(context: TableContext) -> Table:
             gaps = [gap(context, row, to, key) for key in top1] if to else []
             rows.append(replace(row, gaps=[found for found in gaps if found]))
     columns = [
-        Column[Row]("", "method", lambda row: default.get(row.method, row).label),
-        Column[Row]("", "reading", _reading),
+        Column("", "method", lambda row: default.get(row.method, row).label),
+        Column("", "reading", _reading),
         *(measured(key) for key in top1),
         *(_to_default(key) for key in top1),
         *(_final(name) for name in LOSSES),
@@ -68,13 +68,13 @@ def build_readings(context: TableContext) -> Table:
         "Final: L_US at the end of training beside the value that it has where Z and Θ agree "
         "perfectly, and the mean pairwise cosines of the synthetic classes Z and Θ.",
     ]
-    none = [f"No alternative reading is planned: {context.readings_hint}."] if not varied else []
+    none = "No alternative reading is planned: run 'bench train --readings && bench stage score'."
     return Table(
         f"Alternative readings, profile {context.profile}",
         header,
         [column[:2] for column in columns],
         filled(columns, rows),
-        [*none, *(reason for row in rows for reason in row.reasons)],
+        [*([] if varied else [none]), *(reason for row in rows for reason in row.reasons)],
         [
             row.as_json()
             | {"gaps": row.gaps, "losses": {name: _loss(row, name) for name in LOSSES}}

@@ -11,26 +11,15 @@ from bench.files import dump_json
 from bench.tables.context import Table
 
 _TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol", "definition"}
-_LATEX: dict[str, str | int | None] = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{char: f"\\{char}" for char in "&%$#_{}"},
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "±": r"$\pm$",
-    "−": "$-$",
-    "↓": r"$\downarrow$",
-    "↑": r"$\uparrow$",
-    "Δ": r"$\Delta$",
-    "λ": r"$\lambda$",
-    "≥": r"$\ge$",
-    "Θ": r"$\Theta$",
-    "τ": r"$\tau$",
-    "—": "---",
-    "…": r"\dots{}",
-    "\n": " ",
-}
+_MATH = {"±": "pm", "↓": "downarrow", "↑": "uparrow", "≥": "ge"}
+_MATH |= {"Δ": "Delta", "λ": "lambda", "Θ": "Theta", "τ": "tau"}
+_WORDS = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater"}
+_LATEX = str.maketrans(
+    {"−": "$-$", "—": "---", "…": r"\dots{}", "\n": " "}
+    | {char: f"\\{char}" for char in "&%$#_{}"}
+    | {char: f"$\\{name}$" for char, name in _MATH.items()}
+    | {char: rf"\text{name}{{}}" for char, name in _WORDS.items()}
+)
 _STYLE = (
     "body{font:14px/1.5 system-ui,sans-serif;margin:2em}h1{font-size:1.3em}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1em 0}"
@@ -86,7 +75,7 @@ def _groups(table: Table) -> list[tuple[str, int]]:
 
 def latex(text: str) -> str:
     """Return ``text`` with every character that LaTeX reads as a command made literal."""
-    return text.translate(str.maketrans(_LATEX))
+    return text.translate(_LATEX)
 
 
 def _latex(table: Table) -> str:

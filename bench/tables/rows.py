@@ -1,7 +1,7 @@
 """One neutral row per method or reading: what was published, what was measured, in which state."""
 
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.facts import Published, published
@@ -42,14 +42,6 @@ class Row:
         """Return mean, deviation and n of one metric over its units, ``None`` if not measured."""
         values = self.values.get(key)
         return spread(list(values.values())) if values else None
-
-    def only(self, protocol: str) -> "Row":
-        """Return the row with the numbers of one protocol alone."""
-
-        def part(numbers: dict[str, Any]) -> dict[str, Any]:
-            return {key: value for key, value in numbers.items() if key.split(".")[1] == protocol}
-
-        return replace(self, values=part(self.values), published=part(self.published))
 
     def repeats(self, keys: list[str]) -> str:
         """Return over how many units the metrics were taken: ``3``, or ``2/3`` if some lack."""
@@ -153,10 +145,9 @@ def _reasons(label: str, found: list[Cell]) -> list[str]:
     return lines
 
 
-def _row(found: list[Cell], numbers: list[Published]) -> Row:
-    """Make a row of its cells; outdated, failed and foreign records give a status, no number."""
+def _row(found: list[Cell], numbers: dict[str, Published]) -> Row:
     about = found[0].about
-    label, checkpoint = about.label, f"checkpoint {about.reading.get('checkpoint', '')}"
+    label, checkpoint = about.label, f"checkpoint {about.reading.get('checkpoint')}"
     if "checkpoint" in about.reading and checkpoint not in label:
         label = f"{label}, {checkpoint}"
     status, state = _summary(found)
@@ -173,27 +164,29 @@ def _row(found: list[Cell], numbers: list[Published]) -> Row:
         records=records,
         values=_values(records),
         planned=Counter(scope for scope, _ in units),
-        published={} if about.reading else {number.key: number for number in numbers},
+        published={} if about.reading else numbers,
     )
 
 
 def collect(context: TableContext, *tables: str) -> list[Row]:
     """Return every row: the methods of the published ``tables`` in their order, the others by
     name, readings after their method, and last those that no file of ``methods/`` makes any more.
+
+    Outdated, failed and foreign records give a status and no number.
     """
-    facts: dict[str, list[Published]] = defaultdict(list)
+    facts: dict[str, dict[str, Published]] = defaultdict(dict)
     for number in published():
         if number.table in tables:
-            facts[number.method].append(number)
+            facts[number.method][number.key] = number
     by_row: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells(context):
         by_row[cell.about.row].append(cell)
-    order = list(facts)
-    rows = [_row(found, facts.get(found[0].about.method, [])) for found in by_row.values()]
+    rows = [_row(found, facts.get(found[0].about.method, {})) for found in by_row.values()]
     for method, numbers in facts.items():
         if method not in by_row:
-            quoted = {number.key: number for number in numbers}
-            rows.append(Row(method, method, numbers[0].label, "quoted", "quoted", published=quoted))
+            label = next(iter(numbers.values())).label
+            rows.append(Row(method, method, label, "quoted", "quoted", published=numbers))
+    order = list(facts)
 
     def place(row: Row) -> tuple[bool, int, str, bool, str]:
         rank = order.index(row.method) if row.method in order else len(order)

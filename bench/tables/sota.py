@@ -25,19 +25,21 @@ def _groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str
     for block, protocol in product(("sota", "modern"), protocols):
         order = [n.method for n in facts if (n.table, n.protocol) == (block, protocol)]
         here = []
-        for row in (row.only(protocol) for row in rows):
+        for row in rows:
+            own = {key: n for key, n in row.published.items() if n.protocol == protocol}
+            numbers = {key: n for key, n in own.items() if n.table == block}
             runs = row.status != "quoted" and protocol in tested
-            numbers = {key: n for key, n in row.published.items() if n.table == block}
-            if numbers:
-                label = next(iter(numbers.values())).label
-                row = replace(row, label=label, published=numbers)
-                if runs:
-                    row = replace(row, state=f"quoted; {row.state}")
-                else:
-                    row = replace(row, status="quoted", state="quoted", planned={})
-            elif row.published or block == "modern" or not runs:
+            if not numbers and (own or block == "modern" or not runs):
                 continue
-            here.append(row)
+            part = replace(
+                row,
+                label=next((n.label for n in numbers.values()), row.label),
+                status=row.status if runs else "quoted",
+                state="; ".join(["quoted"] * bool(numbers) + [row.state] * runs),
+                values={k: v for k, v in row.values.items() if k.split(".")[1] == protocol},
+                published=numbers,
+            )
+            here.append(part)
         if here:  # in the poster's order, then the others as they came
             here.sort(key=lambda row: order.index(row.method) if row.published else len(order))
             yield block, protocol, here
@@ -70,19 +72,17 @@ def _join(names: Iterable[str]) -> str:
 
 def _columns(
     context: TableContext, facts: list[Published], block: str, protocol: str
-) -> list[Column[Row]]:
+) -> list[Column]:
     """Return the columns as they read one protocol's metrics; their names are always the same."""
 
     def keys(datasets: Iterable[str]) -> list[str]:
         return [f"{name}.{protocol}.top1" for name in dict.fromkeys(datasets)]
 
-    tested = keys(name for name, protocols in context.tests.items() if protocol in protocols)
-
     def label(row: Row) -> str:
         return row.label + " τ" * any(n.tau_filtered for n in row.published.values())
 
     def trained(row: Row) -> str:
-        scopes = (key.rpartition(".")[0] for key in tested if row.values.get(key))
+        scopes = (key.rpartition(".")[0] for key in context.tested(protocol) if row.values.get(key))
         return _join(_trained_on(context, scope) for scope in scopes)
 
     name = protocol if block == "sota" else f"{protocol} ({block})"
@@ -94,7 +94,7 @@ def _columns(
             "published", "trained on", lambda row: _join(n.train for n in row.published.values())
         ),
         *(measured(key) for key in keys(context.tests)),
-        repeats(tested),
+        repeats(context.tested(protocol)),
         Column("measured", "trained on", trained),
         COVERAGE,
         *(delta(context, key) for key in keys(n.dataset for n in facts if context.comparable(n))),
@@ -112,8 +112,7 @@ def build_sota(context: TableContext) -> Table:
     data: list[dict[str, Any]] = []
     notes: list[str] = []
     for block, protocol, found in _groups(context, facts):
-        tested = [f"{name}.{protocol}.top1" for name, p in context.tests.items() if protocol in p]
-        rows, ties = with_ties(context, found, tested)
+        rows, ties = with_ties(context, found, context.tested(protocol))
         columns = _columns(context, facts, block, protocol)
         table += filled(columns, rows)
         notes += [*ties, *(note for row in rows if row.status != "quoted" for note in row.reasons)]

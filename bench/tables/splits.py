@@ -47,7 +47,7 @@ def build_splits(context: TableContext) -> Table:
 
 def build_overlap(context: TableContext) -> Table:
     """Build the table of the removed training classes, then of the nearest that were kept."""
-    columns: list[Column[dict[str, Any]]] = [
+    columns: list[Column] = [
         Column("", "class", lambda one: one["class"]),
         Column("", "kept", lambda one: "yes" if one["kept"] else "no"),
         Column("", "nearest test class", lambda one: one["nearest"]),

@@ -5,8 +5,8 @@ from bench.tables.rows import MISSING, Row
 
 SCATTER = {"closeness": "C↓", "dispersion": "D↑"}
 
-METHOD: Column[Row] = Column("", "method", lambda row: row.label)
-STATUS: Column[Row] = Column("", "status", lambda row: row.state)
+METHOD = Column("", "method", lambda row: row.label)
+STATUS = Column("", "status", lambda row: row.state)
 
 
 def _digits(key: str) -> int:
@@ -25,7 +25,7 @@ def heading(key: str) -> str:
     return f"{SCATTER.get(metric, '')} {dataset.replace('seen_', 'seen ', 1)}".lstrip()
 
 
-def measured(key: str) -> Column[Row]:
+def measured(key: str) -> Column:
     """Mean and deviation over the repeats, a star where the row ties with the best."""
 
     def text(row: Row) -> str:
@@ -37,7 +37,7 @@ def measured(key: str) -> Column[Row]:
     return Column("measured", heading(key), text)
 
 
-def quoted(key: str) -> Column[Row]:
+def quoted(key: str) -> Column:
     """A published number; closeness and dispersion have no stated data set."""
 
     def text(row: Row) -> str:
@@ -48,7 +48,7 @@ def quoted(key: str) -> Column[Row]:
     return Column("published", SCATTER.get(metric, dataset.upper()), text)
 
 
-def delta(context: TableContext, key: str) -> Column[Row]:
+def delta(context: TableContext, key: str) -> Column:
     """Measured − published, where the two may stand against each other."""
 
     def text(row: Row) -> str:
@@ -60,7 +60,7 @@ def delta(context: TableContext, key: str) -> Column[Row]:
     return Column("Δ", heading(key), text)
 
 
-def repeats(keys: list[str]) -> Column[Row]:
+def repeats(keys: list[str]) -> Column:
     """Over how many units the metrics were taken."""
     return Column("measured", "n", lambda row: row.repeats(keys))
 
