@@ -1,10 +1,10 @@
 """The ablation table: the poster's five rows, then every other method, published | measured."""
 
 from bench.facts import published
-from bench.tables.context import Table, TableContext, filled
+from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.gaps import with_ties
 from bench.tables.rows import collect
-from bench.tables.text import COVERAGE, METHOD, SCATTER, STATUS, delta, measured, quoted, repeats
+from bench.tables.text import COVERAGE, SCATTER, STATUS, delta, measured, quoted, repeats
 
 
 def build_ablation(context: TableContext) -> Table:
@@ -17,7 +17,7 @@ def build_ablation(context: TableContext) -> Table:
     rows = [row for row in collect(context, "ablation") if not row.is_variant]
     rows, ties = with_ties(context, rows, top1)
     columns = [
-        METHOD,
+        Column("", "method", lambda row: row.label),
         *(quoted(key) for key in dict.fromkeys(number.key for number in facts)),
         *(measured(key) for key in top1),
         *(delta(context, key) for key in compared),

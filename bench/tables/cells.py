@@ -54,11 +54,9 @@ def _planned(planned: PlannedCell, record: Record | None) -> Cell:
     if record.status != "ok":
         return Cell(planned, record.status, record.reason)
     changed = _differing(planned.parts, record.parts)
-    return (
-        Cell(planned, "outdated", ", ".join(changed))
-        if changed
-        else Cell(planned, "ok", "", record)
-    )
+    if changed:
+        return Cell(planned, "outdated", ", ".join(changed))
+    return Cell(planned, "ok", record=record)
 
 
 def cells(context: TableContext) -> list[Cell]:

@@ -62,16 +62,13 @@ class TableContext:
             and (None in (self.clips, number.clips) or self.clips == number.clips)
         )
 
-    def stored(self, name: str) -> Any | None:
+    def stored(self, name: str, *keys: str) -> Any | None:
         """Read ``<name>.json`` of the split files, ``None`` if absent, ``UserError`` if damaged."""
-        keys = (
-            ("train", "test", "tau", "classes") if name == "overlap" else ("definition", "splits")
-        )
         return read_json(self.splits / f"{name}.json", "digest", *keys)
 
     def draw_sizes(self, scope: str) -> tuple[int, int]:
         """Return the seen and unseen classes of one draw; (1, 1) without a split file."""
-        splits = (self.stored(scope) or {}).get("splits")
+        splits = (self.stored(scope, "splits") or {}).get("splits")
         return (len(splits[0]["seen"]), len(splits[0]["unseen"])) if splits else (1, 1)
 
 

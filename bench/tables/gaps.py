@@ -8,10 +8,6 @@ from bench.stats import draws_gap, transfer_gap
 from bench.tables.context import TableContext
 from bench.tables.rows import Row
 
-DEFINITION = (
-    "best of its column and every row not distinguishable from it: the 95 % interval of the "
-    "difference to the best contains 0 ({how})"
-)
 _HOW = {
     False: "t interval, variance paired over test classes plus variance over seeds",
     True: "t interval paired over draws, variance corrected for the classes that draws share "
@@ -72,7 +68,11 @@ def with_ties(
             tied[best.name].add(key)
             if not found["larger_than_noise"]:
                 tied[row.name].add(key)
-    notes = [f"* {DEFINITION.format(how=_HOW[per_draw])}." for per_draw in sorted(resolved)]
+    notes = [
+        "* best of its column and every row not distinguishable from it: the 95 % interval of the "
+        f"difference to the best contains 0 ({_HOW[per_draw]})."
+        for per_draw in sorted(resolved)
+    ]
     if small:
         notes.append(
             f"No interval, so no tie mark, for some rows of {', '.join(sorted(small))}: "

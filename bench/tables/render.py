@@ -29,13 +29,6 @@ _STYLE = (
 )
 
 
-def _flat(table: Table) -> list[str]:
-    """Return one-line column names: the group stands before all but what was measured here."""
-    return [
-        name if group in ("", "measured") else f"{group} {name}" for group, name in table.columns
-    ]
-
-
 def _is_text(name: str) -> bool:
     return name in _TEXT_COLUMNS or name.startswith(("class", "nearest", "data set", "trained"))
 
@@ -47,9 +40,11 @@ def _markdown(table: Table) -> str:
         one_line = " ".join(text.split())
         return one_line.replace("|", "\\|").replace("<", "&lt;")
 
+    groups = {"": "", "measured": ""}  # the others stand before their columns' names
+    names = [groups.get(group, f"{group} ") + name for group, name in table.columns]
     body = tabulate(
         [[safe(cell) for cell in row] for row in table.rows],
-        headers=[safe(name) for name in _flat(table)],
+        headers=[safe(name) for name in names],
         tablefmt="github",
         disable_numparse=True,
         colalign=["left" if _is_text(name) else "right" for _, name in table.columns],
@@ -73,34 +68,34 @@ def _groups(table: Table) -> list[tuple[str, int]]:
     return [(group, len(list(same))) for group, same in groupby(groups)] if any(groups) else []
 
 
-def latex(text: str) -> str:
-    """Return ``text`` with every character that LaTeX reads as a command made literal."""
-    return text.translate(_LATEX)
-
-
 def _latex(table: Table) -> str:
-    def cell(text: str, width: int = 1) -> str:
-        return latex(text) if width == 1 else rf"\multicolumn{{{width}}}{{c}}{{{latex(text)}}}"
+    def safe(text: str) -> str:
+        return text.translate(_LATEX)
 
-    groups = [cell(*group) for group in _groups(table)]
-    rows = [[cell(name) for _, name in table.columns], *(map(cell, row) for row in table.rows)]
-    names, *body = [rf"{' & '.join(row)} \\" for row in rows]
+    def line(cells: Iterable[str]) -> str:
+        return rf"{' & '.join(cells)} \\"
+
+    groups = [
+        rf"\multicolumn{{{width}}}{{c}}{{{safe(group)}}}" if width > 1 else safe(group)
+        for group, width in _groups(table)
+    ]
+
     align = "".join("l" if _is_text(name) else "r" for _, name in table.columns)
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{latex(' '.join([f'{table.title}.', *table.header]))}}}",
+        rf"\caption{{{safe(' '.join([f'{table.title}.', *table.header]))}}}",
         rf"\begin{{tabular}}{{{align}}}",
         r"\toprule",
-        *([rf"{' & '.join(groups)} \\"] if groups else []),
-        names,
+        *([line(groups)] if groups else []),
+        line(safe(name) for _, name in table.columns),
         r"\midrule",
-        *body,
+        *(line(map(safe, row)) for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
-        *(rf"\noindent{{\footnotesize {latex(note)}}}\par" for note in table.notes),
+        *(rf"\noindent{{\footnotesize {safe(note)}}}\par" for note in table.notes),
     ]
     return "\n".join(lines) + "\n"
 

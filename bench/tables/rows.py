@@ -43,15 +43,6 @@ class Row:
         values = self.values.get(key)
         return spread(list(values.values())) if values else None
 
-    def repeats(self, keys: list[str]) -> str:
-        """Return over how many units the metrics were taken: ``3``, or ``2/3`` if some lack."""
-        texts = []
-        for key in keys if self.planned or self.values else ():
-            done = len(self.values.get(key, {}))
-            planned = self.planned.get(key.rpartition(".")[0], self.planned.get(TRANSFER, done))
-            texts.append(f"{done}/{planned}" if done < planned else str(done))
-        return ", ".join(dict.fromkeys(texts)) or MISSING
-
     def coverage(self) -> dict[str, dict[str, int]]:
         """Return, for each data set, scored and expected videos of its least complete record."""
         worst: dict[str, Coverage] = {}

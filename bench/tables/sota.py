@@ -31,11 +31,12 @@ def _groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str
             runs = row.status != "quoted" and protocol in tested
             if not numbers and (own or block == "modern" or not runs):
                 continue
+            state = f"quoted; {row.state}" if numbers else row.state
             part = replace(
                 row,
                 label=next((n.label for n in numbers.values()), row.label),
                 status=row.status if runs else "quoted",
-                state="; ".join(["quoted"] * bool(numbers) + [row.state] * runs),
+                state=state if runs else "quoted",
                 values={k: v for k, v in row.values.items() if k.split(".")[1] == protocol},
                 published=numbers,
             )

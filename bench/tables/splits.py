@@ -26,7 +26,7 @@ def build_splits(context: TableContext) -> Table:
     for dataset, protocols in context.tests.items():
         for protocol in protocols:
             entry: dict[str, Any] = {"dataset": dataset, "protocol": protocol}
-            stored = context.stored(f"{dataset}.{protocol}")
+            stored = context.stored(f"{dataset}.{protocol}", "definition", "splits")
             if stored:
                 splits = stored["splits"]
                 entry |= {"definition": stored["definition"], "splits": len(splits)}
@@ -56,7 +56,7 @@ def build_overlap(context: TableContext) -> Table:
     ]
     header, shown = [context.header], []
     notes = ["No overlap file: run 'dvc repro' (a profile without a training data set has none)."]
-    stored = context.stored("overlap")
+    stored = context.stored("overlap", "train", "test", "tau", "classes")
     if stored:
         classes = sorted(stored["classes"], key=lambda one: (one["distance"], one["class"]))
         removed = [one for one in classes if not one["kept"]]

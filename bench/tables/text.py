@@ -1,11 +1,11 @@
 """The columns that tables share, and how numbers stand in their cells."""
 
+from bench.plan import TRANSFER
 from bench.tables.context import Column, TableContext
 from bench.tables.rows import MISSING, Row
 
 SCATTER = {"closeness": "C↓", "dispersion": "D↑"}
 
-METHOD = Column("", "method", lambda row: row.label)
 STATUS = Column("", "status", lambda row: row.state)
 
 
@@ -61,8 +61,17 @@ def delta(context: TableContext, key: str) -> Column:
 
 
 def repeats(keys: list[str]) -> Column:
-    """Over how many units the metrics were taken."""
-    return Column("measured", "n", lambda row: row.repeats(keys))
+    """Over how many units the metrics were taken: ``3``, or ``2/3`` if some lack."""
+
+    def text(row: Row) -> str:
+        texts = []
+        for key in keys if row.planned or row.values else ():
+            done = len(row.values.get(key, {}))
+            planned = row.planned.get(key.rpartition(".")[0], row.planned.get(TRANSFER, done))
+            texts.append(f"{done}/{planned}" if done < planned else str(done))
+        return ", ".join(dict.fromkeys(texts)) or MISSING
+
+    return Column("measured", "n", text)
 
 
 def _covered(row: Row) -> str:
