@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter, defaultdict
 from typing import Annotated
 
 import typer
@@ -38,11 +39,10 @@ def status(profile: Profile = None) -> None:
     from bench.tables.cells import cells
 
     config, layout = opened(profile)
-    rows: dict[str, dict[str, int]] = {}
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, str] = {}
     for cell in cells(context(config, layout)):
-        counts = rows.setdefault(cell.about.row, {})
-        counts[cell.state] = counts.get(cell.state, 0) + 1
+        rows[cell.about.row][cell.state] += 1
         if cell.reason:
             reasons.setdefault(f"{cell.about.row} {cell.state}", cell.reason)
     width = max(map(len, rows), default=0)

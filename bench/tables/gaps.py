@@ -1,7 +1,7 @@
 """Which gaps between rows are larger than noise: ties are marked instead of one bold winner."""
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from bench.stats import draws_gap, transfer_gap
@@ -31,13 +31,8 @@ def gap(context: TableContext, a: Row, b: Row, key: str) -> dict[str, Any] | Non
         )
         seeds_a, seeds_b = list(values_a.values()), list(values_b.values())
         found = transfer_gap(seeds_a, seeds_b, classes_a, classes_b)
-    return {
-        "metric": key,
-        "to": b.name,
-        "difference": found.difference,
-        "interval": found.interval,
-        "larger_than_noise": found.larger_than_noise,
-    }
+    larger = {"larger_than_noise": found.larger_than_noise}
+    return {"metric": key, "to": b.name} | asdict(found) | larger
 
 
 def with_ties(

@@ -1,6 +1,7 @@
 """The alternative readings that were run, each beside its method's default row."""
 
 from dataclasses import replace
+from functools import partial
 
 from bench.stats import spread
 from bench.tables.context import Column, Table, TableContext, filled
@@ -16,23 +17,17 @@ def _loss(row: Row, name: str) -> float | None:
     return spread(found).mean if found else None
 
 
-def _final(name: str) -> Column:
-    def text(row: Row) -> str:
-        value = _loss(row, name)
-        return MISSING if value is None else f"{value:.3f}"
-
-    return Column("final", LOSSES[name], text)
+def _final(row: Row, name: str) -> str:
+    value = _loss(row, name)
+    return MISSING if value is None else f"{value:.3f}"
 
 
-def _to_default(key: str) -> Column:
-    def text(row: Row) -> str:
-        found = next((one for one in row.gaps if one["metric"] == key), None)
-        if found is None:
-            return MISSING
-        difference = f"{found['difference']:+.1f}"
-        return difference if found["larger_than_noise"] else f"({difference})"
-
-    return Column("to default", heading(key), text)
+def _to_default(row: Row, key: str) -> str:
+    found = next((one for one in row.gaps if one["metric"] == key), None)
+    if found is None:
+        return MISSING
+    difference = f"{found['difference']:+.1f}"
+    return difference if found["larger_than_noise"] else f"({difference})"
 
 
 def _reading(row: Row) -> str:
@@ -55,8 +50,8 @@ def build_readings(context: TableContext) -> Table:
         Column("", "method", lambda row: default.get(row.method, row).label),
         Column("", "reading", _reading),
         *(measured(key) for key in top1),
-        *(_to_default(key) for key in top1),
-        *(_final(name) for name in LOSSES),
+        *(Column("to default", heading(key), partial(_to_default, key=key)) for key in top1),
+        *(Column("final", title, partial(_final, name=name)) for name, title in LOSSES.items()),
         repeats(top1),
         STATUS,
     ]
