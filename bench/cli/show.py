@@ -1,5 +1,6 @@
 """Commands that print what is there: tables, status. None of them needs data or torch."""
 
+from collections import Counter, defaultdict
 from typing import Annotated
 
 import typer
@@ -30,13 +31,12 @@ def status(profile: Profile = None) -> None:
     from bench.tables.cells import cells
 
     config, layout = opened(profile)
-    rows: dict[str, dict[str, int]] = {}
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: dict[str, str] = {}
     for cell in cells(context(config, layout)):
-        counts = rows.setdefault(cell.row, {})
-        counts[cell.state] = counts.get(cell.state, 0) + 1
+        rows[cell.about.row][cell.state] += 1
         if cell.reason:
-            reasons.setdefault(f"{cell.row} {cell.state}", cell.reason)
+            reasons.setdefault(f"{cell.about.row} {cell.state}", cell.reason)
     width = max(map(len, rows), default=0)
     print(f"profile {config.name}: {config.profile.title}")
     for row, counts in rows.items():

@@ -36,5 +36,4 @@ def context(config: Config, layout: Layout) -> TableContext:
         planned=plan(config, layout, readings=True),
         splits=layout.splits,
         clips=profile.input.test_clips if videos else None,
-        readings_hint="run 'bench train --readings && bench stage score'",
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.errors import unknown
 from bench.tables.ablation import build_ablation
-from bench.tables.context import Planned, Table, TableContext
+from bench.tables.context import Table, TableContext
 from bench.tables.readings import build_readings
 from bench.tables.render import FORMATS, render
 from bench.tables.sota import build_sota
@@ -27,4 +27,4 @@ def build(which: str, context: TableContext) -> Table:
     return _BUILDERS[which](context)
 
 
-__all__ = ["FORMATS", "TABLES", "Planned", "Table", "TableContext", "build", "render"]
+__all__ = ["FORMATS", "TABLES", "Table", "TableContext", "build", "render"]

@@ -1,45 +1,27 @@
 """The state of every cell: planned against recorded, current against outdated."""
 
-import json
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from bench.errors import UserError
+from bench.plan import PlannedCell
 from bench.records import Record
 from bench.tables.context import TableContext
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell. ``state``: ok, outdated, failed, broken, missing, not run, or no file.
+    """One cell. ``state``: ok, outdated, failed, broken, missing, not run, or no file."""
 
-    Only the record of a cell that is ``ok`` (or ok with ``no file``) may enter a number.
-    """
-
-    name: str
-    row: str
-    split: str
-    seed: int
+    about: PlannedCell | Record  # which one it is: a planned cell, or a record of an unplanned row
     state: str
     reason: str = ""
-    record: Record | None = None
+    record: Record | None = None  # only of a cell that is ok, or ok with no file: it may be shown
 
 
-def read_splits(context: TableContext, name: str) -> Any | None:
-    """Read ``<name>.json`` of the profile's split folder; ``None`` if it is not there yet."""
-    path = context.splits / f"{name}.json"
-    keys = {"train", "tau", "classes"} if name == "overlap" else {"definition", "splits"}
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        lacking = sorted((keys | {"digest"}) - set(stored))
-        if lacking:
-            raise ValueError(f"without {', '.join(lacking)}")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: unreadable ({error}); delete it and run 'dvc repro'") from error
-    return stored
+def _differing(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Name the parts that both sides have and that differ."""
+    return sorted(key for key in expected.keys() & found if expected[key] != found[key])
 
 
 def _digests(record: Record) -> dict[str, str]:
@@ -47,30 +29,34 @@ def _digests(record: Record) -> dict[str, str]:
     return data | {f"split {scope}": value for scope, value in record.split_digests.items()}
 
 
-def _reference(context: TableContext, records: list[Record]) -> dict[str, str]:
+def _reference(context: TableContext, records: Iterable[Record]) -> dict[str, str]:
     """Return the digest that counts for each data set and split.
 
     For a split it is that of its file; else what most records have (of a tie, the latest).
     """
-    votes: dict[str, Counter[str]] = defaultdict(Counter)
-    latest: dict[tuple[str, str], str] = {}
+    votes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for name, value in _digests(record).items():
-            votes[name][value] += 1
-            latest[name, value] = max(latest.get((name, value), ""), record.started)
+            votes[name][value].append(record.started)
     reference = {}
-    for name, counts in votes.items():
-        reference[name] = max(counts, key=lambda v: (counts[v], latest[name, v], v))
-        if name.startswith("split "):
-            stored = read_splits(context, name.removeprefix("split "))
-            if stored is not None:
-                reference[name] = stored["digest"]
+    for name, times in votes.items():
+        file = context.stored(name.removeprefix("split ")) if name.startswith("split ") else None
+        most = max(times, key=lambda value: (len(times[value]), max(times[value]), value))
+        reference[name] = file["digest"] if file else most
     return reference
 
 
-def outdated_because(planned: dict[str, str], recorded: dict[str, str]) -> list[str]:
-    """Name the fingerprint's parts that both sides have and that differ."""
-    return sorted(key for key in planned.keys() & recorded if planned[key] != recorded[key])
+def _planned(planned: PlannedCell, record: Record | None) -> Cell:
+    if planned.problem:
+        return Cell(planned, "broken", planned.problem)
+    if record is None:
+        return Cell(planned, "not run")
+    if record.status != "ok":
+        return Cell(planned, record.status, record.reason)
+    changed = _differing(planned.parts, record.parts)
+    if changed:
+        return Cell(planned, "outdated", ", ".join(changed))
+    return Cell(planned, "ok", record=record)
 
 
 def cells(context: TableContext) -> list[Cell]:
@@ -79,37 +65,17 @@ def cells(context: TableContext) -> list[Cell]:
     Records of different data or split digests are never both current: see ``_reference``.
     A record of a planned row that is not one of its planned cells (a dropped seed) is left out.
     """
-    found = {record.cell: record for record in context.records}
-    result = []
-    for cell in context.planned:
-        record = found.pop(cell.cell, None)
-        state, reason = "not run", ""
-        if cell.problem:
-            state, reason = "broken", cell.problem
-        elif record is not None:
-            state, reason = record.status, record.reason
-            changed = outdated_because(dict(cell.parts), record.parts)
-            if state == "ok" and changed:
-                state, reason = "outdated", ", ".join(changed)
-        result.append(Cell(cell.cell, cell.row, cell.split, cell.seed, state, reason, record))
-    rows = {cell.row for cell in context.planned}
-    for name, record in found.items():
+    recorded = {record.cell: record for record in context.records}
+    result = [_planned(planned, recorded.get(planned.cell)) for planned in context.planned]
+    rows = {planned.row for planned in context.planned}
+    for record in context.records:
         if record.row not in rows:
-            kept = record if record.status == "ok" else None
-            result.append(Cell(name, record.row, record.split, record.seed, "no file", "", kept))
-    current = [cell.record for cell in result if cell.state == "ok" and cell.record]
-    current = current or [cell.record for cell in result if cell.state == "no file" and cell.record]
-    reference = _reference(context, current)
-    return [_checked(cell, reference) for cell in result]
+            result.append(Cell(record, "no file", "", record if record.status == "ok" else None))
+    planned = [cell.record for cell in result if cell.record and cell.state == "ok"]
+    reference = _reference(context, planned or [cell.record for cell in result if cell.record])
 
+    def checked(cell: Cell) -> Cell:
+        wrong = _differing(reference, _digests(cell.record)) if cell.record else []
+        return Cell(cell.about, "outdated", ", ".join(wrong)) if wrong else cell
 
-def _checked(cell: Cell, reference: dict[str, str]) -> Cell:
-    if cell.record is None or cell.state not in ("ok", "no file"):
-        return cell
-    have = _digests(cell.record)
-    wrong = sorted(name for name in have.keys() & reference if have[name] != reference[name])
-    if not wrong:
-        return cell
-    return Cell(
-        cell.name, cell.row, cell.split, cell.seed, "outdated", ", ".join(wrong), cell.record
-    )
+    return [checked(cell) for cell in result]

@@ -1,38 +1,20 @@
 """What a table is made of: the records, the plan, and what the profile says about both."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from bench.config import ONE_SPLIT
 from bench.facts import Published
+from bench.files import read_json
+from bench.plan import PlannedCell
 from bench.records import Record
 
-TRANSFER = "transfer"
-
-
-class Planned(Protocol):
-    """A cell that the profile asks for (``bench.plan.PlannedCell``)."""
-
-    @property
-    def row(self) -> str: ...  # noqa: D102
-    @property
-    def method(self) -> str: ...  # noqa: D102
-    @property
-    def reading(self) -> Mapping[str, object]: ...  # noqa: D102
-    @property
-    def label(self) -> str: ...  # noqa: D102
-    @property
-    def split(self) -> str: ...  # noqa: D102
-    @property
-    def seed(self) -> int: ...  # noqa: D102
-    @property
-    def parts(self) -> Mapping[str, str]: ...  # noqa: D102
-    @property
-    def problem(self) -> str: ...  # noqa: D102
-    @property
-    def cell(self) -> str: ...  # noqa: D102
+EMBEDDED = (
+    "This is a small generated world: its numbers are no evidence about the paper and are not "
+    "comparable with the published ones, which stand apart."
+)
 
 
 @dataclass(frozen=True)
@@ -45,10 +27,14 @@ class TableContext:
     train: str  # training data set of the cells that are trained once ("" if there are none)
     tests: dict[str, tuple[str, ...]]  # test data set -> protocols, the primary one first
     records: list[Record]
-    planned: Sequence[Planned]
+    planned: list[PlannedCell]
     splits: Path  # the profile's folder of split files
     clips: int | None = None  # clips a test video; a Δ to a number with other clips is not shown
-    readings_hint: str = "add one under 'readings' in params.yaml and run 'dvc repro'"
+
+    @property
+    def opening(self) -> list[str]:
+        """Return the first lines above a table of measured numbers."""
+        return [self.header, *([EMBEDDED] if self.is_embedded_world else [])]
 
     @property
     def primary(self) -> list[str]:
@@ -57,8 +43,7 @@ class TableContext:
 
     def per_split(self, scope: str) -> bool:
         """Return whether ``<data set>.<protocol>`` is trained on seen classes of its own."""
-        cells = [cell.split for cell in self.planned] or [record.split for record in self.records]
-        return any(split.startswith(f"{scope}.") for split in cells)
+        return any(one.split.startswith(f"{scope}.") for one in self.planned or self.records)
 
     def per_draw(self, scope: str) -> bool:
         """Return whether draws of the classes are what is repeated, not seeds."""
@@ -68,6 +53,16 @@ class TableContext:
         """Return the metric of a scope's accuracy column: top1, of gzsl the harmonic mean."""
         return f"{scope}.harmonic" if scope.endswith(".gzsl") else f"{scope}.top1"
 
+    def repeated(self, scopes: Iterable[str]) -> str:
+        """Return what the n of these scopes counts: seeds, draws, or both."""
+        kinds = {self.per_draw(scope) for scope in scopes}
+        return " or ".join("draws" if per_draw else "seeds" for per_draw in sorted(kinds))
+
+    def tested(self, protocol: str) -> list[str]:
+        """Return the accuracies that are measured under a protocol."""
+        names = (name for name, protocols in self.tests.items() if protocol in protocols)
+        return [self.headline(f"{name}.{protocol}") for name in names]
+
     def comparable(self, number: Published) -> bool:
         """Return whether a measured number may stand against a published one (a Δ column)."""
         return (
@@ -75,6 +70,23 @@ class TableContext:
             and number.protocol in self.tests.get(number.dataset, ())
             and (None in (self.clips, number.clips) or self.clips == number.clips)
         )
+
+    def stored(self, name: str, *keys: str) -> Any | None:
+        """Read ``<name>.json`` of the split files, ``None`` if absent, ``UserError`` if damaged."""
+        return read_json(self.splits / f"{name}.json", "digest", *keys)
+
+    def draw_sizes(self, scope: str) -> tuple[int, int]:
+        """Return the seen and unseen classes of one draw; (1, 1) without a split file."""
+        splits = (self.stored(scope, "splits") or {}).get("splits")
+        return (len(splits[0]["seen"]), len(splits[0]["unseen"])) if splits else (1, 1)
+
+
+class Column(NamedTuple):
+    """A column: the group that it stands in ("" for none), its name, and a row's text in it."""
+
+    group: str
+    name: str
+    text: Callable[[Any], str]
 
 
 @dataclass(frozen=True)
@@ -86,4 +98,9 @@ class Table:
     columns: list[tuple[str, str]]
     rows: list[list[str]]
     notes: list[str]
-    data: list[dict[str, Any]] = field(default_factory=list)
+    data: list[dict[str, Any]]
+
+
+def filled(columns: Sequence[Column], rows: Iterable[Any]) -> list[list[str]]:
+    """Return the texts of every row."""
+    return [[column.text(row) for column in columns] for row in rows]

@@ -1,17 +1,13 @@
 """Which gaps between rows are larger than noise: ties are marked instead of one bold winner."""
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from bench.stats import Gap, draws_gap, transfer_gap
-from bench.tables.cells import read_splits
+from bench.stats import draws_gap, transfer_gap
 from bench.tables.context import TableContext
 from bench.tables.rows import Row
 
-DEFINITION = (
-    "best of its column and every row not distinguishable from it: the 95 % interval of the "
-    "difference to the best contains 0 ({how})"
-)
 _HOW = {
     False: "t interval, variance paired over test classes plus variance over seeds",
     True: "t interval paired over draws, variance corrected for the classes that draws share "
@@ -19,77 +15,62 @@ _HOW = {
 }
 
 
-@dataclass(frozen=True)
-class Ties:
-    """Marks and gaps of some columns: ``marked`` holds (row name, metric)."""
-
-    marked: set[tuple[str, str]] = field(default_factory=set)
-    gaps: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # row name -> gaps
-    notes: list[str] = field(default_factory=list)
-
-
-def gap(context: TableContext, a: Row, b: Row, key: str) -> Gap | None:
-    """Compare two rows on one accuracy; ``None`` if one of them was not measured."""
-    if not a.values.get(key) or not b.values.get(key):
+def gap(context: TableContext, a: Row, b: Row, key: str) -> dict[str, Any] | None:
+    """Compare row ``a`` to ``b`` on one accuracy; ``None`` if one of them was not measured."""
+    values_a, values_b = a.values.get(key), b.values.get(key)
+    if not values_a or not values_b:
         return None
     scope = key.rpartition(".")[0]
     if context.per_draw(scope):
-        return draws_gap(a.values[key], b.values[key], _test_over_train(context, scope))
-    values = [list(row.values[key].values()) for row in (a, b)]
-    classes = [[r.per_class[scope] for r in row.records if scope in r.per_class] for row in (a, b)]
-    return transfer_gap(values[0], values[1], classes[0], classes[1])
+        seen, unseen = context.draw_sizes(scope)
+        found = draws_gap(values_a, values_b, unseen / max(seen, 1))
+    else:
+        classes_a, classes_b = (
+            [one.per_class[scope] for one in row.records if scope in one.per_class]
+            for row in (a, b)
+        )
+        seeds_a, seeds_b = list(values_a.values()), list(values_b.values())
+        found = transfer_gap(seeds_a, seeds_b, classes_a, classes_b)
+    larger = {"larger_than_noise": found.larger_than_noise}
+    return {"metric": key, "to": b.name} | asdict(found) | larger
 
 
-def _test_over_train(context: TableContext, scope: str) -> float:
-    stored = read_splits(context, scope)
-    draws = stored["splits"] if stored else []
-    return len(draws[0]["unseen"]) / max(len(draws[0]["seen"]), 1) if draws else 1.0
+def with_ties(
+    context: TableContext, rows: list[Row], keys: list[str]
+) -> tuple[list[Row], list[str]]:
+    """Compare every row to the best of each accuracy: the rows with gaps and ties, and notes.
 
-
-def as_json(found: Gap, key: str, to: str) -> dict[str, Any]:
-    """Return a gap for ``--format json``."""
-    return {
-        "metric": key,
-        "to": to,
-        "difference": found.difference,
-        "interval": list(found.interval) if found.interval else None,
-        "larger_than_noise": found.larger_than_noise,
-    }
-
-
-def ties(context: TableContext, rows: list[Row], keys: list[str]) -> Ties:
-    """Mark, for each accuracy, the best row and every row not distinguishable from it.
-
-    Nothing is marked where n is too small for an interval, or where fewer than two rows stand.
+    Nothing is tied where n is too small for an interval, or where fewer than two rows stand.
     """
-    result = Ties(gaps={row.name: [] for row in rows})
+    gaps: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    tied: dict[str, set[str]] = defaultdict(set)
     small, resolved = set(), set()
     for key in keys:
-        means = {
-            row.name: (found.mean, row)
-            for row in rows
-            if row.status != "no file" and (found := row.spread(key)) is not None
-        }
-        if len(means) < 2:
-            continue
-        best = max(means.values(), key=lambda entry: entry[0])[1]
-        for name, (_, row) in means.items():
-            to_best = None if row is best else gap(context, row, best, key)
-            if to_best is None:
+        scope = key.rpartition(".")[0]
+        measured = [(row, row.spread(key)) for row in rows if row.status != "no file"]
+        means = [(found.mean, row) for row, found in measured if found]
+        means.sort(key=lambda entry: -entry[0])
+        for _, row in means[1:]:
+            best = means[0][1]
+            found = gap(context, row, best, key)
+            if found is None:
                 continue
-            result.gaps[name].append(as_json(to_best, key, best.name))
-            if to_best.larger_than_noise is None:
-                small.add(key.rpartition(".")[0])
-            else:
-                resolved.add(context.per_draw(key.rpartition(".")[0]))
-                result.marked.add((best.name, key))
-                if not to_best.larger_than_noise:
-                    result.marked.add((name, key))
-    for per_draw in sorted(resolved):
-        result.notes.append(f"* {DEFINITION.format(how=_HOW[per_draw])}.")
+            gaps[row.name].append(found)
+            if found["larger_than_noise"] is None:
+                small.add(scope)
+                continue
+            resolved.add(context.per_draw(scope))
+            tied[best.name].add(key)
+            if not found["larger_than_noise"]:
+                tied[row.name].add(key)
+    notes = [
+        "* best of its column and every row not distinguishable from it: the 95 % interval of the "
+        f"difference to the best contains 0 ({_HOW[per_draw]})."
+        for per_draw in sorted(resolved)
+    ]
     if small:
-        result.notes.append(
+        notes.append(
             f"No interval, so no tie mark, for some rows of {', '.join(sorted(small))}: "
             "n is too small (fewer than two seeds or draws) or the counts per class are absent."
         )
-    return result
+    return [replace(row, gaps=gaps[row.name], tied=tied[row.name]) for row in rows], notes

@@ -3,37 +3,23 @@
 import csv
 import html
 import io
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from itertools import accumulate, groupby
 
 from bench.errors import unknown
 from bench.files import dump_json
 from bench.tables.context import Table
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol", "definition"}
-_LATEX: dict[str, str | int | None] = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{char: f"\\{char}" for char in "&%$#_{}"},
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "±": r"$\pm$",
-    "−": "$-$",
-    "↓": r"$\downarrow$",
-    "↑": r"$\uparrow$",
-    "Δ": r"$\Delta$",
-    "λ": r"$\lambda$",
-    "≥": r"$\ge$",
-    "Θ": r"$\Theta$",
-    "τ": r"$\tau$",
-    "—": "---",
-    "…": r"\dots{}",
-    "\n": " ",
-}
+_MATH = {"±": "pm", "↓": "downarrow", "↑": "uparrow", "≥": "ge"}
+_MATH |= {"Δ": "Delta", "λ": "lambda", "Θ": "Theta", "τ": "tau"}
+_WORDS = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater"}
+_LATEX = str.maketrans(
+    {"−": "$-$", "—": "---", "…": r"\dots{}", "\n": " "}
+    | {char: f"\\{char}" for char in "&%$#_{}"}
+    | {char: f"$\\{name}$" for char, name in _MATH.items()}
+    | {char: rf"\text{name}{{}}" for char, name in _WORDS.items()}
+)
 _STYLE = (
     "body{font:14px/1.5 system-ui,sans-serif;margin:2em}h1{font-size:1.3em}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1em 0}"
@@ -41,13 +27,6 @@ _STYLE = (
     "thead th{text-align:center;font-weight:600}thead tr:last-child th{border-bottom:1px solid}"
     "tbody tr:hover{background:#f2f2f2}p{max-width:60em;margin:.3em 0}li{max-width:70em}"
 )
-
-
-def _flat(table: Table) -> list[str]:
-    """Return one-line column names: the group stands before all but what was measured here."""
-    return [
-        name if group in ("", "measured") else f"{group} {name}" for group, name in table.columns
-    ]
 
 
 def _is_text(name: str) -> bool:
@@ -61,9 +40,11 @@ def _markdown(table: Table) -> str:
         one_line = " ".join(text.split())
         return one_line.replace("|", "\\|").replace("<", "&lt;")
 
+    groups = {"": "", "measured": ""}  # the others stand before their columns' names
+    names = [groups.get(group, f"{group} ") + name for group, name in table.columns]
     body = tabulate(
         [[safe(cell) for cell in row] for row in table.rows],
-        headers=[safe(name) for name in _flat(table)],
+        headers=[safe(name) for name in names],
         tablefmt="github",
         disable_numparse=True,
         colalign=["left" if _is_text(name) else "right" for _, name in table.columns],
@@ -81,62 +62,72 @@ def _csv(table: Table) -> str:
     return out.getvalue()
 
 
-def _frame(table: Table, escape: Callable[[str], str]) -> "pd.DataFrame":
-    import pandas as pd
-
-    columns = [(escape(group), escape(name)) for group, name in table.columns]
-    grouped = any(group for group, _ in columns)
-    index = pd.MultiIndex.from_tuples(columns) if grouped else pd.Index([n for _, n in columns])
-    return pd.DataFrame(
-        [[escape(cell) for cell in row] for row in table.rows], columns=index, dtype=object
-    )
-
-
-def latex(text: str) -> str:
-    """Return ``text`` with every character that LaTeX reads as a command made literal."""
-    return text.translate(str.maketrans(_LATEX))
+def _groups(table: Table) -> list[tuple[str, int]]:
+    """Return (group, columns below it) of a table's head; nothing where no column has a group."""
+    groups = [group for group, _ in table.columns]
+    return [(group, len(list(same))) for group, same in groupby(groups)] if any(groups) else []
 
 
 def _latex(table: Table) -> str:
-    body = (
-        _frame(table, latex)
-        .style.hide(axis="index")
-        .to_latex(
-            hrules=True,
-            column_format="".join("l" if _is_text(name) else "r" for _, name in table.columns),
-            multicol_align="c",
-            position_float="centering",
-            caption=latex(" ".join([f"{table.title}.", *table.header])),
-        )
-    )
-    notes = "".join(f"\n\\noindent{{\\footnotesize {latex(line)}}}\\par" for line in table.notes)
-    return f"% needs \\usepackage{{booktabs}}\n{body}{notes[1:]}" + ("\n" if notes else "")
+    def safe(text: str) -> str:
+        return text.translate(_LATEX)
+
+    def line(cells: Iterable[str]) -> str:
+        return rf"{' & '.join(cells)} \\"
+
+    groups = [
+        rf"\multicolumn{{{width}}}{{c}}{{{safe(group)}}}" if width > 1 else safe(group)
+        for group, width in _groups(table)
+    ]
+
+    align = "".join("l" if _is_text(name) else "r" for _, name in table.columns)
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{safe(' '.join([f'{table.title}.', *table.header]))}}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        *([line(groups)] if groups else []),
+        line(safe(name) for _, name in table.columns),
+        r"\midrule",
+        *(line(map(safe, row)) for row in table.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+        *(rf"\noindent{{\footnotesize {safe(note)}}}\par" for note in table.notes),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _html(table: Table) -> str:
-    import pandas as pd
+    def cell(tag: str, text: str, width: int = 1) -> str:
+        span = f' colspan="{width}" halign="left"' if width > 1 else ""
+        return f"      <{tag}{span}>{html.escape(text.strip(), quote=False)}</{tag}>\n"
 
-    with pd.option_context("display.max_colwidth", None):  # else pandas cuts cells at 50 characters
-        body = _frame(table, str).to_html(index=False, escape=True, border=0, na_rep="")
+    def line(cells: Iterable[str], start: str = "<tr>") -> str:
+        return f"    {start}\n{''.join(cells)}    </tr>\n"
+
+    groups = _groups(table)
+    head = line(cell("th", *group) for group in groups) if groups else ""
+    start = "<tr>" if groups else '<tr style="text-align: right;">'
+    head += line((cell("th", name) for _, name in table.columns), start)
+    body = "".join(line(cell("td", text) for text in row) for row in table.rows)
     rules = [
         f"td:nth-child({at}){{text-align:left{';white-space:normal' * (name == 'note')}}}"
         for at, (_, name) in enumerate(table.columns, 1)
         if _is_text(name)
     ]
-    starts = zip(table.columns, [("", ""), *table.columns], strict=False)
-    rules += [
-        f"td:nth-child({at}){{border-left:1px solid #bbb}}"
-        for at, ((group, _), (before, _)) in enumerate(starts, 1)
-        if group != before
-    ]
+    ends = accumulate(width for _, width in groups[:-1])
+    rules += [f"td:nth-child({end + 1}){{border-left:1px solid #bbb}}" for end in ends]
     title = html.escape(table.title)
-    header = "".join(f"<p>{html.escape(line)}</p>\n" for line in table.header)
-    notes = "".join(f"<li>{html.escape(line)}</li>\n" for line in table.notes)
+    header = "".join(f"<p>{html.escape(text)}</p>\n" for text in table.header)
+    notes = "".join(f"<li>{html.escape(text)}</li>\n" for text in table.notes)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{_STYLE}{''.join(rules)}</style></head>\n<body><h1>{title}</h1>\n{header}{body}\n"
-        + (f"<ul>\n{notes}</ul>\n" if notes else "")
-        + "</body></html>\n"
+        f"<style>{_STYLE}{''.join(rules)}</style></head>\n<body><h1>{title}</h1>\n{header}"
+        f'<table class="dataframe">\n  <thead>\n{head}  </thead>\n  <tbody>\n{body}  </tbody>\n'
+        "</table>\n" + (f"<ul>\n{notes}</ul>\n" if notes else "") + "</body></html>\n"
     )
 
 

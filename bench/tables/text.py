@@ -1,76 +1,91 @@
-"""How numbers stand in a cell of a table."""
+"""The columns that tables share, and how numbers stand in their cells."""
 
 from collections.abc import Iterable
 
-from bench.facts import Published
+from bench.plan import TRANSFER
+from bench.tables.context import Column, TableContext
 from bench.tables.rows import MISSING, Row
 
-NAMES = {"closeness": "C↓", "dispersion": "D↑"}
+SCATTER = {"closeness": "C↓", "dispersion": "D↑"}
+
+STATUS = Column("", "status", lambda row: row.state)
 
 
 def _digits(key: str) -> int:
-    return 2 if key.rpartition(".")[2] in NAMES else 1
+    return 2 if key.rpartition(".")[2] in SCATTER else 1
 
 
-def measured(row: Row, key: str, mark: bool = False) -> str:
-    """Return ``85.1 ± 2.0``; without ± where n = 1, a dash where nothing was measured."""
-    found = row.spread(key)
-    if found is None:
-        return MISSING
+def _number(mean: float, std: float | None, key: str) -> str:
+    """Return ``85.1 ± 2.0``; without ± where there is no deviation."""
     digits = _digits(key)
-    std = "" if found.std is None else f" ± {found.std:.{digits}f}"
-    return f"{found.mean:.{digits}f}{std}{' *' if mark else ''}"
+    return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
 
 
-def quoted(number: Published | None) -> str:
-    """Return a published number with its published deviation."""
-    if number is None:
-        return MISSING
-    digits = _digits(number.key)
-    std = "" if number.std is None else f" ± {number.std:.{digits}f}"
-    return f"{number.value:.{digits}f}{std}"
-
-
-def delta(row: Row, key: str) -> str:
-    """Return measured − published."""
-    found, number = row.spread(key), row.published.get(key)
-    if found is None or number is None:
-        return MISSING
-    return f"{found.mean - number.value:+.{_digits(key)}f}"
-
-
-def covered(row: Row, scopes: Iterable[str]) -> str:
-    """Return videos scored / expected, of each scope's data set in its least complete record.
-
-    A protocol that lists its videos has a coverage of its own.
-    """
-    found = row.coverage()
-    names = {scope if scope in found else scope.partition(".")[0] for scope in scopes}
-    seen = [found[name] for name in names if name in found]
-    expected = sum(part["expected"] for part in seen)
-    return f"{sum(part['scored'] for part in seen)}/{expected}" if expected else MISSING
-
-
-def column(key: str) -> str:
+def heading(key: str) -> str:
     """Name a metric's column: ``mini_ucf`` for top-1, ``C↓ mini_ucf`` for closeness."""
     dataset, _, metric = key.split(".")
-    dataset = dataset.replace("seen_", "seen ", 1)
-    name = {**NAMES, "harmonic": "H"}.get(metric)
-    return f"{name} {dataset}" if name else dataset
+    named = {**SCATTER, "harmonic": "H"}
+    return f"{named.get(metric, '')} {dataset.replace('seen_', 'seen ', 1)}".lstrip()
 
 
-def paper_column(key: str) -> str:
-    """Name a published column: ``UCF101``; closeness and dispersion have no stated data set."""
+def measured(key: str) -> Column:
+    """Mean and deviation over the repeats, a star where the row ties with the best."""
+
+    def text(row: Row) -> str:
+        found = row.spread(key)
+        if found is None:
+            return MISSING
+        return _number(found.mean, found.std, key) + " *" * (key in row.tied)
+
+    return Column("measured", heading(key), text)
+
+
+def quoted(key: str) -> Column:
+    """A published number; closeness and dispersion have no stated data set."""
+
+    def text(row: Row) -> str:
+        number = row.published.get(key)
+        return _number(number.value, number.std, key) if number else MISSING
+
     dataset, _, metric = key.split(".")
-    return NAMES.get(metric, dataset.upper())
+    return Column("published", SCATTER.get(metric, dataset.upper()), text)
 
 
-def unit(per_draw: set[bool]) -> str:
-    """Return what is repeated: seeds, draws, or both."""
-    return " or ".join({False: "seeds", True: "draws"}[kind] for kind in sorted(per_draw))
+def delta(context: TableContext, key: str) -> Column:
+    """Measured − published, where the two may stand against each other."""
+
+    def text(row: Row) -> str:
+        found, number = row.spread(key), row.published.get(key)
+        if found is None or number is None or not context.comparable(number):
+            return MISSING
+        return f"{found.mean - number.value:+.{_digits(key)}f}"
+
+    return Column("Δ", heading(key), text)
 
 
-EMBEDDED = (
-    "This is a small generated world: its numbers are no evidence about the paper and are not "
-    "comparable with the published ones, which stand apart."
-)
+def repeats(keys: list[str]) -> Column:
+    """Over how many units the metrics were taken: ``3``, or ``2/3`` if some lack."""
+
+    def text(row: Row) -> str:
+        texts = []
+        for key in keys if row.planned or row.values else ():
+            done = len(row.values.get(key, {}))
+            planned = row.planned.get(key.rpartition(".")[0], row.planned.get(TRANSFER, done))
+            texts.append(f"{done}/{planned}" if done < planned else str(done))
+        return ", ".join(dict.fromkeys(texts)) or MISSING
+
+    return Column("measured", "n", text)
+
+
+def coverage(scopes: Iterable[str]) -> Column:
+    """Videos scored / expected, summed over the scopes' data sets; a list of videos has its own."""
+    wanted = list(scopes)
+
+    def text(row: Row) -> str:
+        found = row.coverage() if row.status != "quoted" else {}
+        names = {scope if scope in found else scope.partition(".")[0] for scope in wanted}
+        seen = [found[name] for name in names if name in found]
+        expected = sum(part["expected"] for part in seen)
+        return f"{sum(part['scored'] for part in seen)}/{expected}" if expected else MISSING
+
+    return Column("measured", "coverage", text)

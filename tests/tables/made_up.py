@@ -2,37 +2,23 @@
 
 import json
 import random
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.records import Coverage, Record, cell_name
+from bench.plan import PlannedCell
+from bench.records import Coverage, Record
 from bench.tables import TableContext
 
 POSTER = ("base_mse", "base_ls", "base_ls_e2e", "aurl", "aurl_no_cg")
 TESTS = {"mini_ucf": ("full", "half10"), "mini_hmdb": ("full", "half10")}
 
 
-@dataclass
-class Planned:
-    """Stands for ``bench.plan.PlannedCell``."""
-
-    row: str
-    method: str = ""
-    reading: dict[str, object] = field(default_factory=dict)
-    label: str = ""
-    split: str = "transfer"
-    seed: int = 0
-    parts: dict[str, str] = field(default_factory=lambda: {"source": "a", "core": "b"})
-    problem: str = ""
-
-    def __post_init__(self) -> None:
-        self.method = self.method or self.row.partition("+")[0]
-        self.label = self.label or self.method
-
-    @property
-    def cell(self) -> str:
-        return cell_name(self.row, self.split, self.seed)
+def planned_cell(row: str, seed: int = 0, **other: Any) -> PlannedCell:
+    """Make a planned transfer cell whose parts are those of the records."""
+    method = row.partition("+")[0]
+    values = {"method": method, "reading": {}, "label": method, "split": "transfer"}
+    values |= {"seed": seed, "parts": {"source": "a", "core": "b"}}
+    return PlannedCell(row, **(values | other))
 
 
 def record(row: str, seed: int = 0, level: float = 80.0, **other: Any) -> Record:
@@ -63,7 +49,7 @@ def record(row: str, seed: int = 0, level: float = 80.0, **other: Any) -> Record
 
 
 def context(
-    tmp_path: Path, records: list[Record], planned: list[Planned], **other: Any
+    tmp_path: Path, records: list[Record], planned: list[PlannedCell], **other: Any
 ) -> TableContext:
     """Make a context of the mini profile with split files that fit the records."""
     values: dict[str, Any] = {
@@ -96,8 +82,8 @@ def write_splits(folder: Path) -> None:
     (folder / "overlap.json").write_text(json.dumps(stored | {"classes": classes}))
 
 
-def full(seeds: int = 3) -> tuple[list[Record], list[Planned]]:
+def full(seeds: int = 3) -> tuple[list[Record], list[PlannedCell]]:
     """Return the five rows of the poster with every seed done."""
     levels = dict(zip(POSTER, (45, 65, 80, 82, 70), strict=True))
     records = [record(row, seed, levels[row]) for row in POSTER for seed in range(seeds)]
-    return records, [Planned(row, seed=seed) for row in POSTER for seed in range(seeds)]
+    return records, [planned_cell(row, seed) for row in POSTER for seed in range(seeds)]

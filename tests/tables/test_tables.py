@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import POSTER, Planned, context, full, record, write_splits
+from made_up import POSTER, context, full, planned_cell, record, write_splits
 
 from bench.errors import UserError
 from bench.records import Coverage, Record
@@ -50,7 +50,7 @@ def test_unknown_names_are_one_line() -> None:
 
 def test_ablation_keeps_the_posters_order_and_its_numbers_apart(tmp_path: Path) -> None:
     records, planned = full()
-    planned.append(Planned("a_new_one"))
+    planned.append(planned_cell("a_new_one"))
     found = rows("ablation", context(tmp_path, records, planned))
     assert list(found) == [*POSTER, "a_new_one"]
     metrics = found["aurl"]["metrics"]
@@ -65,7 +65,7 @@ def test_ablation_keeps_the_posters_order_and_its_numbers_apart(tmp_path: Path) 
 def test_paper_profile_shows_the_difference(tmp_path: Path) -> None:
     one = record("aurl", metrics={"ucf101.full.top1": 40.4})
     tests = {"ucf101": ("full",)}
-    given = context(tmp_path, [one], [Planned("aurl")], tests=tests, is_embedded_world=False)
+    given = context(tmp_path, [one], [planned_cell("aurl")], tests=tests, is_embedded_world=False)
     assert cells(given)["aurl"]["Δ ucf101"] == "-4.0"
     assert rows("ablation", given)["aurl"]["metrics"]["ucf101.full.top1"]["published"] == 44.4
     sota = {row["protocol"]: row for row in json.loads(render(build("sota", given), "json"))[:2]}
@@ -75,8 +75,8 @@ def test_paper_profile_shows_the_difference(tmp_path: Path) -> None:
 def test_sota_difference_only_with_the_same_clips(tmp_path: Path) -> None:
     one = record("aurl", metrics={"ucf101.full.top1": 40.8})
     settings: dict[str, Any] = {"tests": {"ucf101": ("full",)}, "is_embedded_world": False}
-    same = context(tmp_path, [one], [Planned("aurl")], clips=25, **settings)
-    other = context(tmp_path, [one], [Planned("aurl")], clips=1, **settings)
+    same = context(tmp_path, [one], [planned_cell("aurl")], clips=25, **settings)
+    other = context(tmp_path, [one], [planned_cell("aurl")], clips=1, **settings)
     assert "-6.0" in render(build("sota", same), "csv")
     assert "-6.0" not in render(build("sota", other), "csv")
 
@@ -106,9 +106,14 @@ def test_states_of_cells(tmp_path: Path) -> None:
     records = [record("partial", 0), record("partial", 1), record("old", parts={"source": "z"})]
     records += [record("nan", status="failed", reason="loss is NaN at step 3"), record("gone")]
     records += [record("poor", status="missing", reason="no object scores"), record("extra", 7)]
-    planned = [Planned("partial", seed=seed) for seed in range(3)] + [Planned("old")]
-    planned += [Planned("nan"), Planned("poor"), Planned("new"), Planned("extra")]
-    planned.append(Planned("bad", problem="methods/bad.py:3 invalid syntax"))
+    planned = [planned_cell("partial", seed=seed) for seed in range(3)] + [planned_cell("old")]
+    planned += [
+        planned_cell("nan"),
+        planned_cell("poor"),
+        planned_cell("new"),
+        planned_cell("extra"),
+    ]
+    planned.append(planned_cell("bad", problem="methods/bad.py:3 invalid syntax"))
     given = context(tmp_path, records, planned)
     found = rows("ablation", given)
     states = {name: (row["status"], row["state"]) for name, row in found.items()}
@@ -132,7 +137,7 @@ def test_states_of_cells(tmp_path: Path) -> None:
 def test_long_reason_is_cut_in_the_column_and_full_below(tmp_path: Path) -> None:
     reason = "x" * 100
     failed = record("nan", status="failed", reason=reason)
-    table = build("ablation", context(tmp_path, [failed], [Planned("nan")]))
+    table = build("ablation", context(tmp_path, [failed], [planned_cell("nan")]))
     assert all(len(row[-1]) < 60 for row in table.rows)
     assert f"nan: failed: {reason}" in table.notes
 
@@ -145,7 +150,7 @@ def test_different_digests_are_never_averaged(what: str, tmp_path: Path) -> None
         return record("aurl", seed, coverage={"mini_ucf": covered}, split_digests=split)
 
     records = [one(0, "new"), one(1, "new"), one(2, "old")]
-    planned = [Planned("aurl", seed=seed) for seed in range(3)]
+    planned = [planned_cell("aurl", seed=seed) for seed in range(3)]
     row = rows("ablation", context(tmp_path, records, planned))["aurl"]
     assert row["metrics"]["mini_ucf.full.top1"]["n"] == 2
     assert row["status"] == "partial"
@@ -165,7 +170,7 @@ def test_draws_are_the_repeats_of_fifty_fifty(tmp_path: Path) -> None:
     records = [one("aurl", draw, 60 + draw) for draw in range(4)]
     records += [one("eszsl", draw, 20 + draw * 1.1) for draw in range(4)]
     planned = [
-        Planned(row, split=f"ucf15.fifty-fifty.{draw}")
+        planned_cell(row, split=f"ucf15.fifty-fifty.{draw}")
         for row in ("aurl", "eszsl")
         for draw in range(5)
     ]
@@ -189,7 +194,7 @@ def test_truze_repeats_seeds_and_gzsl_shows_its_harmonic_mean(tmp_path: Path) ->
 
     records = [one("ucf101.truze.1", seed, top1=50 + seed) for seed in range(3)]
     records += [one("ucf101.gzsl.00", 0, harmonic=33.3, seen_top1=90)]
-    planned = [Planned("aurl", split=one.split, seed=one.seed) for one in records]
+    planned = [planned_cell("aurl", split=made.split, seed=made.seed) for made in records]
     for protocols, shown, n, seen in (
         (("truze", "gzsl"), "measured ucf101", "3", "seen ucf101"),
         (("gzsl", "truze"), "measured H ucf101", "1", "seen ucf101"),
@@ -209,7 +214,7 @@ def test_a_protocol_that_lists_videos_has_its_own_coverage(tmp_path: Path) -> No
     metrics = {"mini_ucf.full.top1": 5.0, "mini_ucf.official3.top1": 6.0}
     records = [record("aurl", metrics=metrics, per_class={}, coverage=coverage)]
     tests = {"mini_ucf": ("full", "official3")}
-    given = context(tmp_path, records, [Planned("aurl")], tests=tests)
+    given = context(tmp_path, records, [planned_cell("aurl")], tests=tests)
     assert cells(given)["aurl"]["measured coverage"] == "400/400"
     sota = json.loads(render(build("sota", given), "json"))
     assert any("v: gone" in reason for row in sota for reason in row["reasons"])
@@ -237,7 +242,7 @@ def test_readings_stand_beside_their_default(tmp_path: Path) -> None:
     name, reading = "aurl+w_init=normal", {"w_init": "normal"}
     losses = {"L_US": 3.14159, "L_US_floor": 3.0, "cos_Z": 0.7, "cos_Theta": 0.9}
     records += [record(name, seed, 50, reading=reading, losses=losses) for seed in range(3)]
-    planned += [Planned(name, reading=dict(reading), seed=seed) for seed in range(3)]
+    planned += [planned_cell(name, reading=dict(reading), seed=seed) for seed in range(3)]
     given = context(tmp_path, records, planned)
     table = build("readings", given)
     assert [row[1] for row in table.rows] == ["default", "w_init = normal"]
@@ -246,8 +251,39 @@ def test_readings_stand_beside_their_default(tmp_path: Path) -> None:
     assert rows("readings", given)[name]["gaps"][0]["larger_than_noise"] is True
 
 
+def test_an_imported_checkpoint_is_a_row_of_its_own(tmp_path: Path) -> None:
+    records, planned = full()
+    for name, label in (("e2e_authors", "AURL (ours)"), ("x", "AURL, checkpoint x of 2022")):
+        row, reading = f"aurl+checkpoint={name}", {"checkpoint": name}
+        records.append(record(row, level=60, reading=reading, label=label))
+        planned.append(planned_cell(row, reading=reading, label=label))
+    given = context(tmp_path, records, planned)
+    for which in ("ablation", "sota"):
+        found = [row for row in rows(which, given).values() if row["reading"]]
+        labels = [row["label"] for row in found]
+        assert labels == ["AURL (ours), checkpoint e2e_authors", "AURL, checkpoint x of 2022"]
+        numbers = found[0]["metrics"].values()
+        assert numbers and all(number["published"] is None for number in numbers)
+    assert not rows("readings", given)
+    planned.append(planned_cell("aurl+w_init=normal", reading={"w_init": "normal"}))
+    assert list(rows("readings", given)) == ["aurl", "aurl+w_init=normal"]
+
+
+@pytest.mark.parametrize(("unseen", "text"), [(1, "seen half"), (4, "seen classes")])
+def test_any_protocol_may_be_trained_per_draw(unseen: int, text: str, tmp_path: Path) -> None:
+    split = {"name": "0", "seen": ["a", "b"], "unseen": ["c"] * unseen}
+    stored = {"definition": "", "digest": "s", "splits": [split]}
+    (tmp_path / "ucf101.official3.json").write_text(json.dumps(stored))
+    one = record("aurl", split="ucf101.official3.0", metrics={"ucf101.official3.top1": 60.0})
+    planned = [planned_cell("aurl", split=f"ucf101.official3.{draw}") for draw in range(3)]
+    given = context(tmp_path, [one], planned, tests={"ucf101": ("official3",)})
+    sota = [row for row in cells(given, "sota").values() if row["measured ucf101"] != "—"]
+    assert [row["measured trained on"] for row in sota] == [f"ucf101 ({text})"]
+    assert [row["measured n"] for row in sota] == ["1/3"]
+
+
 def test_no_readings_says_what_to_do(tmp_path: Path) -> None:
-    assert "params.yaml" in build("readings", context(tmp_path, *full())).notes[0]
+    assert "bench train --readings" in build("readings", context(tmp_path, *full())).notes[0]
 
 
 def test_overlap_lists_removed_then_nearest_kept(tmp_path: Path) -> None:
@@ -259,21 +295,21 @@ def test_overlap_lists_removed_then_nearest_kept(tmp_path: Path) -> None:
 
 def test_damaged_split_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "mini_ucf.full.json").write_text('{"digest": "x"}')
-    with pytest.raises(UserError, match=r"mini_ucf.full.json: .*without definition, splits"):
+    with pytest.raises(UserError, match=r"mini_ucf.full.json: .*without 'definition'"):
         build("splits", context(tmp_path, [], []))
 
 
 def test_videos_that_were_not_scored_are_named(tmp_path: Path) -> None:
     failed = {"a.mp4": "truncated"}
     lost = Coverage(digest="d", expected=400, scored=399, failed=failed)
-    given = context(tmp_path, [record("aurl", coverage={"mini_ucf": lost})], [Planned("aurl")])
+    given = context(tmp_path, [record("aurl", coverage={"mini_ucf": lost})], [planned_cell("aurl")])
     assert cells(given)["aurl"]["measured coverage"] == "399/400"
     assert "a.mp4: truncated" in render(build("ablation", given), "md")
 
 
 def test_hostile_labels_are_escaped(tmp_path: Path) -> None:
     label = r"<script>alert(1)</script> | \input{x} & 100% $y$ a_b" + "\nnext"
-    given = context(tmp_path, [], [Planned("x", label=label)])
+    given = context(tmp_path, [], [planned_cell("x", label=label)])
     table = build("ablation", given)
     assert "<script" not in render(table, "html")
     assert r"\textbackslash{}input\{x\} \& 100\% \$y\$ a\_b next" in render(table, "latex")
