@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import methods, show, stages
+from bench.cli import checkpoint, methods, show, stages
 from bench.errors import UserError, nearest
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ splits = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
 app.add_typer(splits, name="splits")
 splits.command("show")(show.splits_show)
 splits.command("overlap")(show.splits_overlap)
+app.add_typer(checkpoint.app, name="checkpoint")
 app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)

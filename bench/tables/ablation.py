@@ -37,7 +37,7 @@ def measured_header(context: TableContext) -> str:
 
 def build_ablation(context: TableContext) -> Table:
     """Build the ablation table; of each test data set the primary protocol (all stand in json)."""
-    rows = [row for row in collect(context, "ablation") if not row.reading]
+    rows = [row for row in collect(context, "ablation") if row.checkpoint or not row.reading]
     facts = [number for number in published() if number.table == "ablation"]
     paper = list(dict.fromkeys(number.key for number in facts))
     compared = [n.key for n in {n.key: n for n in facts}.values() if context.comparable(n)]

@@ -68,7 +68,9 @@ def ties(context: TableContext, rows: list[Row], keys: list[str]) -> Ties:
         means = {
             row.name: (found.mean, row)
             for row in rows
-            if row.status != "no file" and (found := row.spread(key)) is not None
+            if row.status != "no file"
+            and not row.checkpoint
+            and (found := row.spread(key)) is not None
         }
         if len(means) < 2:
             continue

@@ -18,7 +18,7 @@ def _loss(row: Row, name: str) -> float | None:
 
 def build_readings(context: TableContext) -> Table:
     """Build the table of readings; a method that has none stands in it if it logs L_US."""
-    every = collect(context)
+    every = [row for row in collect(context) if not row.checkpoint]
     varied = {row.method for row in every if row.reading}
     rows = [row for row in every if row.method in varied or _loss(row, "L_US") is not None]
     default = {row.method: row for row in every if not row.reading}

@@ -35,6 +35,11 @@ class Row:
         values = self.values.get(key)
         return spread(list(values.values())) if values else None
 
+    @property
+    def checkpoint(self) -> bool:
+        """Return whether it is an imported checkpoint: a row of its own, not a reading."""
+        return "checkpoint" in self.reading
+
     def only(self, protocol: str) -> "Row":
         """Return the row with the numbers of one protocol alone."""
 

@@ -28,7 +28,7 @@ MODERN = (
 def _groups(context: TableContext) -> list[tuple[str, str, list[Row]]]:
     """Return (block, protocol, rows): the poster's rows with what was measured, then modern."""
     facts = [number for number in published() if number.table != "ablation"]
-    rows = [row for row in collect(context, "sota", "modern") if not row.reading]
+    rows = [row for row in collect(context, "sota", "modern") if row.checkpoint or not row.reading]
     planned = dict.fromkeys(protocol for names in context.tests.values() for protocol in names)
     protocols = dict.fromkeys([*(number.protocol for number in facts), *planned])
     groups = []
@@ -140,7 +140,7 @@ def _cells(
         if context.per_draw(key.rpartition(".")[0])
         else context.train
         for key in tested
-        if row.values.get(key)
+        if row.values.get(key) and not row.checkpoint
     ]
     by_dataset = {n.dataset: n for n in numbers}
     differences = [
