@@ -42,7 +42,6 @@ _ALLOWED: list[Any] = [
     scalar,
     (scalar, "numpy.core.multiarray.scalar"),
 ]
-_DAMAGED = (RuntimeError, KeyError, EOFError, ValueError, TypeError, AttributeError, IndexError)
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,9 @@ def read_released(path: Path) -> tuple[State, dict[str, Any]]:
             why = f"it holds {refused[1].rstrip('.')}, which a checkpoint does not need; refused"
             raise UserError(f"{path}: {why}, nothing was executed") from None
         raise UserError(f"{path}: damaged, or not a checkpoint of torch.save") from None
-    except _DAMAGED:
+    except OSError:
+        raise
+    except Exception:  # bytes of any other kind make the reader of pickles raise anything
         raise UserError(f"{path}: damaged, or not a checkpoint of torch.save") from None
     state = raw.get("state_dict") if isinstance(raw, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):

@@ -17,7 +17,7 @@ Anchor = Literal["semantic", "visual"]
 class Centred(Joint):
     """Both sides learned, and a visual centre W_k for each seen class: what AURL is built from."""
 
-    released: ClassVar = Released(
+    released: ClassVar[Released] = Released(
         names={
             "g.": "encode.0.",
             "f_v.": "encode.1.",

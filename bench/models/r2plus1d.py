@@ -87,8 +87,10 @@ class Block(nn.Module):
 class R2Plus1D(nn.Module):
     """Clips ``float [B, 3, T, H, W]`` to features ``[B, dim]``, ``dim = widths[-1]``."""
 
-    released: ClassVar = Released(  # torchvision's network as a sequence without its last layer
-        {"stem.": "model.0.", **{f"layer{stage}.": f"model.{stage}." for stage in range(1, 5)}}
+    released: ClassVar[Released] = (
+        Released(  # torchvision's network as a sequence without its last layer
+            {"stem.": "model.0.", **{f"layer{stage}.": f"model.{stage}." for stage in range(1, 5)}}
+        )
     )
 
     def __init__(
