@@ -127,9 +127,9 @@ def convert(state: Mapping[str, Tensor], kind: Kind) -> State:
         if theirs not in known:
             raise UserError(f"unknown weight '{theirs}'{nearest(theirs, known)}")
         if tuple(weight.shape) != known[theirs]:
-            raise UserError(
-                f"weight '{theirs}' has shape {list(weight.shape)}, expected {list(known[theirs])}"
-            )
+            found, fits = list(weight.shape), list(known[theirs])
+            why = f"has shape {found}, expected {fits} in this profile's network"
+            raise UserError(f"weight '{theirs}' {why}")
     for theirs in wanted:
         if theirs not in state:
             raise UserError(f"weight '{theirs}' is missing")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,19 @@ def test_out_and_in_again_gives_the_same_weights(tmp_path: Path) -> None:
     read, facts = read_released(saved(tmp_path / "a", parallel))
     assert read.keys() == state.keys()
     assert facts["accuracy"] == 35.9 and facts["opt"]["lr"] == 1e-9 and not facts["opt"]["weights"]
+
+
+def test_files_of_older_programs(tmp_path: Path) -> None:
+    path, older = saved(tmp_path / "a"), tmp_path / "older"
+    with zipfile.ZipFile(path) as new, zipfile.ZipFile(older, "w") as old:
+        for name in new.namelist():
+            content = new.read(name)
+            if name.endswith("data.pkl"):
+                assert b"numpy._core.multiarray" in content
+                content = content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+            old.writestr(name, content)
+    torch.save(torch.load(path, weights_only=False), path, _use_new_zipfile_serialization=False)
+    assert read_released(older)[1] == read_released(path)[1]
 
 
 def test_a_file_without_copies_and_unused_weights_is_enough() -> None:

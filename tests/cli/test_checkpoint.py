@@ -51,7 +51,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 write_h264(root / name / label / f"{k}.mp4", frames)
         np.savez(root / f"{name}.npz", names=np.array(CLASSES), vectors=rng.normal(size=(4, 5)))
     profiles = {"tiny": PROFILE, "released": WITHOUT}
-    raw = {"profile": "tiny", "readings": {"rows": []}, "train": {}, "profiles": profiles}
+    raw = {
+        "profile": "tiny",
+        "tau": None,
+        "methods": {},
+        "readings": {"rows": []},
+        "train": {},
+        "profiles": profiles,
+    }
     YAML(typ="safe").dump(raw, root / "params.yaml")
     for command in ("stage data", "stage words", "stage splits", "train aurl -j 1"):
         ok(root, *command.split())
