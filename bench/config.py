@@ -101,7 +101,8 @@ class Profile(Settings):
         for name in (self.train_on, self.pretrain_on):
             if name is not None and name not in self.datasets:
                 raise ValueError(str(unknown("data set", name, self.datasets)))
-        if self.train_on is None and self.transfer_sets():
+        tested = [self.datasets[name].kind for name in self.transfer_sets()]
+        if self.train_on is None and "features" in tested:  # imported checkpoints take videos
             raise ValueError(f"protocols {', '.join(TRANSFER)} need 'train_on: DATA SET'")
         return self
 

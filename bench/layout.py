@@ -24,6 +24,11 @@ class Layout:
         return self.root / "data" / self.profile / "words"
 
     @property
+    def checkpoints(self) -> Path:
+        """Imported checkpoints (`bench checkpoint import`): weights, and a .json of facts."""
+        return self.root / "data" / "checkpoints" / self.profile
+
+    @property
     def splits(self) -> Path:
         """Split files by class name (stage splits), in git."""
         return self.root / "splits" / self.profile

@@ -31,6 +31,7 @@ class PlannedCell:
     seed: int
     parts: dict[str, str]
     problem: str = ""  # "file:line reason" of a method file that cannot be parsed
+    checkpoint: str = ""  # name of the imported checkpoint that is evaluated instead of trained
 
     @property
     def cell(self) -> str:
@@ -62,7 +63,7 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
             rows.append((files[one.method], dict(one.set)))
     known = _known_parts(config, layout)
     core = source_digest(layout.root / "bench" / "training" / "cell.py", layout.root)
-    cells = []
+    cells = _imported(config, layout, files, core)
     for file, reading in rows:
         values = {**config.methods.get(file.name, {}), **reading}
         own = {"core": core, "source": _source(file, layout.root), "method": digest(values)}
@@ -83,16 +84,57 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
     return cells
 
 
-def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
-    """Return training split -> the parts of the fingerprint that can be known now."""
+def _imported(
+    config: Config, layout: Layout, files: dict[str, MethodFile], core: str
+) -> list[PlannedCell]:
+    """List the imported checkpoints of a profile: evaluated on its test sets, never trained."""
+    tests = config.profile.transfer_sets()
+    cells = []
+    for path in sorted(layout.checkpoints.glob("*.json")) if tests else ():
+        facts = read_json(path, "method", "digest", "chosen")
+        file = files.get(facts["method"])
+        if file is None:
+            continue
+        reading = {"checkpoint": path.stem}
+        on_test = ", chosen on test data" if facts["chosen"] == "best_on_test" else ""
+        cells.append(
+            PlannedCell(
+                row=row_id(file.name, reading),
+                method=file.name,
+                reading=reading,
+                label=f"{file.label}, checkpoint {path.stem}{on_test}",
+                split=TRANSFER,
+                seed=0,
+                parts={
+                    "core": core,
+                    "source": _source(file, layout.root),
+                    "method": digest(config.methods.get(file.name, {})),
+                    "settings": _settings(config),
+                    "checkpoint": facts["digest"],
+                    **_data_parts(layout, tests),
+                },
+                problem=file.problem,
+                checkpoint=path.stem,
+            )
+        )
+    return cells
+
+
+def _settings(config: Config, **more: Any) -> str:
     profile = config.profile
-    settings = digest(
+    return digest(
         {
-            "train": profile.train.numbers(),
+            **more,
             "input": profile.input.model_dump(mode="json", exclude={"workers", "store"}),
             "network": profile.network.model_dump(mode="json"),
         }
     )
+
+
+def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
+    """Return training split -> the parts of the fingerprint that can be known now."""
+    profile = config.profile
+    settings = _settings(config, train=profile.train.numbers())
     splits: dict[str, dict[str, str]] = {}
     if profile.train_on:
         used = [profile.train_on, *profile.transfer_sets()]

@@ -38,7 +38,7 @@ def load(folder: Path, changes: dict[str, Any], profile: str = "tiny") -> Config
     return load_config(folder, profile)
 
 
-@pytest.mark.parametrize("name", ["mini", "ucf15", "paper"])
+@pytest.mark.parametrize("name", ["mini", "ucf15", "paper", "released"])
 def test_shipped_profiles_load(name: str) -> None:
     config = load_config(ROOT, name)
     assert config.name == name

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,30 @@ def test_what_outdates_what(
     edit(name, old, new)
     everything = {c.row for c in before.values()}
     assert outdated(before, cells(root)) == (everything if rows == {"all"} else rows)
+
+
+def test_an_imported_checkpoint_is_planned_with_what_decides_its_numbers(
+    root: Path, edit: Edit
+) -> None:
+    name = "aurl+checkpoint=mine.transfer.seed0"
+    folder = root / "data" / "checkpoints" / "mini"
+    folder.mkdir(parents=True)
+    facts = {"method": "aurl", "digest": "one", "chosen": "best_on_test"}
+    try:
+        (folder / "mine.json").write_text(json.dumps(facts))
+        (folder / "other.json").write_text(json.dumps(facts | {"method": "not there"}))
+        found = cells(root)
+        assert {c for c in found if "checkpoint" in c} == {name}
+        assert found[name].label == "AURL (ours), checkpoint mine, chosen on test data"
+        edit("params.yaml", "train.lr", 0.7)
+        edit("splits/mini/overlap.json", "one", "two")
+        assert "aurl+checkpoint=mine" not in outdated(found, cells(root))
+        edit("params.yaml", "profiles.mini.input.test_clips", 25)
+        assert "aurl+checkpoint=mine" in outdated(found, cells(root))
+        (folder / "mine.json").write_text(json.dumps(facts | {"digest": "two"}))
+        assert cells(root)[name].parts["checkpoint"] == "two"
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_another_seed_keeps_the_cells_of_the_first(root: Path, edit: Edit) -> None:

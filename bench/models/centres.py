@@ -1,12 +1,13 @@
 """The learned visual class centres W and the losses that use them."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from bench.losses import Law, alignment_floor, mean_cosine, mixing, nce, synthesise
 from bench.method import Context
+from bench.models.released import Released
 from bench.models.towers import Joint
 
 Init = Literal["uniform", "normal"]
@@ -16,6 +17,32 @@ Anchor = Literal["semantic", "visual"]
 class Centred(Joint):
     """Both sides learned, and a visual centre W_k for each seen class: what AURL is built from."""
 
+    released: ClassVar[Released] = Released(
+        names={
+            "g.": "encode.0.",
+            "f_v.": "encode.1.",
+            "f_s.regressor.": "encode_words.0.regressor.",
+            "f_s.mlp.": "encode_words.1.",
+            "W": "classifier.weight",
+        },
+        copies={
+            "backbone.": "encode.0.",
+            "projection.": "encode.1.",
+            "backbone_words.": "encode_words.0.",
+            "projection_words.": "encode_words.1.",
+        },
+        unused={
+            "encode.0.regressor.weight": ("words", "features"),
+            "encode.0.regressor.bias": ("words",),
+            "classifier_txts.weight": ("classes", "head"),
+        },
+        dims={
+            "classes": ("classifier.weight", 0),
+            "head": ("classifier.weight", 1),
+            "features": ("encode.1.l1.0.weight", 1),
+            "words": ("encode_words.0.regressor.weight", 1),
+        },
+    )
     lam: float = 10.0
     w_init: Init = "uniform"  # U(0,1) as released; "normal": N(0, 0.05²)
     us_anchor: Anchor = "semantic"  # "visual" is the poster's direction of L_US

@@ -4,10 +4,13 @@ Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action Recognitio
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from bench.models.released import Released
 
 
 class FactorisedConv3d(nn.Conv3d):
@@ -83,6 +86,12 @@ class Block(nn.Module):
 
 class R2Plus1D(nn.Module):
     """Clips ``float [B, 3, T, H, W]`` to features ``[B, dim]``, ``dim = widths[-1]``."""
+
+    released: ClassVar[Released] = (
+        Released(  # torchvision's network as a sequence without its last layer
+            {"stem.": "model.0.", **{f"layer{stage}.": f"model.{stage}." for stage in range(1, 5)}}
+        )
+    )
 
     def __init__(
         self,

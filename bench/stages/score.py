@@ -41,7 +41,8 @@ def run(config: Config, layout: Layout) -> None:
         write_record(layout.records, Record(profile=config.name, **copied))
     wanted = {c.cell for c in plan(config, layout, readings=True)}
     for path in layout.records.glob("*.json"):
-        if path.stem not in wanted:
+        # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
+        if path.stem not in wanted and "+checkpoint=" not in path.stem:
             path.unlink()
     print(f"{len(finished)} cells scored, {len(failures)} failed")
 
@@ -82,6 +83,7 @@ def _scored(config: Config, layout: Layout, folder: Path) -> Record:
         per_class=scores.per_class,
         metrics_best_on_test=best.metrics,
         coverage=coverage | listed,
+        checkpoint=facts.get("checkpoint", "last"),
         split_digests={f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
         **{key: facts[key] for key in _COPIED},
     )

@@ -30,13 +30,18 @@ def run(
 ) -> list[Outcome]:
     """Train the missing cells, ``jobs`` side by side (0: one a core, or a GPU); return failures.
 
-    ``only`` limits the work to methods, ``force`` trains finished cells again.
+    ``only`` limits the work to methods or rows, ``force`` trains finished cells again.
     """
     cells = plan(config, layout, readings or config.readings.run)
+    if not cells:
+        raise UserError(
+            f"profile {config.name} trains on nothing (no train_on): give it a checkpoint to "
+            "evaluate with 'bench checkpoint import'"
+        )
     for name in only:
-        if name not in {c.method for c in cells}:
+        if all(name not in (c.method, c.row) for c in cells):
             raise unknown("method", name, {c.method for c in cells})
-    chosen = [c for c in cells if not only or c.method in only]
+    chosen = [c for c in cells if not only or c.method in only or c.row in only]
     with locked(layout.scratch / "train.lock"):
         missing = [c for c in chosen if force or not is_done(layout, c)]
         layout.runs.mkdir(parents=True, exist_ok=True)
@@ -80,7 +85,7 @@ def _check_values(config: Config, layout: Layout, missing: Sequence[PlannedCell]
     files = scan(layout.root)
     seen: list[tuple[str, dict[str, Any]]] = []
     for cell in missing:
-        values = {**config.methods.get(cell.method, {}), **cell.reading}
+        values = _values(config, cell)
         if values and not cell.problem and (cell.method, values) not in seen:
             from bench.method import create
 
@@ -107,12 +112,19 @@ def _prepare_frames(config: Config, layout: Layout) -> None:
 def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
     profile = config.profile
     held_out: tuple[str, ...] = ()
+    weights = layout.checkpoints / f"{cell.checkpoint}.safetensors" if cell.checkpoint else None
+    imported: dict[str, Any] = {}
     if cell.split == TRANSFER:
-        train_on = profile.train_on or ""
-        overlap = read_json(layout.splits / "overlap.json")
-        if overlap is None:
-            raise UserError(f"{layout.splits}/overlap.json is missing; run 'bench stage splits'")
-        seen = tuple(one["class"] for one in overlap["classes"] if one["kept"])
+        if weights:
+            imported = read_json(weights.with_suffix(".json"), "classes", "chosen")
+            train_on, seen = "", tuple(f"class {i}" for i in range(imported["classes"]))
+        else:
+            train_on = profile.train_on or ""
+            overlap = read_json(layout.splits / "overlap.json")
+            if overlap is None:
+                where = layout.splits / "overlap.json"
+                raise UserError(f"{where} is missing; run 'bench stage splits'")
+            seen = tuple(one["class"] for one in overlap["classes"] if one["kept"])
         tests = {}
         for name in profile.transfer_sets():
             asked = [p for p in profile.datasets[name].protocols if p in ONCE]
@@ -132,15 +144,15 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
         "label": cell.label,
         "split": cell.split,
         "seed": cell.seed,
+        "checkpoint": imported.get("chosen", "last"),
         "parts": cell.parts,
         **_git(layout.root),
     }
-    values = {**config.methods.get(cell.method, {}), **cell.reading}
     return Job(
         cell=cell.cell,
         layout=layout,
         method=scan(layout.root)[cell.method],
-        values=values,
+        values=_values(config, cell),
         seed=cell.seed,
         fingerprint=cell.fingerprint,
         core=cell.parts["core"],
@@ -153,7 +165,13 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
         train=profile.train,
         facts=facts,
         held_out=held_out,
+        checkpoint=weights,
     )
+
+
+def _values(config: Config, cell: PlannedCell) -> dict[str, Any]:
+    """Return the method's parameters that differ from its defaults."""
+    return {**config.methods.get(cell.method, {}), **({} if cell.checkpoint else cell.reading)}
 
 
 def _write_failures(

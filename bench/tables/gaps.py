@@ -47,7 +47,11 @@ def with_ties(
     small, resolved = set(), set()
     for key in keys:
         scope = key.rpartition(".")[0]
-        measured = [(row, row.spread(key)) for row in rows if row.status != "no file"]
+        measured = [
+            (row, row.spread(key))
+            for row in rows
+            if row.status != "no file" and "checkpoint" not in row.reading
+        ]
         means = [(found.mean, row) for row, found in measured if found]
         means.sort(key=lambda entry: -entry[0])
         for _, row in means[1:]:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.numpy import save_file
+from safetensors.torch import load_file
 from safetensors.torch import save_file as save_tensors
 
 from bench.data.index import Index, read_index
 from bench.errors import UserError
-from bench.files import dump_json, replacing, write_text
+from bench.files import dump_json, file_digest, read_json, replacing, write_text
 from bench.method import Context, Method, as_tensor_classes, create, parameters_of
 from bench.registry import load
 from bench.scoring.metrics import cosine
@@ -40,21 +41,29 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
     device = _prepare(job)
     kind = load(job.method)
     method = create(kind, job.values)
-    names = [job.train_on, *(name for name in job.tests if name != job.train_on)]
+    names = list(dict.fromkeys([*filter(None, [job.train_on]), *job.tests]))
     indices = {name: read_index(job.layout.index, name) for name in names}
     sources = {name: _open(job, method, index, device) for name, index in indices.items()}
     vectors = {name: load_class_vectors(job.layout.words, name) for name in names}
 
-    of_train = vectors[job.train_on]
-    seen = as_tensor_classes(job.seen, np.stack([of_train[c] for c in job.seen]), device)
-    held_out = _held_out(job, indices[job.train_on])
-    rows, labels = _rows(indices[job.train_on], job.seen, held_out)
-    usable = _without_failures(rows, labels, sources[job.train_on])
-    backbone, dim = new_backbone(job.network, sources[job.train_on]["video"].dim)
-    dims = {name: source.dim for name, source in sources[job.train_on].items()}
+    first = sources[names[0]]
+    rows: list[int] = []
+    held_out: set[int] = set()
+    usable: tuple[list[int], list[int]] = [], []
+    if job.checkpoint:  # its classes are known by number alone
+        of_seen = np.zeros((len(job.seen), len(next(iter(vectors[names[0]].values())))))
+    else:
+        of_seen = np.stack([vectors[job.train_on][c] for c in job.seen])
+        held_out = _held_out(job, indices[job.train_on])
+        rows, labels = _rows(indices[job.train_on], job.seen, held_out)
+        usable = _without_failures(rows, labels, first)
+    seen = as_tensor_classes(job.seen, of_seen, device)
+    backbone, dim = new_backbone(job.network, first["video"].dim)
+    dims = {name: source.dim for name, source in first.items()}
     method.build(Context(seen, dims, job.network.head, backbone, dim))
+    imported = _load(method, job.checkpoint) if job.checkpoint else {}
     method.to(device)
-    batches = Batches(sources[job.train_on], *usable, job.train.batch, job.seed)
+    batches = Batches(first, *usable, job.train.batch, job.seed)
     state = job.layout.scratch / "state" / f"{job.cell}-{job.fingerprint}.pt"
     parts: dict[str, Embedded] = {}
 
@@ -73,26 +82,26 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
         best.offer(step, parts)
 
     log: Log = []
-    if method.fit is not None:
+    if job.checkpoint:
+        pass
+    elif method.fit is not None:
         method.fit(batches, seen)
     else:
         log = train(method, batches, seen, job.train, state, job.input.workers, report, evaluate)
     embed_all()
-    first = _first_per_class(*usable, job.input.seen_per_class)
-    if first[0]:
-        parts["seen"] = embed(
-            method, sources[job.train_on], indices[job.train_on].paths, *first, seen
-        )
+    some = _first_per_class(*usable, job.input.seen_per_class)
+    if some[0]:
+        parts["seen"] = embed(method, first, indices[job.train_on].paths, *some, seen)
     facts = {
         **job.facts,
         "fingerprint": job.fingerprint,
-        "parameters": _parameters(job, kind, method),
+        "parameters": _parameters(job, kind, method) | imported,
         "environment": environment(device),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", started),
         "wall_s": round(time.perf_counter() - wall, 2),
         "cpu_s": round(time.process_time() - cpu, 2),
         "steps": job.train.steps if log else 0,
-        "effective_batch": job.train.batch,
+        "effective_batch": 0 if job.checkpoint else job.train.batch,
         "losses": log[-1] if log else {},
         "best_on_test_step": best.step,
         "digests": {name: indices[name].digest for name in names},
@@ -102,9 +111,22 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
             for name, e in parts.items()
         },
     }
-    model = method if job.train.keep_model and job.train.steps else None
+    model = method if job.train.keep_model and not job.checkpoint else None
     _finish(job, facts, parts, log, model, best)
     state.unlink(missing_ok=True)
+
+
+def _load(method: Method, checkpoint: Path) -> dict[str, Any]:
+    """Load imported weights; return what ``parameters`` says of them, and that nothing trained."""
+    facts = read_json(checkpoint.with_suffix(".json"), "digest")
+    if facts is None or not checkpoint.is_file() or file_digest(checkpoint) != facts["digest"]:
+        raise UserError(f"{checkpoint}: not what was imported; import the checkpoint again")
+    state = load_file(checkpoint)
+    for name, weight in method.state_dict().items():
+        if name not in state or state[name].shape != weight.shape:
+            raise UserError(f"{checkpoint}: {name} fits not the profile's network or word vectors")
+    method.load_state_dict(state)
+    return {"train": {}, "checkpoint": facts}
 
 
 def environment(device: torch.device) -> dict[str, str]:

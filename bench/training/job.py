@@ -1,6 +1,7 @@
 """A cell as a worker process receives it: plain values, no configuration object."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.layout import Layout
@@ -10,7 +11,10 @@ from bench.settings import Input, Network, Train
 
 @dataclass(frozen=True)
 class Job:
-    """Train ``method`` on the ``seen`` classes of ``train_on``, embed the ``tests``."""
+    """Train ``method`` on the ``seen`` classes of ``train_on``, embed the ``tests``.
+
+    With a ``checkpoint`` nothing is trained: ``train_on`` is "" and ``seen`` only counts.
+    """
 
     cell: str
     layout: Layout
@@ -28,3 +32,4 @@ class Job:
     train: Train
     facts: dict[str, Any]  # copied into run.json
     held_out: tuple[str, ...] = ()  # videos of seen classes that are tested, never trained on
+    checkpoint: Path | None = None  # weights of an imported checkpoint, its facts beside it

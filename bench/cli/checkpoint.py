@@ -1,0 +1,71 @@
+"""``bench checkpoint``: released files in, evaluated rows; and cells out in the released form."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.stages import Profile, opened, run_stage, train
+from bench.config import Config
+from bench.files import read_json
+from bench.layout import Layout
+
+app = typer.Typer(rich_markup_mode=None, help="Released checkpoints: import, export, list.")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="For example AURL662_checkpoint.pth.tar.")],
+    method: Annotated[str, typer.Option("--method", "-m", help="The method that it belongs to.")],
+    name: Annotated[str, typer.Option("--name", help="Default: the file's name.")] = "",
+    profile: Profile = None,
+) -> None:
+    """Make a released file a row. Example: bench checkpoint import FILE --method aurl"""
+    from bench.checkpoints import import_checkpoint
+
+    config, layout = opened(profile)
+    row = import_checkpoint(config, layout, file, method, name)
+    print(f"imported {file.name} as row {row} of profile {config.name}")
+    if not _has_data(config, layout):
+        print(f"'dvc repro' will evaluate it, once params.yaml says 'profile: {config.name}'")
+        return
+    train([row], profile=config.name)
+    for stage in ("score", "table"):
+        run_stage(stage, config, layout)
+
+
+@app.command("export")
+def export(
+    cell: Annotated[str, typer.Argument(help="A folder of runs/<profile>: aurl.transfer.seed0.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    profile: Profile = None,
+) -> None:
+    """Write a cell's weights as released. Example: bench checkpoint export CELL --out FILE"""
+    from bench.checkpoints import export_checkpoint
+
+    count = export_checkpoint(opened(profile)[1], cell, out, force)
+    print(f"wrote {out}: {count} weights")
+
+
+@app.command("list")
+def list_(profile: Profile = None) -> None:
+    """List the imported checkpoints of a profile."""
+    _, layout = opened(profile)
+    for path in sorted(layout.checkpoints.glob("*.json")):
+        facts = read_json(path, "method", "classes", "source", "sha256", "chosen")
+        chosen = ", chosen on test data" if facts["chosen"] == "best_on_test" else ""
+        print(
+            f"{path.stem}  method {facts['method']}, {facts['classes']} classes, from "
+            f"{facts['source']} (sha256 {facts['sha256']}){chosen}"
+        )
+
+
+def _has_data(config: Config, layout: Layout) -> bool:
+    """Tell whether the stages before training have run."""
+    files = [layout.words / "words.json"]
+    for name in config.profile.transfer_sets():
+        files.append(layout.index / f"{name}.json")
+        protocols = config.profile.datasets[name].protocols
+        files += [layout.splits / f"{name}.{protocol}.json" for protocol in protocols]
+    return all(file.is_file() for file in files)
