@@ -59,6 +59,8 @@ def update_manifest(
     with _journal(out.with_name(f".{out.name}.journal")) as (lines, resumed):
         old = read_manifest(out, name)[0] if out.exists() else pd.DataFrame(columns=COLUMNS)
         rows, notes = find_videos(name, root, lists)
+        for note in notes:  # before hours of decoding
+            say(note)
         known = pd.concat(part for part in (resumed, old) if len(part) or part is old)
         known = known.drop_duplicates("path")[[*STAMP, *MEASURED]]
         known = known.astype({"path": "str", "bytes": "int64", "mtime_ns": "int64"})
@@ -78,7 +80,7 @@ def update_manifest(
         f"{name}: {len(rows)} videos, {rows['class'].nunique()} classes in {root}; "
         f"{len(rows) - len(todo_rows)} kept, {len(todo_rows)} read, {dropped} dropped"
     )
-    for line in [*notes, *_reasons(rows), *_published(name, rows)]:
+    for line in [*_reasons(rows), *_published(name, rows)]:
         say(line)
     if read:
         say(read)

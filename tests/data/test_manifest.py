@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from conftest import ROOT, Bench
+from test_workers import hang_at_b
 
 from bench.data.manifest import COLUMNS, read_manifest, update_manifest
 from bench.errors import UserError
@@ -137,14 +138,6 @@ def test_a_hanging_file_costs_itself_and_is_tried_again(
     rows, said = indexed(root, out)
     assert "1 kept, 1 read" in said[0]
     assert rows["frames"].to_list() == [3, 3]
-
-
-def hang_at_b(path: str, root: Path, sha256: bool) -> Any:
-    from bench.data.measure import measure_file
-
-    if path.endswith("b.mp4"):
-        time.sleep(60)
-    return measure_file(path, root, sha256)
 
 
 def test_what_was_measured_survives_a_kill(root: Path, out: Path, put: Any) -> None:

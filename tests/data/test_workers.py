@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,15 @@ def work(task: str) -> str:
     if task == "raise":
         raise ValueError("first line\nsecond")
     return task.upper()
+
+
+def hang_at_b(path: str, root: Path, sha256: bool) -> object:
+    """Measure as a manifest does (``test_manifest``; workers can import this module alone)."""
+    from bench.data.measure import measure_file
+
+    if path.endswith("b.mp4"):
+        time.sleep(60)
+    return measure_file(path, root, sha256)
 
 
 class Unloadable:
