@@ -63,7 +63,7 @@ def splits_show(
     """Print a protocol's class splits. Example: bench splits show mini_ucf half10 -f json"""
     from bench.cli.splits import find_splits
 
-    as_json = _is_json(fmt)
+    as_json = is_json(fmt)
     file, note = find_splits(dataset, protocol, profile)
     if note:
         print(f"note: {note}", file=sys.stderr)
@@ -87,7 +87,7 @@ def splits_overlap(
     """Print the classes that τ keeps and removes. Example: bench splits overlap --tau 0.1"""
     from bench.protocols import Nearest
 
-    as_json = _is_json(fmt)
+    as_json = is_json(fmt)
     root = find_root()
     config = load_config(root, profile)
     path = Layout(root, config.name).splits / "overlap.json"
@@ -124,7 +124,8 @@ def splits_overlap(
     print(f"kept: {', '.join(one['class'] for one in kept)}")
 
 
-def _is_json(fmt: str) -> bool:
+def is_json(fmt: str) -> bool:
+    """Return whether ``--format`` asks for JSON; other than text or json is a UserError."""
     if fmt not in ("text", "json"):
         raise unknown("format", fmt, ("text", "json"))
     return fmt == "json"

@@ -21,7 +21,7 @@ def find_splits(dataset: str, protocol: str, profile: str | None) -> tuple[dict[
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
     root = find_root()
-    names = [profile] if profile else _profiles(root / "params.yaml")
+    names = [profile] if profile else profile_names(root / "params.yaml")
     configs = [load_config(root, name) for name in names]
     known = {name for config in configs for name in config.profile.datasets}
     for config in configs:
@@ -31,7 +31,7 @@ def find_splits(dataset: str, protocol: str, profile: str | None) -> tuple[dict[
         built = read_json(layout.splits / f"{dataset}.{protocol}.json", "splits", "digest")
         if built:
             return built, ""
-        classes = _classes(config.profile.datasets[dataset].classes, layout, dataset)
+        classes = known_classes(config.profile.datasets[dataset].classes, layout, dataset)
         file = build(config, root, dataset, protocol, classes, [])
         if protocol == "fifty-fifty":
             return file, ""
@@ -40,13 +40,15 @@ def find_splits(dataset: str, protocol: str, profile: str | None) -> tuple[dict[
     raise unknown("data set", dataset, known)
 
 
-def _profiles(params: Any) -> list[str]:
+def profile_names(params: Any) -> list[str]:
+    """Return the profiles of params.yaml, the one that it chooses first."""
     raw = YAML(typ="safe").load(params)
     names = list(raw["profiles"])
     return sorted(names, key=lambda name: name != raw["profile"])
 
 
-def _classes(described: tuple[str, ...] | None, layout: Layout, dataset: str) -> list[str]:
+def known_classes(described: tuple[str, ...] | None, layout: Layout, dataset: str) -> list[str]:
+    """Return a data set's classes: as described, as indexed or as published."""
     if described:
         return sorted(described)
     index = read_json(layout.index / f"{dataset}.json", "classes")
