@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import takewhile
 
 from bench import facts
 from bench.facts.names import key
@@ -61,9 +62,9 @@ def split(family: str, name: str) -> list[str]:
     """
     if family not in ("kinetics", "activitynet"):
         return [word.lower() for word in _WORD.findall(name)]
-    text = re.split(r"(?:^|[\s_])\(not(?:[\s_]|$)", name.lower())[0]
-    words = (word.strip("()") for word in re.split(r"[\s_]+", text))
-    return [word for word in words if word and word not in STOP_WORDS]
+    words = takewhile(lambda word: word != "(not", re.split(r"[\s_]+", name.lower()))
+    bare = (word.strip("()") for word in words)
+    return [word for word in bare if word and word not in STOP_WORDS]
 
 
 @cache

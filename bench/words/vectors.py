@@ -30,8 +30,8 @@ def read_vectors(path: Path, words: Iterable[str]) -> dict[str, Vector]:
     wanted = set(words)
     if not path.is_file():
         raise UserError(
-            f"word vectors {path} are missing; set profiles.….words.file in params.yaml to your "
-            "copy of GoogleNews-vectors-negative300.bin(.gz)"
+            f"word vectors {path} are missing; set profiles.….words.file in params.yaml (or "
+            "--vectors) to your copy of GoogleNews-vectors-negative300.bin(.gz)"
         )
     try:
         if path.suffix == ".npz":
