@@ -95,7 +95,7 @@ def _binary(handle: BinaryIO, wanted: set[str]) -> Pairs:
 
 def _read(handle: BinaryIO) -> bytes:
     try:
-        return handle.read(1 << 20)
+        return handle.read(1 << 18)
     except EOFError:  # of a .gz that is cut short
         return b""
 
