@@ -1,11 +1,13 @@
 """`bench words`: class → words of public data sets and of a profile's own; what vectors lack."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Bench
+from conftest import ROOT, Bench
 
 from bench import facts
 from bench.layout import Layout
@@ -72,3 +74,14 @@ def test_mistakes_are_one_line(bench: Bench, words: list[str], complaint: str) -
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"error: {complaint}")
     assert ended.err.count("\n") == 1
+
+
+def test_nothing_heavy_is_loaded() -> None:
+    code = (
+        "import sys; sys.argv = ['bench', 'words', 'ucf101']\n"
+        "from bench.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: print(sorted({'torch', 'pandas', 'gensim'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
