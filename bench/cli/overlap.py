@@ -202,7 +202,8 @@ def _vectors(
     vectors, lacking = {}, []
     for name, classes in words.items():
         whole = {c: listed for c, listed in classes.items() if found.keys() >= set(listed)}
-        vectors[name] = dict(zip(whole, class_vectors(whole, found, str(file)), strict=True))
+        means = class_vectors({name: whole}, found, str(file))[name]
+        vectors[name] = dict(zip(whole, means, strict=True))
         lacking += [
             {"class": c, "dataset": name, "words": sorted(set(listed) - found.keys())}
             for c, listed in classes.items()

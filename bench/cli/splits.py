@@ -69,7 +69,7 @@ def find_splits(
     from bench.stages.splits import build
 
     root = find_root()
-    configs = [load_config(root, name) for name in ([profile] if profile else _profiles(root))]
+    configs = [load_config(root, name) for name in ([profile] if profile else profile_names(root))]
     stage = "'bench stage splits' has not run"
     for config in configs:
         described = config.profile.datasets.get(dataset)
@@ -79,7 +79,7 @@ def find_splits(
         built = read_json(layout.splits / f"{dataset}.{protocol}.json", "splits", "digest")
         if built and not (draws or lists):
             return built, ""
-        classes = _classes(described.classes, layout, dataset)
+        classes = known_classes(described.classes, layout, dataset)
         draws = draws or config.profile.fifty_fifty
         if lists is None and described.lists:
             lists = root / described.lists
@@ -102,7 +102,8 @@ def is_json(fmt: str) -> bool:
     return fmt == "json"
 
 
-def _profiles(root: Path) -> list[str]:
+def profile_names(root: Path) -> list[str]:
+    """Return the profiles of params.yaml, the chosen one first."""
     from ruamel.yaml import YAML
 
     raw = YAML(typ="safe").load(root / "params.yaml")
@@ -110,7 +111,8 @@ def _profiles(root: Path) -> list[str]:
     return sorted(names, key=lambda name: name != raw["profile"])
 
 
-def _classes(described: tuple[str, ...] | None, layout: Layout, dataset: str) -> list[str]:
+def known_classes(described: tuple[str, ...] | None, layout: Layout, dataset: str) -> list[str]:
+    """Return the classes as described, indexed or published; a UserError if none is known yet."""
     from bench import facts
 
     if described:

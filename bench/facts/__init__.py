@@ -4,7 +4,8 @@
 near a test class were left out (the star of the poster's table); an empty data set means that the
 source does not say on which classes the number was taken; what a source omits stands in ``note``.
 ``classes.csv``: the class names of the public data sets and the words that a class vector is
-the mean of (names and words as the released code of AURL and E2E makes them).
+the mean of (names and words as the released code of AURL and E2E makes them); ``exception`` is 1
+where that code replaces the name by hand, so that no rule gives these words.
 ``datasets.csv``: how many classes and videos each public data set was published with.
 """
 
@@ -96,3 +97,9 @@ def published_size(dataset: str) -> tuple[int, int, str] | None:
         if row["dataset"] == dataset:
             return int(row["classes"]), int(row["videos"]), row["source"]
     return None
+
+
+def exceptions(dataset: str) -> set[str]:
+    """Return the classes of a public data set whose words follow no rule."""
+    rows = table("classes.csv")
+    return {row["class"] for row in rows if row["dataset"] == dataset and row["exception"]}

@@ -1,40 +1,51 @@
 """Stage words: one vector for each class of each data set of the profile."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.config import Config
 from bench.errors import UserError
 from bench.files import digest, dump_json, read_json, replacing, write_text
 from bench.layout import Layout
-from bench.words.classes import class_vectors, class_words, given_class_vectors
-from bench.words.vectors import read_vectors
+from bench.words.classes import Words, class_vectors, given_class_vectors
+from bench.words.rule import class_words
+from bench.words.vectors import read_vectors, write_vectors
+
+Arrays = dict[str, NDArray[np.float32]]
+SAMPLE = 1 << 20  # bytes at either end of a file that tell it from another one
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Write ``data/<profile>/words``: classes.npz, words.json and, for the world, vectors.bin."""
+    """Write ``data/<profile>/words``: classes.npz and words.json.
+
+    Beside them: vectors.npz, the unit vectors of the words used (but not where the profile gives
+    class vectors), and the embedded world's vectors.bin, which it trains. words.json has the words
+    of each class, the digests of the class vectors and ``sources``, what ``changed`` looks at.
+    """
     names = {name: _classes(layout, name) for name in config.profile.datasets}
     words = {name: class_words(name, classes) for name, classes in names.items()}
     layout.words.mkdir(parents=True, exist_ok=True)
     if config.profile.words.kind == "class_vectors":
+        files = [_file(config, name) for name in names]
         arrays = {
-            name: given_class_vectors(_file(config, layout, name), classes, name)
-            for name, classes in names.items()
+            name: given_class_vectors(layout.root / file, classes, name)
+            for (name, classes), file in zip(names.items(), files, strict=True)
         }
-    else:
-        path = layout.words / "vectors.bin"
-        if config.profile.words.kind == "corpus":
-            from bench.words.corpus import train_vectors
+    elif config.profile.words.kind == "corpus":
+        from bench.words.corpus import train_vectors
 
-            train_vectors(path)
-        elif config.profile.words.file is None:
-            raise UserError(f"profile {config.name}: words of kind word2vec need 'file: PATH'")
-        else:
-            path = layout.root / config.profile.words.file
-        needed = {w for listed in words.values() for ws in listed.values() for w in ws}
-        vectors = read_vectors(path, needed)
-        arrays = {name: class_vectors(words[name], vectors, path.name) for name in names}
+        files = []
+        train_vectors(layout.words / "vectors.bin")
+        arrays = _looked_up(layout.words / "vectors.bin", words, layout)
+    elif config.profile.words.file is None:
+        raise UserError(f"profile {config.name}: words of kind word2vec need 'file: PATH'")
+    else:
+        files = [config.profile.words.file]
+        arrays = _looked_up(layout.root / files[0], words, layout)
     stored: dict[str, Any] = {}
     for name, array in arrays.items():
         stored[f"{name}.names"] = np.array(list(names[name]))
@@ -43,10 +54,43 @@ def run(config: Config, layout: Layout) -> None:
         np.savez(handle, **stored)
     facts = {
         "digests": {name: digest(array.tobytes()) for name, array in arrays.items()},
+        "sources": {str(file): _sample(layout.root / file) for file in files},
         "classes": words,
     }
     write_text(layout.words / "words.json", dump_json(facts))
     print(f"class vectors of {sum(map(len, names.values()))} classes")
+
+
+def changed(layout: Layout) -> list[str]:
+    """Return the files outside the checkout that are others than those the stage read.
+
+    DVC does not watch them. Size and both ends are compared: milliseconds, whatever the size. A
+    file that is not there is not listed: what was taken from it is kept.
+    """
+    facts = read_json(layout.words / "words.json", "digests") or {}
+    return [
+        file
+        for file, sample in facts.get("sources", {}).items()
+        if (layout.root / file).is_file() and _sample(layout.root / file) != sample
+    ]
+
+
+def _looked_up(path: Path, words: Mapping[str, Words], layout: Layout) -> Arrays:
+    """Return data set -> class vectors [K,D] from a file of word vectors; keep those used."""
+    needed = {word for classes in words.values() for listed in classes.values() for word in listed}
+    vectors = read_vectors(path, needed)
+    arrays = class_vectors(words, vectors, path.name)
+    write_vectors(layout.words / "vectors.npz", vectors)
+    return arrays
+
+
+def _sample(path: Path) -> dict[str, Any]:
+    """Return a file's size and the digest of its first and last ``SAMPLE`` bytes."""
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        head = handle.read(SAMPLE)
+        handle.seek(max(0, size - SAMPLE))
+        return {"bytes": size, "sample": digest(head + handle.read())}
 
 
 def _classes(layout: Layout, name: str) -> list[str]:
@@ -56,8 +100,8 @@ def _classes(layout: Layout, name: str) -> list[str]:
     return list(facts["classes"])
 
 
-def _file(config: Config, layout: Layout, name: str) -> Any:
+def _file(config: Config, name: str) -> Path:
     files = config.profile.words.files
     if name not in files:
         raise UserError(f"profile {config.name}: words.files names no file for data set {name}")
-    return layout.root / files[name]
+    return files[name]

@@ -1,46 +1,61 @@
-"""Class name → words → class vector c(y)."""
+"""Words → class vector c(y), or class vectors that a file gives."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import facts
 from bench.errors import UserError
 from bench.files import DAMAGED
 
-_WORD = re.compile(r"[A-Z]?[a-z0-9']+|[A-Z]+(?![a-z])")
-
-
-def class_words(dataset: str, names: Sequence[str]) -> dict[str, list[str]]:
-    """Return class -> words: the released rule's for the known data sets, else the plain rule.
-
-    The plain rule splits at anything but letters and at capitals, and lower-cases.
-    """
-    try:
-        known: Mapping[str, list[str]] = facts.classes(dataset)
-    except UserError:
-        known = {}
-    return {name: list(known.get(name) or map(str.lower, _WORD.findall(name))) for name in names}
+Words = Mapping[str, Sequence[str]]
 
 
 def class_vectors(
-    words: Mapping[str, Sequence[str]], vectors: Mapping[str, NDArray[np.float32]], source: str
-) -> NDArray[np.float32]:
-    """Return [K,D]: the mean of the unit vectors of each class's words, not re-normalised.
+    words: Mapping[str, Words], vectors: Mapping[str, NDArray[np.float32]], source: str
+) -> dict[str, NDArray[np.float32]]:
+    """Return data set -> [K,D]: the mean of the unit vectors of each class's words.
 
-    A word that the vectors lack is a UserError that names class and word.
+    ``words`` maps data set -> class -> words; the mean is not normalised again. Words that the
+    vectors lack are one UserError that counts them all and names the first ones with their class.
     """
-    rows = []
+    for dataset, classes in words.items():
+        for name, listed in classes.items():
+            if not listed:
+                raise UserError(f"class '{name}' of {dataset} has no words")
+    lacking = [
+        (word, name, dataset)
+        for dataset, classes in words.items()
+        for word, names in missing(classes, vectors).items()
+        for name in names
+    ]
+    if lacking:
+        count = len({place[1:] for place in lacking})
+        shown = ", ".join(f"'{word}' of class '{name}' ({of})" for word, name, of in lacking[:5])
+        raise UserError(
+            f"{count} {'class has' if count == 1 else 'classes have'} words without a vector "
+            f"in {source}: {shown}{', …' if len(lacking) > 5 else ''}; rename the classes or take "
+            "other vectors ('bench words DATASET --vectors FILE' lists all that a file lacks)"
+        )
+    return {dataset: _means(classes, vectors) for dataset, classes in words.items()}
+
+
+def missing(words: Words, vectors: Collection[str]) -> dict[str, list[str]]:
+    """Return word -> classes that need it, for each word that is not in ``vectors``."""
+    found: dict[str, list[str]] = {}
     for name, listed in words.items():
-        for word in listed:
+        for word in dict.fromkeys(listed):
             if word not in vectors:
-                raise UserError(f"class '{name}': no vector for its word '{word}' in {source}")
-        if not listed:
-            raise UserError(f"class '{name}' has no words")
-        rows.append(np.mean([vectors[word] for word in listed], axis=0, dtype=np.float64))
+                found.setdefault(word, []).append(name)
+    return found
+
+
+def _means(words: Words, vectors: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    rows = [
+        np.mean([vectors[word] for word in listed], axis=0, dtype=np.float64)
+        for listed in words.values()
+    ]
     return np.asarray(rows, dtype=np.float32)
 
 

@@ -1,6 +1,5 @@
-"""From class names to words to vectors."""
+"""From words to class vectors."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,47 +7,65 @@ import pytest
 
 from bench import facts
 from bench.errors import UserError
-from bench.words.classes import class_vectors, class_words, given_class_vectors
+from bench.words.classes import class_vectors, given_class_vectors, missing
+from bench.words.vectors import read_vectors
 
 X, Y = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 
 
-@pytest.mark.parametrize("dataset", ["ucf101", "hmdb51", "kinetics700"])
-def test_words_are_the_released_rules(dataset: str, shared_data: Path) -> None:
-    file = shared_data.parent / "spec" / "class_words.json"
-    if not file.is_file():
-        pytest.skip(f"no {file}")
-    given = json.loads(file.read_text(encoding="utf-8"))[dataset]
-    assert class_words(dataset, list(given)) == given
-    assert set(given) == set(facts.classes(dataset))
-
-
-def test_plain_rule_for_data_sets_of_the_users_own() -> None:
-    names = ["ApplyEyeMakeup", "brush_hair", "circle bouncing", "TVShow", "playing 8Ball"]
-    assert list(class_words("my_own", names).values()) == [
-        ["apply", "eye", "makeup"],
-        ["brush", "hair"],
-        ["circle", "bouncing"],
-        ["tv", "show"],
-        ["playing", "8", "ball"],
-    ]
-
-
 def test_a_class_vector_is_the_mean_and_is_not_normalised_again() -> None:
-    found = class_vectors({"one": ["x"], "both": ["x", "y"]}, {"x": X, "y": Y}, "a.bin")
-    assert found.tolist() == [[1, 0], [0.5, 0.5]]
+    words = {"mine": {"one": ["x"], "both": ["x", "y"]}, "other": {"one": ["y"]}}
+    found = class_vectors(words, {"x": X, "y": Y}, "a.bin")
+    assert {name: rows.tolist() for name, rows in found.items()} == {
+        "mine": [[1, 0], [0.5, 0.5]],
+        "other": [[0, 1]],
+    }
 
 
-def test_a_missing_word_names_class_and_word() -> None:
-    with pytest.raises(
-        UserError, match=r"class 'zen yoga': no vector for its word 'zen' in a\.bin"
-    ):
-        class_vectors({"ok": ["x"], "zen yoga": ["x", "zen"]}, {"x": X}, "a.bin")
+def test_missing_words_are_counted_and_named_with_their_class() -> None:
+    words = {"mine": {"ok": ["x"], "zen yoga": ["x", "zen"]}, "other": {"zen": ["zen", "a", "zen"]}}
+    with pytest.raises(UserError) as error:
+        class_vectors(words, {"x": X}, "a.bin")
+    assert str(error.value).startswith(
+        "2 classes have words without a vector in a.bin: 'zen' of class 'zen yoga' (mine), "
+        "'zen' of class 'zen' (other), 'a' of class 'zen' (other); rename"
+    )
+    assert missing(words["mine"] | words["other"], {"x"}) == {
+        "zen": ["zen yoga", "zen"],
+        "a": ["zen"],
+    }
+
+
+def test_of_many_missing_words_the_first_are_named() -> None:
+    with pytest.raises(UserError, match=r"^9 classes have .* 'w4' of class 'w4' .mine., …; rename"):
+        class_vectors({"mine": {f"w{i}": [f"w{i}"] for i in range(9)}}, {}, "a.bin")
 
 
 def test_a_class_without_words() -> None:
-    with pytest.raises(UserError, match="class '!!' has no words"):
-        class_vectors(class_words("my_own", ["!!"]), {}, "a.bin")
+    with pytest.raises(UserError, match="class '!!' of mine has no words"):
+        class_vectors({"mine": {"!!": []}}, {}, "a.bin")
+
+
+def test_real_vectors_give_the_published_distance(shared_data: Path) -> None:
+    file = shared_data / "word2vec" / "googlenews_recovered_vocab.npz"
+    if not file.is_file():
+        pytest.skip(f"no {file}")
+    words = {name: facts.classes(name) for name in ("kinetics700", "ucf101", "hmdb51")}
+    vectors = read_vectors(file, {w for of in words.values() for ws in of.values() for w in ws})
+    covered = {
+        name: {c: ws for c, ws in of.items() if not missing({c: ws}, vectors)}
+        for name, of in words.items()
+    }
+    assert {name: len(of) for name, of in covered.items()} == {
+        **{"kinetics700": 116, "ucf101": 54, "hmdb51": 49}
+    }
+    found = {
+        name: dict(zip(covered[name], rows.astype(np.float64), strict=True))
+        for name, rows in class_vectors(covered, vectors, file.name).items()
+    }
+    one, other = found["kinetics700"]["throwing discus"], found["ucf101"]["JavelinThrow"]
+    cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert round(1 - cosine, 4) == 0.0425
 
 
 def test_given_vectors_are_normalised_and_found_by_name(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""``bench words``: the words of each class, and those that the word vectors lack."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.splits import TextFormat, is_json
+from bench.cli.stages import Profile
+
+
+def words(
+    dataset: Annotated[str, typer.Argument(help="For example ucf101 or mini_ucf.")],
+    fmt: TextFormat = "text",
+    vectors: Annotated[
+        Path | None, typer.Option("--vectors", help="Look the words up in this file.")
+    ] = None,
+    profile: Profile = None,
+) -> None:
+    """Print each class's words, and which lack a vector. Example: bench words ucf101 -f json"""
+    from bench.words.classes import missing
+    from bench.words.rule import class_words
+    from bench.words.vectors import read_vectors
+
+    as_json = is_json(fmt)
+    dataset, names, kept = _find(dataset, profile, keep=vectors is None)
+    classes = class_words(dataset, names)
+    file = vectors or kept
+    lacking = None
+    if file:
+        found = read_vectors(file, {word for listed in classes.values() for word in listed})
+        lacking = missing(classes, found)
+    else:
+        print("note: no word vectors to look the words up in; --vectors FILE", file=sys.stderr)
+    if as_json:
+        value = {"dataset": dataset, "classes": classes, "missing": lacking}
+        print(json.dumps(value, indent=1, ensure_ascii=False))
+        return
+    for name, listed in classes.items():
+        print(f"{name}: {' '.join(listed)}")
+    if lacking is not None:
+        print(f"{len(lacking)} words without a vector in {file}")
+        for word, wanting in lacking.items():
+            print(f"  {word}: {', '.join(wanting)}")
+
+
+def _find(dataset: str, profile: str | None, keep: bool) -> tuple[str, list[str], Path | None]:
+    """Return a data set's own spelling, its classes and, with ``keep``, the file of kept vectors.
+
+    A profile's own list of classes goes before the published one.
+    """
+    from bench.cli.splits import known_classes, profile_names
+    from bench.config import load_config
+    from bench.facts import classes
+    from bench.facts.names import finder
+    from bench.layout import Layout, find_root
+    from bench.stages.words import changed
+    from bench.words.rule import PUBLIC
+
+    root = find_root()
+    chosen = [profile] if profile else profile_names(root)
+    configs = [load_config(root, name) for name in chosen]
+    known = {name for config in configs for name in config.profile.datasets}
+    dataset = finder("data set", known | set(PUBLIC))(dataset)
+    configs = [config for config in configs if dataset in config.profile.datasets]
+    if not configs:
+        return dataset, list(classes(dataset)), None
+    layouts = [Layout(root, config.name) for config in configs]
+    names = known_classes(configs[0].profile.datasets[dataset].classes, layouts[0], dataset)
+    for layout in layouts if keep else []:
+        file = layout.words / "vectors.npz"
+        if file.is_file():
+            for source in changed(layout):
+                print(
+                    f"note: {source} is another file than {file} is from; "
+                    f"'bench stage words -p {layout.profile}'",
+                    file=sys.stderr,
+                )
+            return dataset, names, file
+    return dataset, names, None
