@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.config import ONE_SPLIT
+from bench.config import ONE_SPLIT, PER_SPLIT
 from bench.facts import Published, published
 from bench.records import Record
 from bench.stats import Spread, spread
@@ -37,12 +37,16 @@ class Row:
         return spread(list(values.values())) if values else None
 
     def only(self, protocol: str) -> "Row":
-        """Return the row with the numbers of one protocol alone."""
+        """Return the row with the numbers and records of one protocol alone."""
 
         def part(numbers: dict[str, Any]) -> dict[str, Any]:
             return {key: value for key, value in numbers.items() if key.split(".")[1] == protocol}
 
-        return replace(self, values=part(self.values), published=part(self.published))
+        own = f".{protocol}." if protocol in PER_SPLIT else TRANSFER
+        records = [record for record in self.records if own in record.split]
+        return replace(
+            self, records=records, values=part(self.values), published=part(self.published)
+        )
 
     def repeats(self, keys: list[str]) -> str:
         """Return over how many units the metrics were taken: ``3``, or ``2/3`` if some lack."""

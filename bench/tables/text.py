@@ -44,11 +44,15 @@ def covered(row: Row, scopes: Iterable[str]) -> str:
 
     A protocol that lists its videos has a coverage of its own.
     """
-    found = row.coverage()
-    names = {scope if scope in found else scope.partition(".")[0] for scope in scopes}
-    seen = [found[name] for name in names if name in found]
-    expected = sum(part["expected"] for part in seen)
-    return f"{sum(part['scored'] for part in seen)}/{expected}" if expected else MISSING
+    seen = {}
+    for scope in scopes:
+        name, _, protocol = scope.partition(".")
+        found = row.only(protocol).coverage()
+        part = found.get(scope, found.get(name))
+        if part:
+            seen[name] = part
+    expected = sum(part["expected"] for part in seen.values())
+    return f"{sum(part['scored'] for part in seen.values())}/{expected}" if expected else MISSING
 
 
 def column(key: str) -> str:
