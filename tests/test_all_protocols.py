@@ -12,7 +12,11 @@ from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 
 from bench import facts
+from bench.config import load_config
 from bench.facts.splits import published_splits
+from bench.layout import Layout
+from bench.plan import plan
+from bench.stages.train import is_done
 
 NEW = [c for names in published_splits("k220", "kinetics600")[0].values() for c in names]
 CLASSES = {
@@ -82,7 +86,9 @@ def stages(root: Path, *names: str) -> Ended:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("all")
     make(root)
-    stages(root, "data", "words", "splits", "train", "score", "table")
+    stages(root, "data", "words", "splits")
+    assert run_bench(root, "train", "-j", "1").code == 0
+    stages(root, "score", "table")
     return root
 
 
@@ -175,17 +181,21 @@ def copy(done: Path, tmp_path: Path) -> Path:
     return shutil.copytree(done, tmp_path / "project")
 
 
-def test_another_protocol_of_the_same_embeddings_trains_nothing(copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "protocols", "trained_again"),
+    [("tiny", ["official3"], False), ("kinetics600", ["full"], True)],
+)
+def test_protocols_of_the_same_embeddings_train_nothing_new(
+    copy: Path, name: str, protocols: list[str], trained_again: bool
+) -> None:
     path = copy / "params.yaml"
     raw = YAML(typ="safe").load(path)
-    raw["profiles"]["all"]["datasets"]["tiny"]["protocols"] = ["official3"]
+    raw["profiles"]["all"]["datasets"][name]["protocols"] = protocols
     YAML(typ="safe").dump(raw, path)
     stages(copy, "splits")
-    assert run_bench(copy, "train").out == "3 of 3 cells done, 0 to train\n"
-    raw["profiles"]["all"]["datasets"]["kinetics600"]["protocols"] = ["full"]
-    YAML(typ="safe").dump(raw, path)
-    stages(copy, "splits")
-    assert "2 of 3 cells done, 1 to train" in run_bench(copy, "train").out
+    layout = Layout(copy, "all")
+    transfer, *_ = plan(load_config(copy), layout)
+    assert (transfer.split, is_done(layout, transfer)) == ("transfer", not trained_again)
 
 
 def test_lists_whose_videos_are_all_of_other_names(copy: Path) -> None:

@@ -47,13 +47,14 @@ def splits_overlap(
     root = find_root()
     config = load_config(root, profile)
     layout = Layout(root, config.name)
-    if (train is None) != (test is None) or (vectors and not train):
+    tests = [name for name in (test or "").split(",") if name]
+    if bool(train) != bool(tests) or (vectors and not train):
         raise UserError("--train and --test go together, and --vectors with them")
-    if train and test:
-        overlap = _of_union(train, list(filter(None, test.split(","))), vectors, config, layout)
+    limit = config.profile.tau if tau is None else tau
+    if train:
+        overlap = _of_union(train, tests, limit, vectors, config, layout)
     else:
         overlap = _of_profile(layout)
-    limit = config.profile.tau if tau is None else tau
     kept: list[str] = list(overlap.get("far", []))
     removed: list[dict[str, Any]] = []
     measured: list[dict[str, Any]] = []
@@ -125,7 +126,7 @@ def _of_profile(layout: Layout) -> Any:
 
 
 def _of_union(
-    train: str, tests: list[str], file: Path | None, config: Config, layout: Layout
+    train: str, tests: list[str], tau: float, file: Path | None, config: Config, layout: Layout
 ) -> dict[str, Any]:
     """Measure the classes of public data sets, as an overlap file has them.
 
@@ -165,8 +166,8 @@ def _of_union(
     return {
         "train": train,
         "test": tests,
-        "tau": None,
-        "classes": verdicts(found, 0),
+        "tau": tau,
+        "classes": verdicts(found, tau),
         "far": far,
         "undecided": left,
     }

@@ -50,11 +50,12 @@ def run(config: Config, layout: Layout) -> None:
 def _scored(config: Config, layout: Layout, folder: Path) -> Record:
     facts = read_json(folder / "run.json", *_COPIED, "embedded", "digests", "best_on_test_step")
     files = _split_files(config, layout, facts["split"])
+    arrays = _arrays(folder / "embeddings.safetensors")
     rows = _rows(layout, facts["digests"], files)
-    files = {key: file for key, file in files.items() if not _lists(file) or key[0] in rows}
+    usable = {name for name in rows if f"{name}.row" in arrays}  # else trained by older code
+    files = {key: file for key, file in files.items() if not _lists(file) or key[0] in usable}
     splits = {key: file["splits"] for key, file in files.items()}
     names = {name: one["names"] for name, one in facts["embedded"].items()}
-    arrays = _arrays(folder / "embeddings.safetensors")
     listed = {
         f"{dataset}.{protocol}": _listed(arrays, dataset, file, rows[dataset], facts)
         for (dataset, protocol), file in files.items()

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.config import ONE_SPLIT
+from bench.config import ONE_SPLIT, PER_SPLIT
 from bench.facts import Published, published
 from bench.plan import TRANSFER, PlannedCell
 from bench.records import Coverage, Record
@@ -44,10 +44,15 @@ class Row:
         values = self.values.get(key)
         return spread(list(values.values())) if values else None
 
-    def coverage(self) -> dict[str, dict[str, int]]:
+    def under(self, protocol: str) -> list[Record]:
+        """Return the records of the cells that are trained for a protocol."""
+        own = f".{protocol}." if protocol in PER_SPLIT else TRANSFER
+        return [record for record in self.records if own in record.split]
+
+    def coverage(self, protocol: str = "") -> dict[str, dict[str, int]]:
         """Return, for each data set, scored and expected videos of its least complete record."""
         worst: dict[str, Coverage] = {}
-        for record in self.records:
+        for record in self.under(protocol) if protocol else self.records:
             for name, seen in record.coverage.items():
                 before = worst.get(name, seen)
                 worst[name] = max(before, seen, key=lambda one: one.expected - one.scored)

@@ -39,6 +39,7 @@ def _groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str
                 label=next((n.label for n in numbers.values()), row.label),
                 status=row.status if runs else "quoted",
                 state=state if runs else "quoted",
+                records=row.under(protocol),
                 values={k: v for k, v in row.values.items() if k.split(".")[1] == protocol},
                 published=numbers,
             )

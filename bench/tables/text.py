@@ -82,10 +82,14 @@ def coverage(scopes: Iterable[str]) -> Column:
     wanted = list(scopes)
 
     def text(row: Row) -> str:
-        found = row.coverage() if row.status != "quoted" else {}
-        names = {scope if scope in found else scope.partition(".")[0] for scope in wanted}
-        seen = [found[name] for name in names if name in found]
-        expected = sum(part["expected"] for part in seen)
-        return f"{sum(part['scored'] for part in seen)}/{expected}" if expected else MISSING
+        seen = {}
+        for scope in wanted if row.status != "quoted" else ():
+            name, _, protocol = scope.partition(".")
+            found = row.coverage(protocol)
+            if part := found.get(scope, found.get(name)):
+                seen[name] = part
+        expected = sum(part["expected"] for part in seen.values())
+        scored = sum(part["scored"] for part in seen.values())
+        return f"{scored}/{expected}" if expected else MISSING
 
     return Column("measured", "coverage", text)

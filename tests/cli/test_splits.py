@@ -167,6 +167,7 @@ def test_a_word_that_the_vectors_lack_is_named(bench: Bench, tmp_path: Path) -> 
     ("words", "wrong"),
     [
         ("--train kinetics700", "--train and --test go together"),
+        ("--train kinetics700 --test ,", "--train and --test go together"),
         ("--vectors v.npz", "--train and --test go together"),
         ("--train kinetics70 --test ucf101", "'kinetics70'; did you mean 'kinetics700'"),
         ("--train kinetics700 --test ucf101 --vectors absent.npz", "absent.npz are missing"),

@@ -206,6 +206,21 @@ def test_truze_repeats_seeds_and_gzsl_shows_its_harmonic_mean(tmp_path: Path) ->
         assert row[f"measured C↓ {seen}"].startswith("0.10")
 
 
+def test_coverage_is_of_the_protocols_own_cells(tmp_path: Path) -> None:
+    def one(split: str, videos: int) -> Record:
+        coverage = {"ucf101": Coverage(digest="d", expected=videos, scored=videos)}
+        metrics = {f"ucf101.{split.split('.')[1]}.{m}": 1.0 for m in ("top1", "harmonic")}
+        return record("aurl", split=split, metrics=metrics, per_class={}, coverage=coverage)
+
+    records = [one("ucf101.fifty-fifty.00", 50), one("ucf101.gzsl.00", 70)]
+    planned = [planned_cell("aurl", split=made.split) for made in records]
+    tests = {"ucf101": ("fifty-fifty", "gzsl")}
+    table = build("sota", context(tmp_path, records, planned, tests=tests, train=""))
+    place = [name for _, name in table.columns].index("coverage")
+    found = {row[0]: row[place] for row in table.rows if row[place] != "—"}
+    assert found == {"fifty-fifty": "50/50", "gzsl": "70/70"}
+
+
 def test_a_protocol_that_lists_videos_has_its_own_coverage(tmp_path: Path) -> None:
     coverage = {
         "mini_ucf": Coverage(digest="d", expected=400, scored=400),
