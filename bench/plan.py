@@ -89,7 +89,7 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
     settings = digest(
         {
             "train": profile.train.numbers(),
-            "input": profile.input.model_dump(mode="json", exclude={"workers", "store"}),
+            "input": profile.input.numbers(),
             "network": profile.network.model_dump(mode="json"),
         }
     )
