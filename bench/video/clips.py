@@ -5,11 +5,11 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn.functional import interpolate
 
-Pixels = npt.NDArray[np.uint8]
+from bench.video.rgb import Pixels
+
 Size = tuple[int, int] | int
 """(h, w) whatever the aspect ratio, or the length of the short side with the ratio kept."""
 

@@ -9,8 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from bench.video.clips import Pixels, Size, reencode_jpeg, resize
+from bench.video.clips import Size, reencode_jpeg, resize
 from bench.video.read import Backend, VideoError, count_frames, frames_of
+from bench.video.rgb import Pixels
 
 CHUNK = 16  # frames held at full size at a time
 

@@ -2,25 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 import av
 import numpy as np
-import numpy.typing as npt
 from av.container import InputContainer
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from bench.errors import UserError
+from bench.video.rgb import Converter, Pixels
 
-Pixels = npt.NDArray[np.uint8]
 Backend = Literal["auto", "pyav", "decord"]
-
-UPRIGHT = ((), ("transpose=cclock",), ("hflip", "vflip"), ("transpose=clock",))
-"""ffmpeg's filters for a picture that is to be shown turned left by 0, 1, 2, 3 quarters."""
 
 
 class VideoError(Exception):
@@ -79,64 +73,22 @@ def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pix
         if min(needed) < 0:
             raise VideoError(path, f"no frame {min(needed)}")
     last = -1 if needed is None else max(needed)
-    converter = _Converter()
+    converter = Converter()
     count = 0
     for index, frame in enumerate(_decoded(path)):
         count = index + 1
-        if index == 0:
-            converter.fix_size(frame)
-        if needed is None or index in needed:
-            try:
-                rgb = converter.rgb(frame)
-            except av.FFmpegError as error:
-                raise VideoError(path, f"frame {index} has no colours: {_reason(error)}") from error
+        try:
+            if index == 0:
+                converter.begin(frame)
+            rgb = converter.rgb(frame) if needed is None or index in needed else None
+        except av.FFmpegError as error:
+            raise VideoError(path, f"frame {index} has no colours: {_reason(error)}") from error
+        if rgb is not None:
             yield rgb
         if index == last:
             return
     if needed is not None:
         raise VideoError(path, f"no frame {last}, it has {count}")
-
-
-class _Converter:
-    """Frames to RGB by the very filters that the program ffmpeg applies.
-
-    Not ``VideoReformatter``: it takes interlaced pictures apart and interpolates the colours of odd
-    sizes and of 10 bits otherwise than ffmpeg does.
-    """
-
-    def __init__(self) -> None:
-        self._scale = ""
-        self._like: tuple[object, ...] = ()
-        self._filters = Graph()
-
-    def fix_size(self, frame: VideoFrame) -> None:
-        """Give all frames the size in which this one is shown."""
-        size = (frame.width, frame.height)
-        width, height = size[::-1] if _quarters(frame) % 2 else size
-        self._scale = f"{width}:{height}"
-
-    def rgb(self, frame: VideoFrame) -> Pixels:
-        """Return one frame as uint8 [H,W,3], upright."""
-        like = (frame.width, frame.height, frame.format.name, _quarters(frame))
-        if like != self._like:
-            self._like, self._filters = like, self._filters_for(frame)
-        self._filters.vpush(frame)
-        return self._filters.vpull().to_ndarray().astype(np.uint8, copy=False)
-
-    def _filters_for(self, frame: VideoFrame) -> Graph:
-        graph = Graph()
-        graph.threads = 1
-        every_25th = Fraction(1, 25)  # has to be given, changes nothing
-        width, height = frame.width, frame.height
-        chain = [graph.add_buffer(None, width, height, frame.format, time_base=every_25th)]
-        for step in (*UPRIGHT[_quarters(frame)], f"scale={self._scale}", "format=rgb24"):
-            chain.append(graph.add(*step.split("=")))
-        graph.link_nodes(*chain, graph.add("buffersink")).configure()
-        return graph
-
-
-def _quarters(frame: VideoFrame) -> int:
-    return round(frame.rotation / 90) % 4
 
 
 def count_frames(path: Path) -> int:

@@ -19,9 +19,9 @@ import torch
 
 from bench.files import digest, dump_json, locked, replacing, write_text
 from bench.progress import track
-from bench.video.clips import Pixels
 from bench.video.frames import check_indices, read_resized
 from bench.video.read import Backend, VideoError
+from bench.video.rgb import Pixels
 
 FORMAT = 2
 
