@@ -125,7 +125,7 @@ def _settings(config: Config, **more: Any) -> str:
     return digest(
         {
             **more,
-            "input": profile.input.model_dump(mode="json", exclude={"workers", "store"}),
+            "input": profile.input.numbers(),
             "network": profile.network.model_dump(mode="json"),
         }
     )

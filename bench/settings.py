@@ -1,9 +1,9 @@
 """What a training depends on besides data and method: the blocks `input`, `network`, `train`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -22,10 +22,29 @@ class Input(Settings):
     length: Count = 16
     size: Count = 112
     test_clips: Count = 1
+    short_side: Count | None = (
+        None  # E2E: resize to it, ratio kept, and crop size × size (paper: 128)
+    )
+    flip: bool = False  # E2E: mirror half of the training clips
     jpeg: bool = False  # re-encode every frame as JPEG (quality 75), as the released pipeline does
     seen_per_class: Natural = 20  # training videos a class embedded for the metrics on seen classes
     store: bool = False  # decode every video once into a memory-mapped array (small data sets)
     workers: Natural = 0  # processes that read clips ahead of the training step
+    backend: Literal["auto", "pyav", "decord"] = "auto"  # the frames are the same with each
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Self:
+        if self.short_side is not None and self.short_side < self.size:
+            raise ValueError(
+                f"short_side {self.short_side} is less than the crop, size {self.size}"
+            )
+        if self.short_side is not None and self.store:
+            raise ValueError("store holds frames of one size; with short_side set store: false")
+        return self
+
+    def numbers(self) -> dict[str, object]:
+        """The part that decides the outcome, for fingerprints."""
+        return self.model_dump(mode="json", exclude={"workers", "store", "backend"})
 
 
 class Network(Settings):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from bench.errors import UserError
 from bench.training.inputs import Source
 
 _ORDER, _SAMPLE = 1, 2  # independent streams of random numbers
@@ -59,11 +60,28 @@ def stream(
     if workers == 0:
         yield from (batches[step] for step in range(first, steps))
         return
-    yield from DataLoader(
-        batches,
+    loader = DataLoader(
+        _Caught(batches),
         batch_size=None,
         sampler=range(first, steps),
         num_workers=workers,
         multiprocessing_context="spawn",
         pin_memory=torch.cuda.is_available(),
     )
+    for batch in loader:
+        if isinstance(batch, UserError):
+            raise batch
+        yield batch
+
+
+class _Caught(Dataset[tuple[dict[str, Tensor], Tensor] | UserError]):
+    """Batches, or the user's error: raised in a worker it would arrive as a traceback's text."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def __getitem__(self, step: int) -> tuple[dict[str, Tensor], Tensor] | UserError:
+        try:
+            return self._batches[step]
+        except UserError as error:
+            return error

@@ -44,7 +44,7 @@ def frozen_source(job: Job, index: Index, clips: Source, device: torch.device) -
     pretrain = read_index(job.layout.index, job.pretrain_on) if job.pretrain_on else None
     if weights is None and pretrain is None:
         raise UserError("freeze_backbone needs network.weights or pretrain_on in the profile")
-    settings = [job.network.model_dump(mode="json"), job.input.model_dump(mode="json")]
+    settings = [job.network.model_dump(mode="json"), job.input.numbers()]
     key = digest([job.core, settings, pretrain.digest if pretrain else str(weights)])
     folder = job.layout.scratch / "frozen" / key
     path = folder / f"{index.name}-{index.digest}.safetensors"

@@ -13,8 +13,16 @@ from bench.data.index import Index, read_features
 from bench.errors import UserError
 from bench.files import file_digest
 from bench.settings import Input
-from bench.video.clips import clip_indices, normalise, test_indices, train_start
+from bench.video.clips import (
+    centre_crop,
+    clip_indices,
+    normalise,
+    random_crop,
+    test_indices,
+    train_start,
+)
 from bench.video.frames import Frames, VideoFrames
+from bench.video.read import VideoError
 from bench.video.store import build_store
 
 
@@ -40,22 +48,40 @@ class Clips:
         self.frames = frames
         self.failures: Mapping[int, str] = {**frames.failures, **broken}
         self._length, self._n = settings.length, settings.test_clips
+        self._crop = settings.size if settings.short_side else None
+        self._flip = settings.flip
 
     def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
-        """Return one clip a row from a random start."""
+        """Return one clip a row from a random start; a crop and a flip hold for a whole clip.
+
+        Raises UserError for a file that has changed or broken since the stage data read it: no
+        other video takes its place.
+        """
         clips = []
         for row in rows:
             total = self.frames.frames(row)
             start = train_start(total, self._length, rng)
-            clips.append(self.frames.clip(row, clip_indices(start, self._length, total)))
+            try:
+                clip = self.frames.clip(row, clip_indices(start, self._length, total))
+            except VideoError as error:
+                raise UserError(
+                    f"training video {error}; it was whole when indexed: restore it, or run "
+                    "'bench stage data' to leave it out"
+                ) from error
+            if self._crop:
+                clip = random_crop(clip, self._crop, rng)
+            if self._flip and rng.random() < 0.5:
+                clip = clip[:, :, ::-1]
+            clips.append(clip)
         return torch.from_numpy(np.stack(clips)).unsqueeze(1)
 
     def test(self, rows: Sequence[int]) -> Tensor:
-        """Return n clips a row from fixed starts."""
+        """Return n clips a row from fixed starts; raises ``VideoError``."""
         clips = []
         for row in rows:
             wanted = test_indices(self.frames.frames(row), self._length, self._n)
-            clips.append(self.frames.clip(row, wanted))
+            clip = self.frames.clip(row, wanted)
+            clips.append(centre_crop(clip, self._crop) if self._crop else clip)
         stacked = np.stack(clips)
         return torch.from_numpy(
             stacked.reshape(len(clips), self._n, self._length, *stacked.shape[2:])
@@ -95,16 +121,24 @@ def open_video(index: Index, settings: Input, cache: Path, jobs: int = 1) -> Sou
     jpeg = 75 if settings.jpeg else None
     if settings.store:
         frames: Frames = build_store(
-            cache / index.name, index.root, index.paths, size, jobs, key=index.digest, jpeg=jpeg
+            cache / index.name,
+            index.root,
+            index.paths,
+            size,
+            jobs,
+            key=index.digest,
+            jpeg=jpeg,
+            backend=settings.backend,
         )
     else:
         frames = VideoFrames(
             index.root,
             index.paths,
-            size,
+            settings.short_side or size,
             index.frames.tolist(),
             broken,
             jpeg=jpeg,
+            backend=settings.backend,
         )
     return Clips(frames, settings, broken)
 

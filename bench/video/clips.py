@@ -5,11 +5,13 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn.functional import interpolate
 
-Pixels = npt.NDArray[np.uint8]
+from bench.video.rgb import Pixels
+
+Size = tuple[int, int] | int
+"""(h, w) whatever the aspect ratio, or the length of the short side with the ratio kept."""
 
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
@@ -45,18 +47,36 @@ def test_indices(frames: int, length: int, n: int) -> list[int]:
     return [index for start in starts for index in clip_indices(start, length, frames)]
 
 
-def resize(frames: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resize uint8 [T,H,W,3] to [T,h,w,3], ``size`` = (h, w); bilinear, antialiased, no crop.
+def resize(frames: Pixels, size: Size) -> Pixels:
+    """Resize uint8 [T,H,W,3] to a new [T,h,w,3], bilinear, without a crop.
 
-    The aspect ratio is not kept.
+    To (h, w) antialiased, as AURL's code does; by the short side not antialiased, both sides by
+    the same factor and h, w rounded down, as E2E's does.
     """
-    if frames.shape[1:3] == tuple(size):
-        return frames
+    if frames.shape[1:3] == size:
+        return frames.copy()
     # The permuted view is channels-last, for which torch has a fast uint8 kernel.
     images = torch.from_numpy(np.require(frames, requirements=["C", "W"])).permute(0, 3, 1, 2)
-    small = interpolate(images, size=tuple(size), mode="bilinear", antialias=True)
+    if isinstance(size, int):
+        factor = size / min(frames.shape[1:3])
+        small = interpolate(images, scale_factor=factor, mode="bilinear")
+    else:
+        small = interpolate(images, size=size, mode="bilinear", antialias=True)
     result: Pixels = small.permute(0, 2, 3, 1).contiguous().numpy()
     return result
+
+
+def random_crop(frames: Pixels, size: int, rng: np.random.Generator) -> Pixels:
+    """Cut ``size`` x ``size`` out of uint8 [T,H,W,3], the same place of every frame, uniform."""
+    high, wide = frames.shape[1] - size + 1, frames.shape[2] - size + 1
+    y, x = int(rng.integers(high)), int(rng.integers(wide))
+    return frames[:, y : y + size, x : x + size]
+
+
+def centre_crop(frames: Pixels, size: int) -> Pixels:
+    """Cut ``size`` x ``size`` out of the middle of uint8 [T,H,W,3]; halves round to even."""
+    y, x = (round((side - size) / 2) for side in frames.shape[1:3])
+    return frames[:, y : y + size, x : x + size]
 
 
 def reencode_jpeg(frames: Pixels, quality: int = 75) -> Pixels:

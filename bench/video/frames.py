@@ -3,15 +3,15 @@
 Both give the same pixels, so training and embedding take either as ``Frames``.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from bench.video.clips import Pixels, reencode_jpeg, resize
-from bench.video.read import Backend, VideoError, count_frames, iter_frames, read_frames
+from bench.video.clips import Size, reencode_jpeg, resize
+from bench.video.read import Backend, VideoError, count_frames, frames_of
+from bench.video.rgb import Pixels
 
 CHUNK = 16  # frames held at full size at a time
 
@@ -43,14 +43,14 @@ class VideoFrames:
         self,
         root: Path,
         paths: Sequence[str],
-        size: tuple[int, int],
+        size: Size,
         counts: Sequence[int] | None = None,
         failures: Mapping[int, str] | None = None,
         *,
         jpeg: int | None = None,
-        backend: Backend = "pyav",
+        backend: Backend = "auto",
     ) -> None:
-        """Take the videos ``root / path`` and the frames' ``size`` (h, w).
+        """Take the videos ``root / path`` and the frames' ``size`` as in ``resize``.
 
         ``counts`` are the decodable frames of each video as a manifest has them, ``failures``
         the videos that it found broken; without ``counts`` every file is decoded once, here, to
@@ -88,26 +88,28 @@ class VideoFrames:
 
 def read_resized(
     path: Path,
-    size: tuple[int, int],
+    size: Size,
     wanted: Sequence[int] | None = None,
     *,
     jpeg: int | None = None,
-    backend: Backend = "pyav",
+    backend: Backend = "auto",
 ) -> Pixels:
-    """Return the ``wanted`` frames (None: all) of a video, resized, as uint8 [n,h,w,3].
+    """Return the ``wanted`` frames (None: all) of a video as uint8 [n,h,w,3], by ``resize``.
 
     ``jpeg`` is the quality of the released pipeline's re-encoding at full size, None for none.
     Each needed frame is decoded, converted and resized once. Raises ``VideoError``.
     """
     needed = None if wanted is None else sorted(set(wanted))
-    decoded: Iterable[Pixels] = iter_frames(path, needed)
-    if backend != "pyav":
-        decoded = read_frames(path, needed, backend)
-    small = [np.empty((0, *size, 3), np.uint8)]
-    for chunk in _chunks(decoded):
-        small.append(resize(chunk if jpeg is None else reencode_jpeg(chunk, jpeg), size))
+    small = [
+        resize(chunk if jpeg is None else reencode_jpeg(chunk, jpeg), size)
+        for chunk in _chunks(frames_of(path, needed, backend))
+    ]
+    if not small:
+        return np.empty((0, 0, 0, 3), np.uint8)
     frames = np.concatenate(small)
-    return frames if needed is None else frames[np.searchsorted(needed, np.asarray(wanted, int))]
+    if needed is None or list(wanted or ()) == needed:
+        return frames
+    return frames.take(np.searchsorted(needed, np.asarray(wanted, int)), axis=0)
 
 
 def check_indices(videos: Frames, i: int, indices: Sequence[int], path: Path) -> None:
@@ -121,6 +123,15 @@ def check_indices(videos: Frames, i: int, indices: Sequence[int], path: Path) ->
 
 
 def _chunks(frames: Iterable[Pixels]) -> Iterator[Pixels]:
-    iterator = iter(frames)
-    while chunk := list(itertools.islice(iterator, CHUNK)):
-        yield np.stack(chunk)
+    """Yield the frames in chunks; a chunk is overwritten by the next: new memory is slow."""
+    chunk, filled = np.empty((0, 0, 0, 3), np.uint8), 0
+    for frame in frames:
+        if not len(chunk):
+            chunk = np.empty((CHUNK, *frame.shape), np.uint8)
+        chunk[filled] = frame
+        filled += 1
+        if filled == CHUNK:
+            yield chunk
+            filled = 0
+    if filled:
+        yield chunk[:filled]

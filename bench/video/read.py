@@ -7,16 +7,14 @@ from typing import Literal, NamedTuple
 
 import av
 import numpy as np
-import numpy.typing as npt
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from bench.errors import UserError
+from bench.video.rgb import Converter, Pixels
 
-Pixels = npt.NDArray[np.uint8]
-Backend = Literal["pyav", "decord"]
+Backend = Literal["auto", "pyav", "decord"]
 
 
 class VideoError(Exception):
@@ -34,32 +32,39 @@ class VideoError(Exception):
 
 
 def read_frames(
-    path: Path, wanted: Sequence[int] | None = None, backend: Backend = "pyav"
+    path: Path, wanted: Sequence[int] | None = None, backend: Backend = "auto"
 ) -> Pixels:
     """Return the ``wanted`` frames (any order, repeats allowed; None: all) as uint8 [n,H,W,3] RGB.
 
-    Each needed frame is decoded and converted once; decoding stops after the last one. Frames
-    stand as a player shows them (rotated where the file says so). ``decord`` reads the same
-    frames except where it cannot: it drops the first frames of MPEG-1 files, rounds some pixels
-    of MPEG-4 otherwise by 1 or 2, and cannot read AV1 or a width of 48. Raises ``VideoError``
-    for an unreadable file or a frame past the end.
+    They are the frames that ``ffmpeg -i path -fps_mode passthrough -pix_fmt rgb24`` writes,
+    whatever the backend: ``decord`` reads what ``decord_is_exact`` allows and leaves the rest to
+    PyAV; ``auto`` is PyAV, which is exact for every file and nowhere slower. Each needed frame is
+    decoded and converted once; decoding stops after the last one. Raises ``VideoError`` for an
+    unreadable file or a frame past the end.
     """
     needed = None if wanted is None else sorted(set(wanted))
-    if backend == "decord":
-        frames = _decord_frames(path, range(count_frames(path)) if needed is None else needed)
-    else:
-        frames = list(iter_frames(path, needed))
+    frames = list(frames_of(path, needed, backend))
     if wanted is not None and needed is not None and list(wanted) != needed:
         place = {index: k for k, index in enumerate(needed)}
         frames = [frames[place[index]] for index in wanted]
     return np.stack(frames) if frames else np.empty((0, 0, 0, 3), np.uint8)
 
 
+def frames_of(
+    path: Path, needed: Sequence[int] | None = None, backend: Backend = "auto"
+) -> Iterable[Pixels]:
+    """Give the ``needed`` frames (sorted; None: all) in file order with the ``backend``."""
+    if backend != "decord" or not decord_is_exact(path):
+        return iter_frames(path, needed)
+    return _decord_frames(path, range(count_frames(path)) if needed is None else needed)
+
+
 def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pixels]:
     """Yield the distinct ``wanted`` frames (None: all) in file order, each uint8 [H,W,3] RGB.
 
-    Holds one frame at a time, so that a long or large video fits in memory. A change of size
-    within the file is scaled to the first frame's size. Raises ``VideoError``.
+    Frames stand as a player shows them, turned by the quarters that the file says. Holds one frame
+    at a time, so that a long or large video fits in memory. A change of size within the file is
+    scaled to the first frame's size. Raises ``VideoError``.
     """
     needed = None if wanted is None else set(wanted)
     if needed is not None:
@@ -68,15 +73,18 @@ def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pix
         if min(needed) < 0:
             raise VideoError(path, f"no frame {min(needed)}")
     last = -1 if needed is None else max(needed)
-    converter = VideoReformatter()
-    size: tuple[int, int] | None = None
+    converter = Converter()
     count = 0
     for index, frame in enumerate(_decoded(path)):
         count = index + 1
-        size = size or (frame.width, frame.height)
-        if needed is None or index in needed:
-            rgb = converter.reformat(frame, *size, "rgb24", threads=1).to_ndarray()
-            yield np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
+        try:
+            if index == 0:
+                converter.begin(frame)
+            rgb = converter.rgb(frame) if needed is None or index in needed else None
+        except av.FFmpegError as error:
+            raise VideoError(path, f"frame {index} has no colours: {_reason(error)}") from error
+        if rgb is not None:
+            yield rgb
         if index == last:
             return
     if needed is not None:
@@ -157,6 +165,29 @@ def _reason(error: av.FFmpegError | OSError) -> str:
     return (error.strerror or type(error).__name__).splitlines()[0]
 
 
+def decord_is_exact(path: Path) -> bool:
+    """Tell from the header whether decord 0.6, read from the first frame, gives ffmpeg's pixels.
+
+    By measurement (docs/video.md) it does for H.264, HEVC, VP8 and VP9 in MP4 or Matroska, in
+    8-bit 4:2:0 of even sides of 96 or more. Elsewhere it rounds MPEG-4 otherwise, drops the first
+    frames of MPEG-1 and transport streams, spoils colours or cannot read at all. Raises
+    ``VideoError``.
+    """
+    with _opened(path) as (container, stream):
+        codec = stream.codec_context
+        sides = (codec.width, codec.height)
+        return (
+            bool(DECORD_CONTAINERS & set(container.format.name.split(",")))
+            and codec.codec.canonical_name in DECORD_CODECS
+            and codec.pix_fmt in ("yuv420p", "yuvj420p")
+            and all(side >= 96 and side % 2 == 0 for side in sides)
+        )
+
+
+DECORD_CONTAINERS = {"mp4", "matroska"}
+DECORD_CODECS = {"h264", "hevc", "vp8", "vp9"}
+
+
 def _decord_frames(path: Path, needed: Sequence[int]) -> list[Pixels]:
     """Return the sorted ``needed`` frames with decord, read from frame 0: its seeks are inexact."""
     try:
@@ -176,9 +207,8 @@ def _decord_frames(path: Path, needed: Sequence[int]) -> list[Pixels]:
         batch: Pixels | None = None
         if last < length:
             batch = reader.get_batch(range(last + 1)).asnumpy()
-    except (decord.DECORDError, RuntimeError, IndexError) as error:
-        why = str(error).splitlines()[0].rpartition(": ")[2]
-        raise VideoError(path, f"decord cannot read it: {why}") from error
+    except (decord.DECORDError, RuntimeError, IndexError):
+        return list(iter_frames(path, needed))  # which knows the reason, if it is the file's
     if batch is None:
         raise VideoError(path, f"no frame {last}, it has {length}")
     # Past the true end decord repeats the last frame in silence, and its length is the header's.

@@ -19,11 +19,11 @@ import torch
 
 from bench.files import digest, dump_json, locked, replacing, write_text
 from bench.progress import track
-from bench.video.clips import Pixels
 from bench.video.frames import check_indices, read_resized
 from bench.video.read import Backend, VideoError
+from bench.video.rgb import Pixels
 
-FORMAT = 1
+FORMAT = 2
 
 
 class FrameStore:
@@ -79,7 +79,7 @@ def build_store(
     *,
     key: str,
     jpeg: int | None = None,
-    backend: Backend = "pyav",
+    backend: Backend = "auto",
 ) -> FrameStore:
     """Decode the videos ``root / path`` into ``directory`` with ``jobs`` processes; return a store.
 
@@ -89,7 +89,7 @@ def build_store(
     """
     videos = [root / path for path in paths]
     sizes = [video.stat().st_size if video.is_file() else -1 for video in videos]
-    name = digest([FORMAT, key, list(paths), sizes, list(size), jpeg, backend])
+    name = digest([FORMAT, key, list(paths), sizes, list(size), jpeg])
     index = directory / f"frames-{name}.json"
     with locked(directory / ".lock"):
         if index.is_file() and (store := FrameStore(index)).is_whole():

@@ -1,0 +1,116 @@
+"""How fast videos become clips, next to other readers: ``python benchmarks/video.py DIR``.
+
+One thread, one process. Every reader gets the same work: the frames of 1 and of 25 test clips of 16
+frames of each video under DIR, as uint8 [n*16,112,112,3]. Prints clips per second of wall time and
+per second of CPU time (the better of the rounds), which other programs on the machine disturb
+less. OpenCV and decord run where they can be imported, ffmpeg where it is on PATH; their pixels
+need not be ours (OpenCV and ffmpeg resize otherwise, decord rounds MPEG-4 otherwise).
+"""
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.video.clips import resize, test_indices
+from bench.video.frames import read_resized
+from bench.video.read import VideoError, count_frames
+from bench.video.rgb import Pixels
+
+SIDE, LENGTH = 112, 16
+Reader = Callable[[Path, list[int]], Pixels]
+
+
+def ours(path: Path, wanted: list[int]) -> Pixels:
+    """Read as training and tests do."""
+    return read_resized(path, (SIDE, SIDE), wanted, backend="pyav")
+
+
+def decord(path: Path, wanted: list[int]) -> Pixels:
+    """Read with decord in the only way that is exact, from the first frame, and resize as we do."""
+    import decord
+
+    reader = decord.VideoReader(str(path), num_threads=1)
+    return resize(reader.get_batch(range(max(wanted) + 1)).asnumpy(), (SIDE, SIDE))[wanted]
+
+
+def opencv(path: Path, wanted: list[int]) -> Pixels:
+    """Read with OpenCV, resized frame by frame."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    options = [cv2.CAP_PROP_N_THREADS, 1]
+    video, frames = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options), []
+    for _ in range(max(wanted) + 1):
+        small = cv2.resize(video.read()[1], (SIDE, SIDE))
+        frames.append(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
+    return np.stack(frames)[wanted]
+
+
+def ffmpeg(path: Path, wanted: list[int]) -> Pixels:
+    """Read through a pipe from the program ffmpeg, which resizes."""
+    call = ["ffmpeg", "-v", "quiet", "-nostdin", "-threads", "1", "-filter_threads", "1"]
+    call += ["-i", f"file:{path}", "-map", "0:v:0", "-fps_mode", "passthrough"]
+    call += ["-frames:v", str(max(wanted) + 1), "-vf", f"scale={SIDE}:{SIDE}:flags=bilinear"]
+    call += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    output = subprocess.run(call, stdout=subprocess.PIPE, check=True).stdout
+    return np.frombuffer(output, np.uint8).reshape(-1, SIDE, SIDE, 3)[wanted]
+
+
+def readers() -> dict[str, Reader]:
+    """Return those that this machine has."""
+    found: dict[str, Reader] = {"bench": ours}
+    for name, reader in (("decord", decord), ("cv2", opencv)):
+        if importlib.util.find_spec(name):
+            found[name] = reader
+    return found | ({"ffmpeg": ffmpeg} if shutil.which("ffmpeg") else {})
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of the programs that it ran."""
+    return sum(os.times()[:4])
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    counts, began = {}, cpu_seconds()
+    for path in sorted(p for p in options.folder.rglob("*") if p.is_file()):
+        try:
+            counts[path] = count_frames(path)
+        except VideoError as error:
+            print(f"left out: {error}")
+    if not counts:
+        raise SystemExit(f"error: no video under {options.folder}")
+    rate = len(counts) / (cpu_seconds() - began)
+    total = sum(counts.values())
+    print(f"{len(counts)} videos, {total} frames; indexing (count_frames): {rate:.0f} videos/CPU s")
+    print(f"{'clips':>5} {'reader':8} {'clips/s':>8} {'clips/CPU s':>12} {'bench is':>9}")
+    for n in (1, 25):
+        best: dict[str, list[float]] = {name: [np.inf, np.inf] for name in readers()}
+        for _ in range(options.rounds):
+            for name, read in readers().items():
+                wall, cpu = time.perf_counter(), cpu_seconds()
+                for path, count in counts.items():
+                    read(path, test_indices(count, LENGTH, n))
+                spent = time.perf_counter() - wall, cpu_seconds() - cpu
+                best[name] = [min(pair) for pair in zip(best[name], spent, strict=True)]
+        for name, (wall, cpu) in best.items():
+            clips = n * len(counts)
+            ratio = cpu / best["bench"][1]
+            print(f"{n:5} {name:8} {clips / wall:8.0f} {clips / cpu:12.0f} {ratio:8.2f}x")
+
+
+if __name__ == "__main__":
+    main()
