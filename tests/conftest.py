@@ -1,32 +1,15 @@
-"""What every test may use: one thread, the shared data, a copy of the project, its command line."""
+"""What every test may use: one thread, the shared data, a copy of the project, small videos."""
 
-import io
 import os
-import shutil
-import sys
 from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from project import ROOT, Bench, Ended, copy_project, run_bench
 
 # Before anything imports torch: more threads are slower here, and change the order of sums.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Bench = Callable[..., Ended]
 
 
 @pytest.fixture(scope="session")
@@ -45,15 +28,6 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def copy_project(folder: Path) -> None:
-    """Copy what a clone holds and a run needs."""
-    unwanted = shutil.ignore_patterns("__pycache__")
-    for name in ("bench", "methods"):
-        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-    for name in ("params.yaml", "dvc.yaml"):
-        shutil.copy(ROOT / name, folder / name)
-
-
 @pytest.fixture
 def bench(project: Path) -> Bench:
     """Give a function that runs the command line in the copy, within this process."""
@@ -62,26 +36,6 @@ def bench(project: Path) -> Bench:
         return run_bench(cwd, *words)
 
     return run
-
-
-def run_bench(folder: Path, *words: str) -> Ended:
-    """Run ``bench WORDS`` in ``folder``, within this process."""
-    from bench import sources
-    from bench.cli.main import main
-
-    for cached in (sources.parsed, sources.normalised):  # a process runs one command
-        cached.cache_clear()
-    out, err = io.StringIO(), io.StringIO()
-    before, sys.argv = sys.argv, ["bench", *words]
-    try:
-        with chdir(folder), redirect_stdout(out), redirect_stderr(err):
-            main()
-    except SystemExit as ended:
-        assert isinstance(ended.code, int)
-        return Ended(ended.code, out.getvalue(), err.getvalue())
-    finally:
-        sys.argv = before
-    raise AssertionError("main() always exits")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Ended, copy_project, run_bench
+from project import Ended, copy_project, run_bench
 from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 

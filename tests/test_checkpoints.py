@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from project import ROOT
 from torch import Tensor, nn
 from torchvision.models.video import resnet
 

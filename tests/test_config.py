@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from project import ROOT
 from ruamel.yaml import YAML
 
 from bench.config import Config, load_config

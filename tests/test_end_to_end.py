@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, copy_project, run_bench
+from project import ROOT, copy_project, run_bench
 from ruamel.yaml import YAML
 
 CLASSES = [f"class {letter}" for letter in "abcdef"]

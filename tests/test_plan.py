@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import copy_project
+from project import copy_project
 from ruamel.yaml import YAML
 
 from bench import sources

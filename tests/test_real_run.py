@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, copy_project, run_bench
+from project import ROOT, copy_project, run_bench
 from ruamel.yaml import YAML
 
 from bench import facts

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Ended, copy_project, run_bench
+from project import Ended, copy_project, run_bench
 from ruamel.yaml import YAML
 
 from bench.files import read_json

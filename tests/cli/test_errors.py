@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Bench
+from project import Bench
 
 from bench.facts import classes
 

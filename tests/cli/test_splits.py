@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Bench
+from project import Bench
 
 DISTANCES = {"same": -0.0, "near": 0.049999, "edge": 0.05, "under": 0.05, "far": 0.4}
 KEPT = ["edge", "far"]  # "under" is 0.0499999 away, which six digits do not show

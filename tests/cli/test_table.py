@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from project import ROOT
 
 HEAVY = ("torch", "gensim", "av", "decord", "dvc", "pyarrow", "matplotlib", "torchvision")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, Bench
+from project import ROOT, Bench
 
 from bench import facts
 from bench.layout import Layout

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import Bench
+from project import Bench
 
 from bench.data.check import check_manifest
 from bench.data.manifest import update_manifest

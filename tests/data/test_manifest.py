@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import ROOT, Bench
+from project import ROOT, Bench
 from test_workers import hang_at_b
 
 from bench.data.manifest import COLUMNS, read_manifest, update_manifest

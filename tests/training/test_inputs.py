@@ -35,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def clips(root: Path, settings: Input) -> Clips:
     size = settings.short_side or (settings.size, settings.size)
-    return Clips(VideoFrames(root, PATHS, size, LENGTHS), settings)
+    return Clips(VideoFrames(root, PATHS, size, LENGTHS), settings, {})
 
 
 def whole(root: Path, row: int, size: int = 24) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from conftest import ROOT
+from project import ROOT
 from torch import Tensor
 
 from bench.config import load_config

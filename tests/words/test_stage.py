@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Bench
+from project import Bench
 
 from bench.layout import Layout
 from bench.stages.words import changed

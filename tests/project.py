@@ -1,0 +1,51 @@
+"""The project under test: where it is, a copy of it, its command line within this process."""
+
+import io
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Bench = Callable[..., Ended]
+
+
+def copy_project(folder: Path) -> None:
+    """Copy what a clone holds and a run needs."""
+    unwanted = shutil.ignore_patterns("__pycache__")
+    for name in ("bench", "methods"):
+        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+
+
+def run_bench(folder: Path, *words: str) -> Ended:
+    """Run ``bench WORDS`` in ``folder``, within this process."""
+    from bench import sources
+    from bench.cli.main import main
+
+    for cached in (sources.parsed, sources.normalised):  # a process runs one command
+        cached.cache_clear()
+    out, err = io.StringIO(), io.StringIO()
+    before, sys.argv = sys.argv, ["bench", *words]
+    try:
+        with chdir(folder), redirect_stdout(out), redirect_stderr(err):
+            main()
+    except SystemExit as ended:
+        assert isinstance(ended.code, int)
+        return Ended(ended.code, out.getvalue(), err.getvalue())
+    finally:
+        sys.argv = before
+    raise AssertionError("main() always exits")
