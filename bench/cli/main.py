@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import methods, show, stages
+from bench.cli import methods, score, show, stages
 from bench.errors import UserError, nearest
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("status")(show.status)
+app.command("score")(score.score)
 app.command("methods")(methods.methods)
 app.command("new")(methods.new)
 app.command("check")(methods.check)

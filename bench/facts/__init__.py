@@ -15,6 +15,7 @@ from importlib import resources
 from bench.errors import unknown
 
 UNSTATED = "unstated"
+VIDEOS = {"ucf101": 13_320, "hmdb51": 6_766}  # of a test data set as released
 
 
 @dataclass(frozen=True)
