@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import methods, score, show, stages
+from bench.cli import doctor, methods, score, show, stages
 from bench.errors import UserError, nearest
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("status")(show.status)
 app.command("score")(score.score)
+app.command("doctor")(doctor.doctor)
 app.command("methods")(methods.methods)
 app.command("new")(methods.new)
 app.command("check")(methods.check)
