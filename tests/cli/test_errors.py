@@ -23,7 +23,7 @@ def one_line(ended: tuple[int, str, str]) -> str:
     ("command", "named", "hint"),
     [
         ("tabel", "'tabel'", "did you mean 'table'"),
-        ("zzz", "'zzz'", "known: check, methods"),
+        ("zzz", "'zzz'", "known: check, "),
         ("splits shw", "'shw'", "did you mean 'show'"),
         ("table --whch ablation", "--whch", "--which"),
         ("table --which", "--which", "requires an argument"),
