@@ -11,9 +11,13 @@ from ruamel.yaml.error import YAMLError
 from bench.errors import UserError, nearest, unknown
 from bench.settings import Count, Input, Natural, Network, Settings, Train
 
-TRANSFER = ("full", "half10")
-PROTOCOLS = (*TRANSFER, "fifty-fifty")
-Protocol = Literal["full", "half10", "fifty-fifty"]
+# Trained once on `train_on`; each of them tests classes or videos of the same embeddings.
+TRANSFER = ("full", "half10", "official3", "k220")
+# One model a split, trained on the split's seen classes of the same data set.
+PER_SPLIT = ("fifty-fifty", "gzsl", "truze", "truze67")
+ONE_SPLIT = ("truze", "truze67")  # of PER_SPLIT: repeated over seeds, there are no draws
+PROTOCOLS = (*TRANSFER, *PER_SPLIT)
+Protocol = Literal["full", "half10", "official3", "k220", "fifty-fifty", "gzsl", "truze", "truze67"]
 
 
 class DataSet(Settings):
@@ -23,6 +27,7 @@ class DataSet(Settings):
     ``manifest`` (.csv or .parquet with path and class) or found as class folders.
     ``features``: ``file`` is an .npz or .parquet of pre-extracted features [N,D] and labels;
     ``keys`` names its arrays (columns), ``classes`` the names of integer labels.
+    ``lists``: folder, .zip or .tar(.gz) of the official test lists, for protocol official3.
     """
 
     kind: Literal["videos", "features"]
@@ -32,6 +37,7 @@ class DataSet(Settings):
     file: Path | None = None
     keys: dict[Literal["features", "labels", "ids"], str] = {}
     classes: tuple[str, ...] | None = None
+    lists: Path | None = None
     protocols: tuple[Protocol, ...] = ()
 
     @model_validator(mode="after")
@@ -40,6 +46,8 @@ class DataSet(Settings):
             raise ValueError("a data set of kind features needs 'file: PATH'")
         if self.kind == "videos" and not (self.generate or self.root):
             raise ValueError("a data set of kind videos needs 'root: FOLDER'")
+        if "official3" in self.protocols and self.lists is None:
+            raise ValueError("protocol official3 needs 'lists: FOLDER OR ARCHIVE' of test lists")
         return self
 
 
@@ -57,11 +65,20 @@ class Words(Settings):
 
 
 class FiftyFifty(Settings):
-    """Draws of the `fifty-fifty` protocol: N random ones, or a file of published ones."""
+    """Draws of the protocols fifty-fifty and gzsl: N random ones, or the first N of a ``file`` or
+    of a ``published`` list (xu50: the 50 of Xu et al., IJCV 2017).
+    """
 
     draws: Count = 50
     seed: Natural = 0
     file: Path | None = None
+    published: Literal["xu50"] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "FiftyFifty":
+        if self.file and self.published:
+            raise ValueError("give 'file' or 'published', not both")
+        return self
 
 
 class Profile(Settings):
@@ -85,16 +102,17 @@ class Profile(Settings):
             if name is not None and name not in self.datasets:
                 raise ValueError(str(unknown("data set", name, self.datasets)))
         if self.train_on is None and self.transfer_sets():
-            raise ValueError("protocols full and half10 need 'train_on: DATA SET'")
+            raise ValueError(f"protocols {', '.join(TRANSFER)} need 'train_on: DATA SET'")
         return self
 
     def transfer_sets(self) -> list[str]:
         """Data sets that a model trained on ``train_on`` is tested on."""
         return [n for n, d in self.datasets.items() if set(d.protocols) & set(TRANSFER)]
 
-    def fifty_fifty_sets(self) -> list[str]:
-        """Data sets that are split in halves, one model per split."""
-        return [n for n, d in self.datasets.items() if "fifty-fifty" in d.protocols]
+    def per_split(self) -> list[tuple[str, str]]:
+        """Return (data set, protocol) wherever a model is trained for every split."""
+        sets = self.datasets.items()
+        return [(n, p) for n, d in sets for p in d.protocols if p in PER_SPLIT]
 
 
 class Reading(Settings):

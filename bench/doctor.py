@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench import facts
-from bench.config import Config, DataSet
+from bench.config import ONE_SPLIT, Config, DataSet
 from bench.files import read_json
 from bench.layout import Layout
 from bench.plan import plan
@@ -60,11 +60,12 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
 
 def cells_to_train(config: Config, layout: Layout) -> tuple[int, int]:
     """Return how many cells `dvc repro` would train, and how many it asks for in all."""
-    profile, halves = config.profile, config.profile.fifty_fifty_sets()
-    if all((layout.splits / f"{name}.fifty-fifty.json").is_file() for name in halves):
+    profile, kinds = config.profile, config.profile.per_split()
+    if all((layout.splits / f"{name}.{protocol}.json").is_file() for name, protocol in kinds):
         cells = plan(config, layout, config.readings.run)
         return sum(not c.problem and not is_done(layout, c) for c in cells), len(cells)
-    splits = bool(profile.train_on) + len(halves) * profile.fifty_fifty.draws
+    splits = sum(1 if p in ONE_SPLIT else profile.fifty_fifty.draws for _, p in kinds)
+    splits += bool(profile.train_on)
     count = len(scan(layout.root)) * len(profile.train.seeds) * splits
     return count, count
 
@@ -90,7 +91,7 @@ def _software() -> Iterator[Finding]:
             yield Finding(state, name, "is not installed", "run 'make install'")
         except Exception as error:  # a broken binary raises anything
             reason = " ".join(str(error).split())[:200]
-            how = "install torch and torchvision together, as 'make install' does"
+            how = "run 'make install', which takes torch and torchvision together"
             yield Finding(MISSING, name, f"{found} cannot be imported ({reason})", how)
         else:
             yield Finding(OK, name, found)
@@ -116,13 +117,9 @@ def _repository(root: Path) -> Iterator[Finding]:
         is_git = subprocess.run(asked, cwd=root, capture_output=True).returncode == 0
     except OSError:
         is_git = False
-    for name, there in (("git", is_git), ("dvc repository", (root / ".dvc").is_dir())):
-        how = f"'dvc repro' needs one: clone the project, or '{name.split()[0]} init'"
-        yield (
-            Finding(OK, name, str(root))
-            if there
-            else Finding(MISSING, name, f"none at {root}", how)
-        )
+    for name, there in (("git", is_git), ("dvc", (root / ".dvc").is_dir())):
+        how = "" if there else f"'dvc repro' needs one: clone the project, or '{name} init'"
+        yield Finding(OK if there else MISSING, f"{name} repository", str(root), how)
 
 
 def _data(name: str, one: DataSet, layout: Layout) -> Iterator[Finding]:
@@ -165,17 +162,21 @@ def _words(config: Config, root: Path) -> Iterator[Finding]:
 
 
 def _other_files(config: Config, root: Path) -> Iterator[Finding]:
-    weights, splits = config.profile.network.weights, config.profile.fifty_fifty.file
-    for what, path in (("backbone weights", weights), ("published splits", splits)):
+    profile = config.profile
+    files = {f"test lists of {name}": one.lists for name, one in profile.datasets.items()}
+    files |= {"backbone weights": profile.network.weights, "draws": profile.fifty_fifty.file}
+    for what, path in files.items():
         if path:
             yield _file(what, root / path, _OWN)
 
 
 def _file(what: str, path: Path, source: str) -> Finding:
     path = path.resolve()
-    if path.is_file():
-        return Finding(OK, what, f"{path}, {path.stat().st_size / 1e6:.1f} MB")
-    return Finding(MISSING, what, f"no file {path}", f"get {source}; name its path in params.yaml")
+    if path.exists():
+        return Finding(OK, what, str(path))
+    return Finding(
+        MISSING, what, f"nothing at {path}", f"get {source}; set its path in params.yaml"
+    )
 
 
 def _stages(config: Config, layout: Layout) -> Iterator[Finding]:

@@ -101,20 +101,32 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
         overlap = read_json(layout.splits / "overlap.json", "digest")
         if overlap:
             parts["split"] = overlap["digest"]
+        # Only the tested classes are embedded: of these sets not all, which is part of the outcome.
+        narrow = {
+            name: sorted(set(profile.datasets[name].protocols) & {"half10", "k220"})
+            for name in profile.transfer_sets()
+            if not set(profile.datasets[name].protocols) & {"full", "official3"}
+        }
+        if narrow:
+            parts["tests"] = digest(narrow)
         splits[TRANSFER] = parts
-    for name in profile.fifty_fifty_sets():
-        file = read_json(layout.splits / f"{name}.fifty-fifty.json", "splits")
-        if file is None:
-            raise UserError(
-                f"{layout.splits}/{name}.fifty-fifty.json is missing; run 'bench stage splits'"
-            )
-        for one in file["splits"]:
-            splits[f"{name}.fifty-fifty.{one['name']}"] = {
+    for name, protocol in profile.per_split():
+        for one in split_file(layout, name, protocol)["splits"]:
+            splits[f"{name}.{protocol}.{one['name']}"] = {
                 "settings": settings,
                 "split": digest(one),
                 **_data_parts(layout, [name]),
             }
     return splits
+
+
+def split_file(layout: Layout, name: str, protocol: str, *keys: str) -> dict[str, Any]:
+    """Read a data set's split file with its ``splits`` and other ``keys``; UserError without it."""
+    path = layout.splits / f"{name}.{protocol}.json"
+    file: dict[str, Any] | None = read_json(path, "splits", *keys)
+    if file is None:
+        raise UserError(f"{path} is missing; run 'bench stage splits'")
+    return file
 
 
 def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:

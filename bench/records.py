@@ -42,7 +42,7 @@ class Record(BaseModel):
     method: str
     reading: dict[str, Any] = {}  # parameters that differ from the method's defaults
     label: str
-    split: str  # training split: "transfer", or "<data set>.fifty-fifty.<draw>"
+    split: str  # training split: "transfer", or "<data set>.<protocol>.<split>"
     seed: int
     status: Status
     reason: str = ""
@@ -61,7 +61,7 @@ class Record(BaseModel):
     steps: int = 0
     checkpoint: Literal["last", "best_on_test"] = "last"
     losses: dict[str, float] = {}  # named parts of the loss, mean over the last logged interval
-    coverage: dict[str, Coverage] = {}  # per data set
+    coverage: dict[str, Coverage] = {}  # per data set; of listed videos "<data set>.official3"
 
     metrics: dict[str, float] = {}  # "<data set>.<protocol>.<metric>", mean over the splits
     metrics_best_on_test: dict[str, float] = {}  # the same, of the checkpoint chosen on test data

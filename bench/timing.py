@@ -64,7 +64,7 @@ def pace(config: Config, layout: Layout, limit_s: float = 20.0) -> Pace:
 
 def _pace(config: Config, layout: Layout, device: torch.device, deadline: float) -> Pace:
     profile, cuda = config.profile, device.type == "cuda"
-    train_on = profile.train_on or profile.fifty_fifty_sets()[0]
+    train_on = profile.train_on or profile.per_split()[0][0]
     described = profile.datasets[train_on]
     shape: tuple[int, ...] = (3, profile.input.length, profile.input.size, profile.input.size)
     if described.kind == "features" and described.file:
@@ -172,7 +172,7 @@ def estimate(config: Config, layout: Layout, cells: int, side_by_side: int) -> E
     step = found.step_with_reading(train.batch, given.workers)
     videos = sum(
         (read_json(layout.index / f"{name}.json") or {}).get("videos", facts.VIDEOS.get(name, 0))
-        for name in config.profile.transfer_sets() or config.profile.fifty_fifty_sets()
+        for name in config.profile.transfer_sets()
     )
     embed = videos * given.test_clips * (found.embed_s + (found.read_s or 0.0))
     cell = train.steps * step + embed

@@ -42,7 +42,7 @@ def load(folder: Path, changes: dict[str, Any], profile: str = "tiny") -> Config
 def test_shipped_profiles_load(name: str) -> None:
     config = load_config(ROOT, name)
     assert config.name == name
-    assert config.profile.transfer_sets() or config.profile.fifty_fifty_sets()
+    assert config.profile.transfer_sets() or config.profile.per_split()
 
 
 def test_paper_is_what_was_published() -> None:
@@ -108,6 +108,9 @@ def test_unknown_names(tmp_path: Path, place: str, value: Any, named: str, hint:
         ("profiles.tiny.datasets.a.root", None, "root"),
         ("profiles.tiny.datasets.b.file", None, "file"),
         ("profiles.tiny.train_on", None, "train_on"),
+        ("profiles.tiny.datasets.b.protocols", ["official3"], "'lists: "),
+        ("profiles.tiny.fifty_fifty", {"file": "x", "published": "xu50"}, "not both"),
+        ("profiles.tiny.fifty_fifty.published", "xu", "'xu50'"),
     ],
 )
 def test_bad_values(tmp_path: Path, place: str, value: Any, named: str) -> None:

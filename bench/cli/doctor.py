@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.show import TextFormat, _is_json
+from bench.cli.splits import TextFormat, is_json
 from bench.cli.stages import Profile, opened
 from bench.config import Config
 from bench.layout import Layout
@@ -28,7 +28,7 @@ def doctor(
     """
     from bench.doctor import MISSING, examine
 
-    as_json = _is_json(fmt)
+    as_json = is_json(fmt)
     config, layout = opened(profile)
     findings = examine(config, layout)
     missing = sum(one.state == MISSING for one in findings)

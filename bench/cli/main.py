@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import doctor, methods, score, show, stages
+from bench.cli import doctor, methods, overlap, score, show, stages
+from bench.cli import splits as class_splits
 from bench.errors import UserError, nearest
 
 app = typer.Typer(
@@ -18,8 +19,8 @@ app = typer.Typer(
 )
 splits = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
 app.add_typer(splits, name="splits")
-splits.command("show")(show.splits_show)
-splits.command("overlap")(show.splits_overlap)
+splits.command("show")(class_splits.splits_show)
+splits.command("overlap")(overlap.splits_overlap)
 app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench import facts
-from bench.cli.show import TextFormat, _is_json
+from bench.cli.splits import TextFormat, find_splits, is_json
 from bench.cli.stages import Profile
-from bench.config import PROTOCOLS
+from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from bench.scoring.predictions import Predictions
 
+KNOWN = (*PROTOCOLS, "xu50")  # xu50: fifty-fifty on the published draws
 ONLY_NAMES = (
     "the file names one class a video, chosen among all; another protocol chooses among fewer, "
     "which takes every class's score (an .npz with scores, labels and classes)"
@@ -29,19 +30,36 @@ def score(
         list[str] | None,
         typer.Option("--protocol", help="Repeatable; default: all that the file allows."),
     ] = None,
+    lists: Annotated[
+        Path | None, typer.Option("--lists", help="official3: folder or archive of test lists.")
+    ] = None,
     fmt: TextFormat = "text",
     profile: Profile = None,
 ) -> None:
     """Score predictions made elsewhere. Example: bench score mine.npz --dataset ucf101"""
     from bench.scoring.predictions import read_predictions
 
-    as_json = _is_json(fmt)
+    as_json = is_json(fmt)
     for name in protocol or ():
-        if name not in PROTOCOLS:
-            raise unknown("protocol", name, PROTOCOLS)
+        if name not in KNOWN:
+            raise unknown("protocol", name, KNOWN)
     classes = _classes(dataset, profile)
     given = read_predictions(file, dataset, classes)
-    found, notes = _protocols(file, given, dataset, protocol, list(classes), profile)
+    wanted = protocol or (("full", "official3") if given.only_names else KNOWN)
+    found: dict[str, Any] = {}
+    left_out = []
+    for name in wanted:
+        try:
+            splits = _splits(dataset, name, list(classes), profile, lists)
+            found[name] = _evaluate(given, splits, set(classes))
+        except UserError as error:
+            if protocol or name == "full":
+                hint = "" if protocol else "; name a --protocol that can do without"
+                raise UserError(f"{file}: protocol {name}: {error}{hint}") from None
+            left_out.append(f"{name} ({error})")
+    notes = [f"left out: {'; '.join(left_out)}"] if left_out else []
+    if given.only_names and not protocol:
+        notes.append(f"other protocols are left out: {ONLY_NAMES}")
     expected = facts.VIDEOS.get(dataset)
     n = len(given.labels)
     if expected not in (None, n):
@@ -59,8 +77,6 @@ def score(
 
 def _classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
     """Return class -> words ([] where unknown): of a public data set, else as a profile has it."""
-    from bench.cli.splits import find_splits
-
     try:
         return facts.classes(dataset)
     except UserError:
@@ -68,45 +84,29 @@ def _classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
         return {name: [] for name in file["splits"][0]["unseen"]}
 
 
-def _protocols(
-    file: Path,
-    given: "Predictions",
-    dataset: str,
-    wanted: list[str] | None,
-    classes: list[str],
-    profile: str | None,
-) -> tuple[dict[str, Any], list[str]]:
-    """Return protocol -> result, and why those that were not asked for by name are left out."""
+def _evaluate(
+    given: "Predictions", splits: list[dict[str, Any]], classes: set[str]
+) -> dict[str, Any]:
     from bench.scoring.protocol import evaluate
 
-    found: dict[str, Any] = {}
-    notes = [] if wanted or not given.only_names else [f"protocol full alone: {ONLY_NAMES}"]
-    for name in wanted or (("full",) if given.only_names else PROTOCOLS):
-        try:
-            if given.only_names and name != "full":
-                raise UserError(ONLY_NAMES)
-            found[name] = evaluate(given, _splits(dataset, name, classes, profile))
-        except UserError as error:
-            if wanted or name == "full":
-                hint = "" if wanted else "; name a --protocol that can do without"
-                raise UserError(f"{file}: protocol {name}: {error}{hint}") from None
-            notes.append(f"protocol {name} is left out: {error}")
-    return found, notes
+    if given.only_names and any(set(one["unseen"]) != classes for one in splits):
+        raise UserError(ONLY_NAMES)
+    return evaluate(given, splits)
 
 
 def _splits(
-    dataset: str, protocol: str, classes: list[str], profile: str | None
+    dataset: str, protocol: str, classes: list[str], profile: str | None, lists: Path | None
 ) -> list[dict[str, Any]]:
     """Return a protocol's splits; full and half10 follow from the class list alone."""
     from bench import protocols
-    from bench.cli.splits import find_splits
 
     if protocol in ("full", "half10"):
         draw = protocols.full if protocol == "full" else protocols.half10
         return [dict(one) for one in draw(classes, [])]
-    listed: list[dict[str, Any]] = find_splits(dataset, protocol, profile)[0]["splits"]
-    if set(listed[0]) - {"name", "seen", "unseen"}:
-        raise UserError("it chooses videos beside classes, which a file of scores cannot follow")
+    draws = FiftyFifty(published="xu50") if protocol == "xu50" else None
+    name = "fifty-fifty" if draws else protocol
+    lists = lists if protocol == "official3" else None
+    listed: list[dict[str, Any]] = find_splits(dataset, name, profile, draws, lists)[0]["splits"]
     return listed
 
 
@@ -126,8 +126,8 @@ def _print(dataset: str, given: "Predictions", expected: int | None, found: dict
     print(tabulate(rows, heads, disable_numparse=True, colalign=("left", *["right"] * 4)))
     if any("std" in one for one in found.values()):
         print("mean ± population standard deviation over the splits, in percent")
-    if "fifty-fifty" in found:
-        print("fifty-fifty: one model on each unseen half; published numbers train one a split")
+    if set(PER_SPLIT).union(["xu50"]).intersection(found):
+        print("fifty-fifty, xu50, truze: one model here; published numbers train one a split")
     for name, one in found.items():
         if "per_class" not in one:
             continue
@@ -135,6 +135,8 @@ def _print(dataset: str, given: "Predictions", expected: int | None, found: dict
         print(f"{name}: {len(zero)} classes at 0 %{': ' * bool(zero)}{', '.join(zero)}")
         if none:
             print(f"{name}: {len(none)} classes without a video: {', '.join(none)}")
+        if name != "full" and len(found) > 1:
+            continue
         counted = [(c, r, n) for c, (n, r) in one["per_class"].items() if n]
         lines = [[f"{name}: {c}", f"{100 * r / n:.1f} %", f"{r}/{n}"] for c, r, n in counted]
         print(tabulate(lines, tablefmt="plain", disable_numparse=True))

@@ -1,56 +1,118 @@
-"""Where ``bench splits show`` finds the splits of a data set of any profile."""
+"""``bench splits show``: the class splits of a protocol, built by a stage or drawn from facts."""
 
-from typing import Any
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
-from ruamel.yaml import YAML
+import typer
 
-from bench import facts
-from bench.config import PROTOCOLS, load_config
+from bench.cli.stages import Profile
+from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty, load_config
 from bench.errors import UserError, unknown
 from bench.files import read_json
 from bench.layout import Layout, find_root
-from bench.stages.splits import build
+
+TextFormat = Annotated[str, typer.Option("--format", "-f", help="text or json.")]
 
 
-def find_splits(dataset: str, protocol: str, profile: str | None) -> tuple[dict[str, Any], str]:
-    """Return a split file's content and a note for the user, "" if there is nothing to say.
-
-    What a splits stage has built is read; else the splits are drawn from the class list, without
-    the seen classes of another data set, which need word vectors.
-    """
+def splits_show(
+    dataset: Annotated[str, typer.Argument(help="For example ucf101 or mini_ucf.")],
+    protocol: Annotated[str, typer.Argument(help=", ".join(PROTOCOLS))],
+    published: Annotated[
+        bool, typer.Option("--published", help="fifty-fifty: the 50 draws of Xu et al. 2017.")
+    ] = False,
+    lists: Annotated[
+        Path | None, typer.Option("--lists", help="official3: folder or archive of test lists.")
+    ] = None,
+    fmt: TextFormat = "text",
+    profile: Profile = None,
+) -> None:
+    """Print a protocol's class splits. Example: bench splits show ucf101 truze -f json"""
+    as_json = is_json(fmt)
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
+    if published and protocol != "fifty-fifty":
+        raise UserError("--published is of fifty-fifty alone")
+    if lists and protocol != "official3":
+        raise UserError("--lists is of official3 alone")
+    draws = FiftyFifty(published="xu50") if published else None
+    file, note = find_splits(dataset, protocol, profile, draws, lists)
+    if note:
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(file["splits"], indent=1, ensure_ascii=False))
+        return
+    print(f"{file['dataset']} {file['protocol']}: {file['definition']} (hash {file['digest']})")
+    for one in file["splits"]:
+        lists_of = {key: value for key, value in one.items() if key != "name"}
+        counts = ", ".join(f"{len(names)} {key}" for key, names in lists_of.items())
+        print(f"{one['name']}: {counts}")
+        for key, names in lists_of.items():
+            print(f"   {key}: {', '.join(names)}")
+
+
+def find_splits(
+    dataset: str,
+    protocol: str,
+    profile: str | None,
+    draws: FiftyFifty | None = None,
+    lists: Path | None = None,
+) -> tuple[dict[str, Any], str]:
+    """Return a split file's content and a note for the user, "" if there is nothing to say.
+
+    What a splits stage has built is read, unless ``draws`` or ``lists`` ask for other splits; else
+    they are drawn from the class list of the profile's data or of the public data set, without the
+    seen classes of another data set, which need word vectors.
+    """
+    from bench import facts
+    from bench.stages.splits import build
+
     root = find_root()
-    names = [profile] if profile else _profiles(root / "params.yaml")
-    configs = [load_config(root, name) for name in names]
-    known = {name for config in configs for name in config.profile.datasets}
+    configs = [load_config(root, name) for name in ([profile] if profile else _profiles(root))]
+    stage = "'bench stage splits' has not run"
     for config in configs:
-        if dataset not in config.profile.datasets:
+        described = config.profile.datasets.get(dataset)
+        if described is None:
             continue
         layout = Layout(root, config.name)
         built = read_json(layout.splits / f"{dataset}.{protocol}.json", "splits", "digest")
-        if built:
+        if built and not (draws or lists):
             return built, ""
-        classes = _classes(config.profile.datasets[dataset].classes, layout, dataset)
-        file = build(config, root, dataset, protocol, classes, [])
-        if protocol == "fifty-fifty":
-            return file, ""
-        note = f"seen is empty: 'bench stage splits -p {config.name}' has not run"
-        return file, note
-    try:  # a public one that no profile names
-        classes = sorted(facts.classes(dataset))
-    except UserError:
-        raise unknown("data set", dataset, known) from None
-    return build(configs[0], root, dataset, protocol, classes, []), ""
+        classes = _classes(described.classes, layout, dataset)
+        draws = draws or config.profile.fifty_fifty
+        if lists is None and described.lists:
+            lists = root / described.lists
+        stage = f"'bench stage splits -p {config.name}' has not run"
+        break
+    else:
+        try:
+            classes = sorted(facts.classes(dataset))
+        except UserError:
+            known = {name for config in configs for name in config.profile.datasets}
+            raise unknown("data set", dataset, {*known, *facts.class_lists()}) from None
+    file = build(dataset, protocol, classes, [], root, draws or FiftyFifty(), lists)
+    return file, "" if protocol in PER_SPLIT else f"seen is empty: {stage}"
 
 
-def _profiles(params: Any) -> list[str]:
-    raw = YAML(typ="safe").load(params)
+def is_json(fmt: str) -> bool:
+    """Return whether ``fmt`` is json; a UserError if it is not text either."""
+    if fmt not in ("text", "json"):
+        raise unknown("format", fmt, ("text", "json"))
+    return fmt == "json"
+
+
+def _profiles(root: Path) -> list[str]:
+    from ruamel.yaml import YAML
+
+    raw = YAML(typ="safe").load(root / "params.yaml")
     names = list(raw["profiles"])
     return sorted(names, key=lambda name: name != raw["profile"])
 
 
 def _classes(described: tuple[str, ...] | None, layout: Layout, dataset: str) -> list[str]:
+    from bench import facts
+
     if described:
         return sorted(described)
     index = read_json(layout.index / f"{dataset}.json", "classes")

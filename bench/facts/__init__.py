@@ -43,7 +43,8 @@ class Published:
         return f"{self.dataset or UNSTATED}.{self.protocol}.{self.metric}"
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def table(name: str) -> list[dict[str, str]]:
+    """Return the rows of one of this folder's CSV files."""
     text = resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
@@ -68,8 +69,13 @@ def published() -> tuple[Published, ...]:
             source=row["source"],
             note=row["note"],
         )
-        for row in _rows("published.csv")
+        for row in table("published.csv")
     )
+
+
+def class_lists() -> set[str]:
+    """Return the public data sets whose classes are known."""
+    return {row["dataset"] for row in table("classes.csv")}
 
 
 def classes(dataset: str) -> dict[str, list[str]]:
@@ -77,8 +83,8 @@ def classes(dataset: str) -> dict[str, list[str]]:
 
     An unknown data set is a ``UserError`` that names the nearest known one.
     """
-    rows = _rows("classes.csv")
+    rows = table("classes.csv")
     found = {row["class"]: row["words"].split() for row in rows if row["dataset"] == dataset}
     if not found:
-        raise unknown("class list", dataset, {row["dataset"] for row in rows})
+        raise unknown("class list", dataset, class_lists())
     return found

@@ -64,6 +64,29 @@ def accuracies(
     return values, per_class
 
 
+def generalised(
+    similarity: Floats, labels: Labels, seen: Sequence[int], unseen: Sequence[int]
+) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
+    """Return S, U and H = 2SU/(S+U) in percent over the columns of both sides, and per class.
+
+    ``harmonic`` is of the class means (Xian et al. 2017, Mandal et al. 2019), ``harmonic_top1`` of
+    the accuracies over videos; ``seen_…`` and ``unseen_…`` are their S and U.
+    """
+    _, per_class = accuracies(similarity, labels, [*seen, *unseen])
+    values: dict[str, float] = {}
+    for side, columns in (("seen", seen), ("unseen", unseen)):
+        counts = [per_class[c] for c in columns if per_class[c][0]]
+        if not counts:
+            raise ValueError(f"no video of {side} classes was scored")
+        hits = sum(right for _, right in counts)
+        values[f"{side}_top1"] = 100 * hits / sum(count for count, _ in counts)
+        values[f"{side}_class_mean"] = 100 * float(np.mean([right / n for n, right in counts]))
+    for name, metric in (("harmonic", "class_mean"), ("harmonic_top1", "top1")):
+        s, u = values[f"seen_{metric}"], values[f"unseen_{metric}"]
+        values[name] = 2 * s * u / (s + u) if s + u else 0.0
+    return values, per_class
+
+
 def closeness(similarity: Floats, labels: Labels, columns: Sequence[int]) -> float:
     """Mean over classes of the mean of 1 − cos(v, s_y) over the class's videos (lower: closer)."""
     own = similarity[np.arange(len(labels)), labels]

@@ -34,13 +34,14 @@ class Predictions:
 
     ``classes`` are those that the file has, in the data set's order. Where it names one class a
     video (``only_names``), that one's score is 1 and the others' 0, so that the first rank is right
-    and no other means anything. ``printed`` is a log's last accuracy.
+    and no other means anything. ``videos`` [N] may be empty; ``printed`` is a log's last accuracy.
     """
 
     classes: list[str]
     labels: Labels
     scores: Floats
     only_names: bool
+    videos: Sequence[str] = ()
     printed: str = ""
 
     @property
@@ -79,10 +80,11 @@ def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[st
     find = _columns(file, classes, names)
     labels = find(columns["label"], "label")
     predicted = find(columns["predicted"], "predicted")
-    _once(file, columns.get("video", ()))
+    videos = columns.get("video", [])
+    _once(file, videos)
     scores = np.zeros((len(labels), len(names)), np.float32)
     scores[np.arange(len(labels)), predicted] = 1
-    return Predictions(names, labels, scores, True, printed)
+    return Predictions(names, labels, scores, True, videos, printed)
 
 
 def _log(
@@ -144,7 +146,10 @@ def _matrix(file: Path, classes: Mapping[str, Sequence[str]]) -> Predictions:
     columns = _columns(file, classes, known)(given.ravel().tolist(), "classes")
     names = [known[i] for i in columns]
     _once(file, names, "class")
-    _once(file, arrays["videos"].tolist() if "videos" in arrays else ())
+    videos = list(map(str, arrays["videos"].ravel())) if "videos" in arrays else []
+    _once(file, videos)
+    if videos and len(videos) != labels.size:
+        raise UserError(f"{file}: {len(videos)} videos for {labels.size} labels")
     broken = np.flatnonzero(~np.isfinite(scores).all(1))
     if len(broken):
         raise UserError(f"{file}: scores of row {broken[0]} are not finite ({len(broken)} rows)")
@@ -162,7 +167,8 @@ def _matrix(file: Path, classes: Mapping[str, Sequence[str]]) -> Predictions:
     if not len(labels):
         raise UserError(f"{file}: no videos in it")
     order = np.argsort(columns)  # so that neither ties nor sums depend on the file's own order
-    return Predictions([names[i] for i in order], order.argsort()[labels], scores[:, order], False)
+    names, labels = [names[i] for i in order], order.argsort()[labels]
+    return Predictions(names, labels, scores[:, order], False, videos)
 
 
 def _text(array: Any) -> Any:

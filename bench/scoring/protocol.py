@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import UserError
+from bench.official import video_name
 from bench.scoring.metrics import accuracies
 from bench.scoring.predictions import Predictions
 
@@ -15,7 +16,8 @@ METRICS = ("top1", "top5", "class_mean")
 def evaluate(given: Predictions, splits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return accuracies in percent, unrounded, of splits {"name", "unseen": [class, …], …}.
 
-    One split: top1, top5, class_mean, videos, zero_classes, no_videos and per_class {class:
+    A split with "videos" is scored on these alone; listed is their number, videos how many are
+    there. One split: top1, top5, class_mean, videos, zero_classes, no_videos and per_class {class:
     [videos, right]}. Several: mean and std (population) of the metrics over the splits, and splits
     {name: metrics}. top5 is None where the file names one class a video. Raises UserError for a
     split with classes that the file lacks, or without any video.
@@ -29,10 +31,10 @@ def evaluate(given: Predictions, splits: Sequence[Mapping[str, Any]]) -> dict[st
                 f"the file has no scores for {len(lacking)} of {len(one['unseen'])} classes of "
                 f"split {one['name']}: {', '.join(lacking[:5])}{', …' * (len(lacking) > 5)}"
             )
+        rows = _rows(given, one)
+        columns = [place[name] for name in one["unseen"]]
         try:
-            values, pairs = accuracies(
-                given.scores, given.labels, [place[name] for name in one["unseen"]]
-            )
+            values, pairs = accuracies(given.scores[rows], given.labels[rows], columns)
         except ValueError:
             raise UserError(f"the file has no video of a class of split {one['name']}") from None
         per_class = {given.classes[c]: list(pair) for c, pair in sorted(pairs.items())}
@@ -40,6 +42,7 @@ def evaluate(given: Predictions, splits: Sequence[Mapping[str, Any]]) -> dict[st
             **values,
             "top5": None if given.only_names else values["top5"],
             "videos": sum(count for count, _ in per_class.values()),
+            "listed": len(one["videos"]) if "videos" in one else None,
             "zero_classes": [c for c, (count, right) in per_class.items() if count and not right],
             "no_videos": [c for c, (count, _) in per_class.items() if not count],
             "per_class": per_class,
@@ -50,5 +53,23 @@ def evaluate(given: Predictions, splits: Sequence[Mapping[str, Any]]) -> dict[st
     return {
         "mean": {m: float(np.mean(v)) if v else None for m, v in table.items()},
         "std": {m: float(np.std(v)) if v else None for m, v in table.items()},
-        "splits": {n: {m: one[m] for m in (*METRICS, "videos")} for n, one in found.items()},
+        "splits": {
+            n: {m: one[m] for m in (*METRICS, "videos", "listed")} for n, one in found.items()
+        },
     }
+
+
+def _rows(given: Predictions, split: Mapping[str, Any]) -> Any:
+    """Return the rows of the videos that a split lists; all where it lists none."""
+    if "held_out" in split:
+        raise UserError("it holds out videos of the data set's files, which this file cannot name")
+    if "videos" not in split:
+        return slice(None)
+    if not given.videos:
+        raise UserError("it scores listed videos alone, and the file does not name its videos")
+    listed = set(split["videos"])
+    rows = [i for i, v in enumerate(given.videos) if v in listed or video_name(v) in listed]
+    if not rows:
+        example = f"'{split['videos'][0]}'"
+        raise UserError(f"no video of split {split['name']} is in the file, for example {example}")
+    return np.array(rows)

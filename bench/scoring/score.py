@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.scoring.metrics import accuracies, closeness, cosine, dispersion
+from bench.scoring.metrics import accuracies, closeness, cosine, dispersion, generalised
 
 
 @dataclass
@@ -22,29 +22,36 @@ def score(
     arrays: Mapping[str, Any],
     names: Mapping[str, Sequence[str]],
     splits: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
+    rows: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Scores:
     """Score embeddings ("<data set>.video", ".class", ".label", optionally ".score") per protocol.
 
     ``names`` are each data set's embedded classes, ``splits`` maps (data set, protocol) to its
-    splits. The data set "seen" is scored over all its classes. The similarity matrix is computed
-    once a data set. A split with a class that was not embedded is a ValueError.
+    splits. A split with "videos" is scored on these alone: ``rows`` maps their names to rows of the
+    data set's index, ".row" holds those of the embeddings. A split with "held_out" is scored over
+    its seen and unseen classes (``metrics.generalised``), its scatter over the unseen ones. The
+    data set "seen" is scored over all its classes. The similarity matrix is computed once a data
+    set. A split with a class that was not embedded is a ValueError.
     """
     scores = Scores()
     for dataset, classes in names.items():
         place = {name: i for i, name in enumerate(classes)}
         everything = [{"name": "full", "unseen": list(classes)}]
         wanted = {p: s for (d, p), s in splits.items() if d == dataset}
-        video, of_class = arrays[f"{dataset}.video"], arrays[f"{dataset}.class"]
-        same_space = video.shape[1] == of_class.shape[1]  # else the method has a score of its own
-        similarity = cosine(video, of_class) if same_space else None
-        ranking = arrays.get(f"{dataset}.score", similarity)
+        parts = _Parts.of(dataset, arrays)
         for protocol, listed in (wanted or {"full": everything}).items():
             values: dict[str, dict[str, float]] = {}
             for one in listed:
-                columns = [place[name] for name in one["unseen"] if name in place]
-                if len(columns) != len(one["unseen"]):
+                seen = one["seen"] if one.get("held_out") else []
+                if not place.keys() >= {*one["unseen"], *seen}:
                     raise ValueError(f"{dataset} {protocol} {one['name']}: class not embedded")
-                found, per_class = _one(dataset, arrays, similarity, ranking, columns)
+                part = parts
+                if "videos" in one:
+                    place_of = (rows or {})[dataset]
+                    chosen = [place_of[v] for v in one["videos"] if v in place_of]
+                    part = parts.only(np.isin(arrays[f"{dataset}.row"], chosen))
+                columns = [[place[name] for name in side] for side in (one["unseen"], seen)]
+                found, per_class = _one(part, *columns)
                 for metric, value in found.items():
                     values.setdefault(metric, {})[str(one["name"])] = value
                 if len(listed) == 1:
@@ -59,12 +66,36 @@ def score(
     return scores
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Of one data set: video [N,D], labels [N], ranking [N,K], and the cosines [N,K] if any."""
+
+    video: Any
+    labels: Any
+    ranking: Any
+    similarity: Any
+
+    @classmethod
+    def of(cls, dataset: str, arrays: Mapping[str, Any]) -> "_Parts":
+        video, of_class = arrays[f"{dataset}.video"], arrays[f"{dataset}.class"]
+        same_space = video.shape[1] == of_class.shape[1]  # else the method has a score of its own
+        similarity = cosine(video, of_class) if same_space else None
+        ranking = arrays.get(f"{dataset}.score", similarity)
+        return cls(video, arrays[f"{dataset}.label"], ranking, similarity)
+
+    def only(self, mask: Any) -> "_Parts":
+        cut = None if self.similarity is None else self.similarity[mask]
+        return _Parts(self.video[mask], self.labels[mask], self.ranking[mask], cut)
+
+
 def _one(
-    dataset: str, arrays: Mapping[str, Any], similarity: Any, ranking: Any, columns: Sequence[int]
+    part: _Parts, columns: Sequence[int], seen: Sequence[int]
 ) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
-    video, labels = arrays[f"{dataset}.video"], arrays[f"{dataset}.label"]
-    values, per_class = accuracies(ranking, labels, columns)
-    if similarity is not None:
-        values["closeness"] = closeness(similarity, labels, columns)
-    values["dispersion"] = dispersion(video, labels, columns)
+    if seen:
+        values, per_class = generalised(part.ranking, part.labels, seen, columns)
+    else:
+        values, per_class = accuracies(part.ranking, part.labels, columns)
+    if part.similarity is not None:
+        values["closeness"] = closeness(part.similarity, part.labels, columns)
+    values["dispersion"] = dispersion(part.video, part.labels, columns)
     return values, per_class

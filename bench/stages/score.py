@@ -7,11 +7,14 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from bench.config import TRANSFER as ONCE
 from bench.config import Config
+from bench.data.index import read_index
 from bench.errors import UserError
 from bench.files import read_json
 from bench.layout import Layout
-from bench.plan import TRANSFER, plan
+from bench.official import video_name
+from bench.plan import TRANSFER, plan, split_file
 from bench.progress import track
 from bench.records import Coverage, Record, write_record
 from bench.scoring.score import Scores, score
@@ -46,13 +49,21 @@ def run(config: Config, layout: Layout) -> None:
 def _scored(config: Config, layout: Layout, folder: Path) -> Record:
     facts = read_json(folder / "run.json", *_COPIED, "embedded", "digests", "best_on_test_step")
     files = _split_files(config, layout, facts["split"])
+    rows = _rows(layout, facts["digests"], files)
+    files = {key: file for key, file in files.items() if not _lists(file) or key[0] in rows}
     splits = {key: file["splits"] for key, file in files.items()}
     names = {name: one["names"] for name, one in facts["embedded"].items()}
-    scores = score(_arrays(folder / "embeddings.safetensors"), names, splits)
+    arrays = _arrays(folder / "embeddings.safetensors")
+    listed = {
+        f"{dataset}.{protocol}": _listed(arrays, dataset, file, rows[dataset], facts)
+        for (dataset, protocol), file in files.items()
+        if _lists(file)
+    }
+    scores = score(arrays, names, splits, rows)
     best = Scores()
     if facts["best_on_test_step"]:
-        tests = {name: listed for name, listed in names.items() if name != "seen"}
-        best = score(_arrays(folder / "best_on_test.safetensors"), tests, splits)
+        tests = {name: classes for name, classes in names.items() if name != "seen"}
+        best = score(_arrays(folder / "best_on_test.safetensors"), tests, splits, rows)
     coverage = {
         name: Coverage(
             digest=facts["digests"].get(name, ""),
@@ -70,7 +81,7 @@ def _scored(config: Config, layout: Layout, folder: Path) -> Record:
         per_split=scores.per_split,
         per_class=scores.per_class,
         metrics_best_on_test=best.metrics,
-        coverage=coverage,
+        coverage=coverage | listed,
         split_digests={f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
         **{key: facts[key] for key in _COPIED},
     )
@@ -79,21 +90,71 @@ def _scored(config: Config, layout: Layout, folder: Path) -> Record:
 def _split_files(
     config: Config, layout: Layout, split: str
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return the split files that a cell is scored by; of fifty-fifty, its own draw alone."""
+    """Return the split files that a cell is scored by; of a model a split, its own split alone."""
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for name, described in config.profile.datasets.items():
         for protocol in described.protocols:
-            trained = f"{name}.fifty-fifty." if protocol == "fifty-fifty" else TRANSFER
-            if not split.startswith(trained):
+            trained = f"{name}.{protocol}."
+            if split != TRANSFER if protocol in ONCE else not split.startswith(trained):
                 continue
-            file = read_json(layout.splits / f"{name}.{protocol}.json", "splits", "digest")
-            if file is None:
-                raise UserError(f"{layout.splits}/{name}.{protocol}.json is missing")
-            if protocol == "fifty-fifty":
+            file = split_file(layout, name, protocol, "digest")
+            if protocol not in ONCE:
                 own = [s for s in file["splits"] if s["name"] == split.removeprefix(trained)]
                 file = {**file, "splits": own}
             found[name, protocol] = file
     return found
+
+
+def _lists(file: Mapping[str, Any]) -> bool:
+    return any("videos" in one for one in file["splits"])
+
+
+def _rows(
+    layout: Layout, digests: Mapping[str, str], files: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> dict[str, dict[str, int]]:
+    """Return video name -> row of the index, for the data sets of which a split lists videos.
+
+    A data set that changed since the cell was trained has none: the record is outdated anyway.
+    """
+    found = {}
+    for dataset in {dataset for (dataset, _), file in files.items() if _lists(file)}:
+        index = read_index(layout.index, dataset)
+        if index.digest == digests.get(dataset):
+            names = list(map(video_name, index.paths))
+            found[dataset] = {name: row for row, name in enumerate(names)}
+            if len(found[dataset]) < len(names):
+                twice = next(n for i, n in enumerate(names) if found[dataset][n] != i)
+                raise UserError(
+                    f"{dataset}: two videos are named '{twice}', so the official lists cannot tell "
+                    "them apart; leave one out of the data set's folder or manifest"
+                )
+    return found
+
+
+def _listed(
+    arrays: Mapping[str, Any],
+    dataset: str,
+    file: Mapping[str, Any],
+    rows: Mapping[str, int],
+    facts: Mapping[str, Any],
+) -> Coverage:
+    """Return how many of the listed videos, each counted once, were embedded."""
+    embedded = set(arrays[f"{dataset}.row"].tolist())
+    why = {video_name(p): r for p, r in facts["embedded"][dataset]["failed"].items()}
+    for one in file["splits"]:
+        if not any(rows.get(name) in embedded for name in one["videos"]):
+            raise UserError(
+                f"no video of test list {one['name']} is in {dataset}: its files must be named "
+                f"as in the lists, for example '{one['videos'][0]}'"
+            )
+    videos = sorted({name for one in file["splits"] for name in one["videos"]})
+    lost = [name for name in videos if rows.get(name) not in embedded]
+    return Coverage(
+        digest=facts["digests"][dataset],
+        expected=len(videos),
+        scored=len(videos) - len(lost),
+        failed={name: why.get(name, "listed, but not in the data set") for name in lost},
+    )
 
 
 def _arrays(path: Path) -> Any:

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from bench.config import TRANSFER as ONCE
 from bench.config import Config
 from bench.errors import UserError, unknown
 from bench.files import dump_json, locked, read_json, write_text
 from bench.layout import Layout
-from bench.plan import TRANSFER, PlannedCell, plan
+from bench.plan import TRANSFER, PlannedCell, plan, split_file
 from bench.registry import load, scan
 from bench.training.job import Job
 from bench.training.pool import Outcome, run_jobs
@@ -105,6 +106,7 @@ def _prepare_frames(config: Config, layout: Layout) -> None:
 
 def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
     profile = config.profile
+    held_out: tuple[str, ...] = ()
     if cell.split == TRANSFER:
         train_on = profile.train_on or ""
         overlap = read_json(layout.splits / "overlap.json")
@@ -113,13 +115,15 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
         seen = tuple(one["class"] for one in overlap["classes"] if one["kept"])
         tests = {}
         for name in profile.transfer_sets():
-            full = read_json(layout.splits / f"{name}.{profile.datasets[name].protocols[0]}.json")
-            tests[name] = tuple(sorted({c for one in full["splits"] for c in one["unseen"]}))
+            asked = [p for p in profile.datasets[name].protocols if p in ONCE]
+            splits = [one for p in asked for one in split_file(layout, name, p)["splits"]]
+            tests[name] = tuple(sorted({c for one in splits for c in one["unseen"]}))
     else:
-        train_on, _, draw = cell.split.split(".", 2)
-        file = read_json(layout.splits / f"{train_on}.fifty-fifty.json")
-        one = next(s for s in file["splits"] if s["name"] == draw)
-        seen, tests = tuple(one["seen"]), {train_on: tuple(one["unseen"])}
+        train_on, protocol, draw = cell.split.split(".", 2)
+        splits = split_file(layout, train_on, protocol)["splits"]
+        one = next(s for s in splits if s["name"] == draw)
+        seen, held_out = tuple(one["seen"]), tuple(one.get("held_out", ()))
+        tests = {train_on: tuple(sorted([*one["unseen"], *(seen if held_out else ())]))}
     facts: dict[str, Any] = {
         "profile": config.name,
         "row": cell.row,
@@ -148,6 +152,7 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
         network=profile.network,
         train=profile.train,
         facts=facts,
+        held_out=held_out,
     )
 
 

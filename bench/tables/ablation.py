@@ -19,7 +19,7 @@ from bench.tables.text import (
 def scatter_keys(context: TableContext) -> list[str]:
     """Return the metrics closeness and dispersion on the test classes, then on the seen ones."""
     scopes = list(context.primary)
-    seen = [f"seen_{scope}" if context.per_draw(scope) else "seen.full" for scope in scopes]
+    seen = [f"seen_{scope}" if context.per_split(scope) else "seen.full" for scope in scopes]
     scopes += list(dict.fromkeys(seen))
     return [f"{scope}.{metric}" for metric in ("closeness", "dispersion") for scope in scopes]
 
@@ -41,7 +41,7 @@ def build_ablation(context: TableContext) -> Table:
     facts = [number for number in published() if number.table == "ablation"]
     paper = list(dict.fromkeys(number.key for number in facts))
     compared = [n.key for n in {n.key: n for n in facts}.values() if context.comparable(n)]
-    top1 = [f"{scope}.top1" for scope in context.primary]
+    top1 = [context.headline(scope) for scope in context.primary]
     scatter = scatter_keys(context)
     found = ties(context, rows, top1)
 
@@ -60,7 +60,7 @@ def build_ablation(context: TableContext) -> Table:
             *(delta(row, key) for key in compared),
             *(measured(row, key) for key in scatter),
             row.repeats(top1),
-            covered(row),
+            covered(row, context.primary),
             row.state,
         ]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from bench.config import ONE_SPLIT
 from bench.facts import Published
 from bench.records import Record
 
@@ -54,10 +55,18 @@ class TableContext:
         """Return ``<data set>.<first protocol>`` for every test data set."""
         return [f"{name}.{protocols[0]}" for name, protocols in self.tests.items()]
 
-    def per_draw(self, scope: str) -> bool:
-        """Return whether ``<data set>.<protocol>`` is trained anew for every draw of classes."""
+    def per_split(self, scope: str) -> bool:
+        """Return whether ``<data set>.<protocol>`` is trained on seen classes of its own."""
         cells = [cell.split for cell in self.planned] or [record.split for record in self.records]
         return any(split.startswith(f"{scope}.") for split in cells)
+
+    def per_draw(self, scope: str) -> bool:
+        """Return whether draws of the classes are what is repeated, not seeds."""
+        return scope.partition(".")[2] not in ONE_SPLIT and self.per_split(scope)
+
+    def headline(self, scope: str) -> str:
+        """Return the metric of a scope's accuracy column: top1, of gzsl the harmonic mean."""
+        return f"{scope}.harmonic" if scope.endswith(".gzsl") else f"{scope}.top1"
 
     def comparable(self, number: Published) -> bool:
         """Return whether a measured number may stand against a published one (a Δ column)."""

@@ -22,7 +22,7 @@ def build_readings(context: TableContext) -> Table:
     varied = {row.method for row in every if row.reading}
     rows = [row for row in every if row.method in varied or _loss(row, "L_US") is not None]
     default = {row.method: row for row in every if not row.reading}
-    top1 = [f"{scope}.top1" for scope in context.primary]
+    top1 = [context.headline(scope) for scope in context.primary]
     table, data = [], []
     for row in rows:
         base = default.get(row.method)

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bench.config import ONE_SPLIT
 from bench.facts import Published, published
 from bench.records import Record
 from bench.stats import Spread, spread
@@ -87,14 +88,21 @@ class Row:
         }
 
 
+def _unit(one: Record | Cell) -> str:
+    """Return what a cell repeats: a seed, or a draw of the classes."""
+    by_seed = one.split == TRANSFER or one.split.split(".")[1] in ONE_SPLIT
+    return f"seed{one.seed}" if by_seed else one.split
+
+
 def _values(records: list[Record]) -> dict[str, dict[str, float]]:
     """Return metric -> unit -> value; a draw that was run with several seeds counts once."""
     runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        once = record.split == TRANSFER
-        unit = f"seed{record.seed}" if once else record.split
+        unit = _unit(record)
         for key, value in record.metrics.items():
-            if key.startswith("seen.") and not once:  # the seen classes of one draw of one data set
+            if (
+                key.startswith("seen.") and record.split != TRANSFER
+            ):  # the seen classes of one draw of one data set
                 dataset, protocol = record.split.split(".")[:2]
                 key = f"seen_{dataset}.{protocol}.{key.rpartition('.')[2]}"
             runs[key][unit].append(value)
@@ -155,10 +163,8 @@ def _lost_videos(label: str, records: list[Record]) -> list[str]:
 def _units(found: list[Cell]) -> dict[str, int]:
     units = defaultdict(set)
     for cell in found:
-        once = cell.split == TRANSFER
-        units[TRANSFER if once else ".".join(cell.split.split(".")[:2])].add(
-            str(cell.seed) if once else cell.split
-        )
+        scope = TRANSFER if cell.split == TRANSFER else ".".join(cell.split.split(".")[:2])
+        units[scope].add(_unit(cell))
     return {scope: len(names) for scope, names in units.items()}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from bench.config import PER_SPLIT
 from bench.facts import Published, published
 from bench.tables.context import Table, TableContext
 from bench.tables.gaps import Ties, ties
@@ -62,7 +63,7 @@ def _note(numbers: list[Published]) -> str:
     """Return what a reader must know of a row's published numbers, each thing once."""
     parts: dict[str, None] = {}
     for number in numbers:
-        if number.protocol == "fifty-fifty" and number.splits:
+        if number.protocol in PER_SPLIT and number.splits:
             parts[f"{number.splits} splits"] = None
         if number.clips:
             parts[f"{number.clips} clips"] = None
@@ -94,7 +95,7 @@ def build_sota(context: TableContext) -> Table:
     data: list[dict[str, Any]] = []
     notes: dict[str, None] = {}
     for block, protocol, rows in groups:
-        keys = [f"{name}.{protocol}.top1" for name in context.tests]
+        keys = [context.headline(f"{name}.{protocol}") for name in context.tests]
         tested = [key for key in keys if protocol in context.tests[key.split(".")[0]]]
         found = ties(context, rows, tested)
         notes |= dict.fromkeys(found.notes)
@@ -118,6 +119,8 @@ def build_sota(context: TableContext) -> Table:
     )
     repeated = unit({context.per_draw(scope) for scope in scopes})
     header += [f"Measured: mean ± sample deviation over n {repeated}.", MODERN]
+    if any(scope.endswith(".gzsl") for scope in scopes):
+        header.append("Of gzsl H: the harmonic mean of the class-mean accuracies, seen and unseen.")
     title = f"Comparison with other systems, profile {context.profile}"
     return Table(title, header, columns, table, list(notes), data)
 
@@ -136,8 +139,8 @@ def _cells(
     tau = " τ" if any(n.tau_filtered for n in numbers) else ""
     tested = [key for key in keys if protocol in context.tests[key.split(".")[0]]]
     trained = [
-        f"{key.split('.')[0]} (seen half)"
-        if context.per_draw(key.rpartition(".")[0])
+        f"{key.split('.')[0]} (seen classes)"
+        if context.per_split(key.rpartition(".")[0])
         else context.train
         for key in tested
         if row.values.get(key)
@@ -155,7 +158,9 @@ def _cells(
         *(measured(row, key, (row.name, key) in found.marked) for key in keys),
         row.repeats(tested) if tested else MISSING,
         _join(trained),
-        covered(row) if tested and row.status != "quoted" else MISSING,
+        covered(row, [key.rpartition(".")[0] for key in tested])
+        if tested and row.status != "quoted"
+        else MISSING,
         *differences,
         _note(numbers) or MISSING,
         _join(n.source for n in numbers),

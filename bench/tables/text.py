@@ -1,5 +1,7 @@
 """How numbers stand in a cell of a table."""
 
+from collections.abc import Iterable
+
 from bench.facts import Published
 from bench.tables.rows import MISSING, Row
 
@@ -37,9 +39,14 @@ def delta(row: Row, key: str) -> str:
     return f"{found.mean - number.value:+.{_digits(key)}f}"
 
 
-def covered(row: Row) -> str:
-    """Return videos scored / expected over the data sets of the least complete record."""
-    seen = row.coverage().values()
+def covered(row: Row, scopes: Iterable[str]) -> str:
+    """Return videos scored / expected, of each scope's data set in its least complete record.
+
+    A protocol that lists its videos has a coverage of its own.
+    """
+    found = row.coverage()
+    names = {scope if scope in found else scope.partition(".")[0] for scope in scopes}
+    seen = [found[name] for name in names if name in found]
     expected = sum(part["expected"] for part in seen)
     return f"{sum(part['scored'] for part in seen)}/{expected}" if expected else MISSING
 
@@ -48,7 +55,8 @@ def column(key: str) -> str:
     """Name a metric's column: ``mini_ucf`` for top-1, ``C↓ mini_ucf`` for closeness."""
     dataset, _, metric = key.split(".")
     dataset = dataset.replace("seen_", "seen ", 1)
-    return f"{NAMES[metric]} {dataset}" if metric in NAMES else dataset
+    name = {**NAMES, "harmonic": "H"}.get(metric)
+    return f"{name} {dataset}" if name else dataset
 
 
 def paper_column(key: str) -> str:

@@ -5,7 +5,7 @@ import platform
 import random
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
 
     of_train = vectors[job.train_on]
     seen = as_tensor_classes(job.seen, np.stack([of_train[c] for c in job.seen]), device)
-    rows, labels = _rows(indices[job.train_on], job.seen)
+    held_out = _held_out(job, indices[job.train_on])
+    rows, labels = _rows(indices[job.train_on], job.seen, held_out)
     usable = _without_failures(rows, labels, sources[job.train_on])
     backbone, dim = new_backbone(job.network, sources[job.train_on]["video"].dim)
     dims = {name: source.dim for name, source in sources[job.train_on].items()}
@@ -59,7 +60,7 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
 
     def embed_all() -> None:
         for name, listed in job.tests.items():
-            chosen = _rows(indices[name], listed)
+            chosen = _rows(indices[name], listed, rows if held_out else ())
             classes = as_tensor_classes(
                 listed, np.stack([vectors[name][c] for c in listed]), device
             )
@@ -153,9 +154,23 @@ def _open(job: Job, method: Method, index: Index, device: torch.device) -> dict[
     return sources
 
 
-def _rows(index: Index, classes: Sequence[str]) -> tuple[list[int], list[int]]:
+def _held_out(job: Job, index: Index) -> set[int]:
+    place = {path: row for row, path in enumerate(index.paths)}
+    lost = [path for path in job.held_out if path not in place]
+    if lost:
+        raise UserError(
+            f"'{lost[0]}' of the splits is not in {index.name}; run 'bench stage splits'"
+        )
+    return {place[path] for path in job.held_out}
+
+
+def _rows(
+    index: Index, classes: Sequence[str], without: Collection[int] = ()
+) -> tuple[list[int], list[int]]:
+    """Return the rows of these classes' videos but for ``without``, and their labels."""
     place = {index.classes.index(name): i for i, name in enumerate(classes)}
-    rows = [i for i, label in enumerate(index.labels.tolist()) if label in place]
+    left_out = set(without)
+    rows = [i for i, y in enumerate(index.labels.tolist()) if y in place and i not in left_out]
     return rows, [place[int(index.labels[i])] for i in rows]
 
 

@@ -17,8 +17,8 @@ CHUNK = 64  # videos at a time
 
 @dataclass
 class Embedded:
-    """``arrays``: video [N,D], class [K,D], label [N] and, for methods with a score of their own,
-    score [N,K]; ``names`` are the K classes, ``failed`` maps path to reason.
+    """``arrays``: video [N,D], class [K,D], label [N], row [N] of the index and, for methods with a
+    score of their own, score [N,K]; ``names`` are the K classes, ``failed`` maps path to reason.
     """
 
     names: Sequence[str]
@@ -45,7 +45,7 @@ def embed(
     failed = {paths[r]: why for s in sources.values() for r, why in s.failures.items() if r in rows}
     usable = [(r, y) for r, y in zip(rows, labels, strict=True) if paths[r] not in failed]
     videos: list[Tensor] = []
-    kept: list[int] = []
+    kept: list[tuple[int, int]] = []
     for start in range(0, len(usable), CHUNK):
         part = usable[start : start + CHUNK]
         read = _read(sources, part, paths, failed)
@@ -59,7 +59,8 @@ def embed(
     arrays: dict[str, NDArray[np.float32] | NDArray[np.int32]] = {
         "video": _array(video),
         "class": _array(of_class),
-        "label": np.array(kept, np.int32),
+        "label": np.array([y for _, y in kept], np.int32),
+        "row": np.array([row for row, _ in kept], np.int32),
     }
     if method.score is not None:
         arrays["score"] = _array(method.score(video, of_class).float())
@@ -74,11 +75,11 @@ def _read(
     part: list[tuple[int, int]],
     paths: Sequence[str],
     failed: dict[str, str],
-) -> tuple[dict[str, Tensor], list[int]] | None:
+) -> tuple[dict[str, Tensor], list[tuple[int, int]]] | None:
     """Read a chunk's inputs; if a file breaks, one video at a time, so that it alone is lost."""
     try:
         rows = [row for row, _ in part]
-        return {name: s.test(rows) for name, s in sources.items()}, [y for _, y in part]
+        return {name: s.test(rows) for name, s in sources.items()}, part
     except VideoError as error:
         if len(part) == 1:
             failed[paths[part[0][0]]] = error.reason
@@ -87,7 +88,7 @@ def _read(
     if not singles:
         return None
     joined = {name: torch.cat([inputs[name] for inputs, _ in singles]) for name in sources}
-    return joined, [y for _, ys in singles for y in ys]
+    return joined, [pair for _, pairs in singles for pair in pairs]
 
 
 def _array(value: Tensor) -> NDArray[np.float32]:

@@ -27,3 +27,4 @@ class Job:
     network: Network
     train: Train
     facts: dict[str, Any]  # copied into run.json
+    held_out: tuple[str, ...] = ()  # videos of seen classes that are tested, never trained on

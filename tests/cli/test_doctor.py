@@ -85,7 +85,7 @@ def test_what_is_there_but_short_is_a_note(bench: Bench, repository: Path) -> No
 def test_no_repository_is_missing(bench: Bench, project: Path) -> None:
     code, findings, _ = found(bench, "--no-time")
     assert code == 1
-    assert findings["git"]["state"] == findings["dvc repository"]["state"] == "missing"
+    assert findings["git repository"]["state"] == findings["dvc repository"]["state"] == "missing"
 
 
 def test_a_torchvision_of_another_torch_is_missing(

@@ -68,7 +68,7 @@ def test_a_released_log_gives_the_released_number(
     found = scored(bench, log, dataset=dataset)
     assert (found["n"], found["expected"]) == (n, n)
     assert found["protocols"]["full"]["top1"] == pytest.approx(top1, abs=5e-5)
-    assert not [note for note in found["notes"] if "log" in note]
+    assert not [note for note in found["notes"] if "last top-1" in note]
     assert f"{top1:.4f}, agrees" in bench("score", str(log), "-d", dataset).out
 
 
@@ -163,6 +163,38 @@ def test_a_public_data_set_needs_no_profile(bench: Bench, tmp_path: Path, datase
     assert found["half10"]["mean"]["top1"] == found["fifty-fifty"]["mean"]["top1"] == 100
 
 
+def test_published_class_splits(bench: Bench, tmp_path: Path, matrix: dict[str, Any]) -> None:
+    found = scored(bench, stored(tmp_path, matrix))["protocols"]
+    assert len(found["xu50"]["splits"]) == 50
+    assert {name: found[name]["videos"] for name in ("truze", "truze67")} == {
+        "truze": 31 * 6,
+        "truze67": 34 * 6,
+    }
+    assert "gzsl" not in found  # it holds videos out
+
+
+@pytest.mark.parametrize("form", ["npz", "csv"])
+def test_official_lists_choose_videos(bench: Bench, project: Path, form: str) -> None:
+    lines = [f"{name}/v_{name}_g01_c01.avi" for name in UCF]
+    for i in (1, 2, 3):
+        (project / f"testlist0{i}.txt").write_text("\n".join(lines))
+    videos = [f"elsewhere/v_{name}_g0{g}_c01.avi" for g in (1, 2) for name in UCF]
+    right = np.eye(101)
+    scores = np.concatenate([right, right[::-1]])  # of the videos g02 but one is wrong
+    file = project / f"mine.{form}"
+    if form == "npz":
+        np.savez(file, scores=scores, labels=UCF * 2, classes=UCF, videos=videos)
+    else:
+        predicted = [UCF[i] for i in scores.argmax(1)]
+        table = pd.DataFrame({"video": videos, "predicted": predicted, "label": UCF * 2})
+        table.to_csv(file, index=False)
+    found = scored(bench, file, "--lists", ".")["protocols"]
+    assert found["full"]["top1"] == pytest.approx(100 * 102 / 202)
+    assert found["official3"]["mean"]["top1"] == 100
+    assert found["official3"]["splits"]["1"]["videos"] == 101
+    assert found["official3"]["splits"]["1"]["listed"] == 101
+
+
 def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("predicted,label\nArchery,archery\n")
     found = scored(bench, tmp_path / "a.csv", dataset="ucf15")
@@ -213,6 +245,7 @@ def test_names_allow_no_protocol_but_full(bench: Bench, tmp_path: Path) -> None:
         ({"labels": np.array([None] * 606)}, "cannot be read as .npz"),
         ({"classes": np.array([*UCF[:100], "apply_lipstick"])}, "'ApplyLipstick' stands there"),
         ({"classes": np.array([*UCF[:100], "YooYoo"])}, "unknown class 'YooYoo'; did you"),
+        ({"videos": np.array(["v"])}, "1 videos for 606 labels"),
         ({"videos": np.array(["v"] * 606)}, "video 'v' stands there twice"),
         ({"classes": None}, "no array 'classes'"),
     ],

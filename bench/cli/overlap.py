@@ -1,0 +1,211 @@
+"""``bench splits overlap``: which training classes τ leaves out, of a profile or any union."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli.splits import TextFormat, is_json
+from bench.cli.stages import Profile
+from bench.config import Config, load_config
+from bench.errors import UserError
+from bench.files import read_json
+from bench.layout import Layout, find_root
+
+NEAR = 0.02  # distance to τ within which a class is listed as borderline
+
+
+def splits_overlap(
+    tau: Annotated[
+        float | None, typer.Option("--tau", min=0, help="Default: the profile's.")
+    ] = None,
+    train: Annotated[
+        str | None, typer.Option("--train", help="Training data set, for example kinetics700.")
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option("--test", help="Test data sets, for example ucf101,hmdb51.")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option("--vectors", help="Word vectors: .bin(.gz), text or .npz.")
+    ] = None,
+    borderline: Annotated[
+        int | None,
+        typer.Option("--borderline", min=0, help=f"N a side of τ; default: within {NEAR}."),
+    ] = None,
+    fmt: TextFormat = "text",
+    profile: Profile = None,
+) -> None:
+    """Print the classes that τ keeps and removes. Example: bench splits overlap --train kinetics700
+    --test ucf101,hmdb51 --vectors GoogleNews-vectors-negative300.bin.gz
+    """
+    from bench.overlap import Nearest
+
+    as_json = is_json(fmt)
+    root = find_root()
+    config = load_config(root, profile)
+    layout = Layout(root, config.name)
+    if (train is None) != (test is None) or (vectors and not train):
+        raise UserError("--train and --test go together, and --vectors with them")
+    if train and test:
+        overlap = _of_union(train, list(filter(None, test.split(","))), vectors, config, layout)
+    else:
+        overlap = _of_profile(layout)
+    limit = config.profile.tau if tau is None else tau
+    kept: list[str] = list(overlap.get("far", []))
+    removed: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
+    for one in overlap["classes"]:
+        nearest = Nearest(one["class"], one["nearest"], one["dataset"], float(one["distance"]))
+        # The file's distances are rounded; at the τ that it was made with, its own verdict counts.
+        keep = one["kept"] if limit == overlap["tau"] else nearest.kept(limit)
+        entry = {k: one[k] for k in ("class", "nearest", "dataset", "distance")}
+        measured.append({**entry, "kept": keep})
+        if keep:
+            kept.append(one["class"])
+        else:
+            removed.append(entry)
+    value = {
+        "train": overlap["train"],
+        "test": overlap["test"],
+        "tau": limit,
+        "kept": sorted(kept) if train else kept,
+        "removed": removed,
+        "borderline": _borderline(measured, limit, borderline),
+        "undecided": overlap.get("undecided", []),
+    }
+    if as_json:
+        print(json.dumps(value, indent=1, ensure_ascii=False))
+    else:
+        _print(value)
+
+
+def _print(value: Mapping[str, Any]) -> None:
+    kept, removed, undecided = value["kept"], value["removed"], value["undecided"]
+    open_ones = [one for one in undecided if one["dataset"] == value["train"]]
+    total = len(kept) + len(removed) + len(open_ones)
+    more = f", {len(open_ones)} undecided for want of word vectors" if open_ones else ""
+    print(f"tau = {value['tau']:g}: {len(kept)} of {total} classes of {value['train']} kept{more}")
+
+    def line(one: Mapping[str, Any]) -> str:
+        where = f"{one['nearest']} ({one['dataset']})"
+        return f"{one['class']}: {max(0.0, float(one['distance'])):.4f} from {where}"
+
+    for one in sorted(removed, key=lambda one: float(one["distance"])):
+        print(f"removed {line(one)}")
+    for one in value["borderline"]:
+        print(f"borderline {line(one)}, {'kept' if one['kept'] else 'removed'}")
+    for one in undecided:
+        print(f"no vector {one['class']} ({one['dataset']}): lacks {', '.join(one['words'])}")
+    print(f"kept: {', '.join(kept)}")
+
+
+def _borderline(
+    classes: Sequence[dict[str, Any]], tau: float, count: int | None
+) -> list[dict[str, Any]]:
+    """Return the classes next to τ, by distance: ``count`` a side, or all within ``NEAR``."""
+    ordered = sorted(classes, key=lambda one: (float(one["distance"]), one["class"]))
+    if count is None:
+        return [one for one in ordered if abs(float(one["distance"]) - tau) <= NEAR + 1e-9]
+    below = [one for one in ordered if float(one["distance"]) < tau]
+    above = [one for one in ordered if float(one["distance"]) >= tau]
+    return below[len(below) - min(count, len(below)) :] + above[:count]
+
+
+def _of_profile(layout: Layout) -> Any:
+    overlap = read_json(layout.splits / "overlap.json", "classes", "train", "test", "tau")
+    if overlap is None:
+        raise UserError(
+            f"profile {layout.profile} has no overlap file: it trains on no other data set, "
+            "or 'bench stage splits' has not run; --train and --test need none"
+        )
+    return overlap
+
+
+def _of_union(
+    train: str, tests: list[str], file: Path | None, config: Config, layout: Layout
+) -> dict[str, Any]:
+    """Measure the classes of public data sets, as an overlap file has them.
+
+    Beside it "far": classes that share no test class's words where no vectors are known at all, and
+    "undecided": classes of which vectors lack words.
+    """
+    import numpy as np
+
+    from bench import facts
+    from bench.overlap import Nearest, nearest_test_classes, verdicts
+
+    names = list(dict.fromkeys([train, *tests]))
+    words = {name: facts.classes(name) for name in names}
+    vectors, undecided = _vectors(words, file, config, layout)
+    same = {
+        frozenset(listed): (dataset, name)
+        for dataset in reversed(tests)
+        for name, listed in words[dataset].items()
+    }
+    keys = {name: frozenset(listed) for name, listed in words[train].items()}
+    exact = {name: same[key] for name, key in keys.items() if key in same}
+    found = []
+    split = {n: (list(v), np.stack(list(v.values()))) for n, v in vectors.items() if v}
+    if train in split and split.keys() & set(tests):
+        found = nearest_test_classes(split[train], {n: split[n] for n in tests if n in split})
+    done = {one.name for one in found}
+    found += [Nearest(c, name, of, 0.0) for c, (of, name) in exact.items() if c not in done]
+    done |= exact.keys()
+    far = [] if vectors else [c for c in words[train] if c not in done]
+    left = [one for one in undecided if one["dataset"] != train or one["class"] not in done]
+    if not vectors:
+        print(
+            "note: no word vectors, so only classes with the very same words are found; "
+            "--vectors FILE measures the others",
+            file=sys.stderr,
+        )
+    return {
+        "train": train,
+        "test": tests,
+        "tau": None,
+        "classes": verdicts(found, 0),
+        "far": far,
+        "undecided": left,
+    }
+
+
+def _vectors(
+    words: Mapping[str, Mapping[str, Sequence[str]]],
+    file: Path | None,
+    config: Config,
+    layout: Layout,
+) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Return data set -> class -> vector, and the classes of which the file lacks words.
+
+    Without a file those of the profile's words stage, if it has all data sets, else of the word
+    vectors that the profile names; {} if they are not there.
+    """
+    from bench.words.classes import class_vectors
+    from bench.words.store import load_class_vectors
+    from bench.words.vectors import read_vectors
+
+    if file is None:
+        try:
+            return {name: load_class_vectors(layout.words, name) for name in words}, []
+        except UserError:
+            of_profile = config.profile.words
+            if of_profile.kind != "word2vec" or of_profile.file is None:
+                return {}, []
+            file = layout.root / of_profile.file
+            if not file.is_file():
+                return {}, []
+    wanted = {w for classes in words.values() for listed in classes.values() for w in listed}
+    found = read_vectors(file, wanted)
+    vectors, lacking = {}, []
+    for name, classes in words.items():
+        whole = {c: listed for c, listed in classes.items() if found.keys() >= set(listed)}
+        vectors[name] = dict(zip(whole, class_vectors(whole, found, str(file)), strict=True))
+        lacking += [
+            {"class": c, "dataset": name, "words": sorted(set(listed) - found.keys())}
+            for c, listed in classes.items()
+            if c not in whole
+        ]
+    return vectors, lacking
