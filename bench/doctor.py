@@ -64,8 +64,8 @@ def cells_to_train(config: Config, layout: Layout) -> tuple[int, int]:
     if all((layout.splits / f"{name}.{protocol}.json").is_file() for name, protocol in kinds):
         cells = plan(config, layout, config.readings.run)
         return sum(not c.problem and not is_done(layout, c) for c in cells), len(cells)
-    splits = sum(1 if p in ONE_SPLIT else profile.fifty_fifty.draws for _, p in kinds)
-    splits += bool(profile.train_on)
+    draws = (1 if p in ONE_SPLIT else profile.fifty_fifty.draws for _, p in kinds)
+    splits = bool(profile.train_on) + sum(draws)
     count = len(scan(layout.root)) * len(profile.train.seeds) * splits
     return count, count
 
@@ -112,9 +112,8 @@ def _machine(config: Config, root: Path) -> Iterator[Finding]:
 
 
 def _repository(root: Path) -> Iterator[Finding]:
-    asked = ["git", "rev-parse", "--show-toplevel"]
     try:
-        is_git = subprocess.run(asked, cwd=root, capture_output=True).returncode == 0
+        is_git = not subprocess.run(["git", "status"], cwd=root, capture_output=True).returncode
     except OSError:
         is_git = False
     for name, there in (("git", is_git), ("dvc", (root / ".dvc").is_dir())):
