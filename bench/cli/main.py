@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import checkpoint, data, methods, overlap, show, stages, words
+from bench.cli import checkpoint, data, doctor, methods, overlap, score, show, stages, words
 from bench.cli import splits as class_splits
 from bench.errors import UserError, nearest
 
@@ -28,6 +28,8 @@ app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("status")(show.status)
 app.command("words")(words.words)
+app.command("score")(score.score)
+app.command("doctor")(doctor.doctor)
 app.command("methods")(methods.methods)
 app.command("new")(methods.new)
 app.command("check")(methods.check)

@@ -99,6 +99,12 @@ def published_size(dataset: str) -> tuple[int, int, str] | None:
     return None
 
 
+def published_videos(dataset: str) -> int:
+    """Return the published number of videos of a data set, 0 if it is unknown."""
+    size = published_size(dataset)
+    return size[1] if size else 0
+
+
 def exceptions(dataset: str) -> set[str]:
     """Return the classes of a public data set whose words follow no rule."""
     rows = table("classes.csv")

@@ -1,0 +1,148 @@
+"""``bench score``: predictions made elsewhere, scored under the protocols of this project."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench import facts
+from bench.cli.splits import TextFormat, find_splits, is_json
+from bench.cli.stages import Profile
+from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty
+from bench.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from bench.scoring.predictions import Predictions
+
+KNOWN = (*PROTOCOLS, "xu50")  # xu50: fifty-fifty on the published draws
+ONLY_NAMES = (
+    "the file names one class a video, chosen among all; another protocol chooses among fewer, "
+    "which takes every class's score (an .npz with scores, labels and classes)"
+)
+
+
+def score(
+    file: Annotated[Path, typer.Argument(help=".csv, .tsv, .parquet, .npz or a released log.")],
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="For example ucf101.")],
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option("--protocol", help="Repeatable; default: all that the file allows."),
+    ] = None,
+    lists: Annotated[
+        Path | None, typer.Option("--lists", help="official3: folder or archive of test lists.")
+    ] = None,
+    fmt: TextFormat = "text",
+    profile: Profile = None,
+) -> None:
+    """Score predictions made elsewhere. Example: bench score mine.npz --dataset ucf101"""
+    from bench.scoring.predictions import read_predictions
+
+    as_json = is_json(fmt)
+    for name in protocol or ():
+        if name not in KNOWN:
+            raise unknown("protocol", name, KNOWN)
+    classes = _classes(dataset, profile)
+    given = read_predictions(file, dataset, classes)
+    wanted = protocol or (("full", "official3") if given.only_names else KNOWN)
+    found: dict[str, Any] = {}
+    left_out = []
+    for name in wanted:
+        try:
+            splits = _splits(dataset, name, list(classes), profile, lists)
+            found[name] = _evaluate(given, splits, set(classes))
+        except UserError as error:
+            if protocol or name == "full":
+                hint = "" if protocol else "; name a --protocol that can do without"
+                raise UserError(f"{file}: protocol {name}: {error}{hint}") from None
+            left_out.append(f"{name} ({error})")
+    notes = [f"left out: {'; '.join(left_out)}"] if left_out else []
+    if given.only_names and not protocol:
+        notes.append(f"other protocols are left out: {ONLY_NAMES}")
+    expected = facts.published_videos(dataset) or None
+    n = len(given.labels)
+    if expected not in (None, n):
+        notes.append(f"{n} videos, but {dataset} was released with {expected}")
+    if given.disagrees:
+        notes.append(f"the log's last top-1 is {given.printed}, which its lines do not give")
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        value = {"dataset": dataset, "n": n, "expected": expected, "protocols": found}
+        print(json.dumps({**value, "notes": notes}, indent=1, ensure_ascii=False))
+        return
+    _print(dataset, given, expected, found)
+
+
+def _classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
+    """Return class -> words ([] where unknown): of a public data set, else as a profile has it."""
+    try:
+        return facts.classes(dataset)
+    except UserError:
+        file, _ = find_splits(dataset, "full", profile)
+        return {name: [] for name in file["splits"][0]["unseen"]}
+
+
+def _evaluate(
+    given: "Predictions", splits: list[dict[str, Any]], classes: set[str]
+) -> dict[str, Any]:
+    from bench.scoring.protocol import evaluate
+
+    if given.only_names and any(set(one["unseen"]) != classes for one in splits):
+        raise UserError(ONLY_NAMES)
+    return evaluate(given, splits)
+
+
+def _splits(
+    dataset: str, protocol: str, classes: list[str], profile: str | None, lists: Path | None
+) -> list[dict[str, Any]]:
+    """Return a protocol's splits; full and half10 follow from the class list alone."""
+    from bench import protocols
+
+    if protocol in ("full", "half10"):
+        draw = protocols.full if protocol == "full" else protocols.half10
+        return [dict(one) for one in draw(classes, [])]
+    draws = FiftyFifty(published="xu50") if protocol == "xu50" else None
+    name = "fifty-fifty" if draws else protocol
+    lists = lists if protocol == "official3" else None
+    listed: list[dict[str, Any]] = find_splits(dataset, name, profile, draws, lists)[0]["splits"]
+    return listed
+
+
+def _print(dataset: str, given: "Predictions", expected: int | None, found: dict[str, Any]) -> None:
+    from tabulate import tabulate
+
+    of = f" of {expected}" if expected else ""
+    print(f"{dataset}: {len(given.labels)}{of} videos, {len(given.classes)} classes")
+    if given.printed and not given.disagrees:
+        print(f"the log's last top-1, {given.printed}, agrees")
+    rows = []
+    for name, one in found.items():
+        mean, std = one.get("mean", one), one.get("std", {})
+        cells = [_number(mean[m], std.get(m)) for m in ("top1", "top5", "class_mean")]
+        rows.append([name, len(one.get("splits", [0])), *cells])
+    heads = ["protocol", "splits", "top-1", "top-5", "class mean"]
+    print(tabulate(rows, heads, disable_numparse=True, colalign=("left", *["right"] * 4)))
+    if any("std" in one for one in found.values()):
+        print("mean ± population standard deviation over the splits, in percent")
+    if set(PER_SPLIT).union(["xu50"]).intersection(found):
+        print("fifty-fifty, xu50, truze: one model here; published numbers train one a split")
+    for name, one in found.items():
+        if "per_class" not in one:
+            continue
+        zero, none = one["zero_classes"], one["no_videos"]
+        print(f"{name}: {len(zero)} classes at 0 %{': ' * bool(zero)}{', '.join(zero)}")
+        if none:
+            print(f"{name}: {len(none)} classes without a video: {', '.join(none)}")
+        if name != "full" and len(found) > 1:
+            continue
+        counted = [(c, r, n) for c, (n, r) in one["per_class"].items() if n]
+        lines = [[f"{name}: {c}", f"{100 * r / n:.1f} %", f"{r}/{n}"] for c, r, n in counted]
+        print(tabulate(lines, tablefmt="plain", disable_numparse=True))
+
+
+def _number(mean: float | None, std: float | None) -> str:
+    if mean is None:
+        return "-"
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"

@@ -1,0 +1,160 @@
+"""`bench doctor`: what is there, what is missing and where it is obtained, how long a run takes."""
+
+import importlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Bench
+from ruamel.yaml import YAML
+
+from bench.timing import Pace, duration
+
+
+@pytest.fixture
+def repository(project: Path) -> Path:
+    """Make a git and DVC repository of the copy."""
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    (project / ".dvc").mkdir()
+    return project
+
+
+def edit(project: Path, **blocks: Any) -> None:
+    """Replace blocks of the profile paper."""
+    path = project / "params.yaml"
+    raw = YAML(typ="safe").load(path)
+    raw["profiles"]["paper"] |= blocks
+    with path.open("w") as handle:
+        YAML(typ="safe").dump(raw, handle)
+
+
+def found(bench: Bench, *words: str) -> tuple[int, dict[str, Any], Any]:
+    code, out, err = bench("doctor", "-f", "json", *words)
+    assert err == ""
+    report = json.loads(out)
+    assert report["ready"] == (code == 0)
+    return code, {one["what"]: one for one in report["findings"]}, report
+
+
+def test_the_mini_profile_needs_nothing(bench: Bench, repository: Path) -> None:
+    code, findings, report = found(bench, "--no-time")
+    assert code == 0
+    assert {one["state"] for one in findings.values()} == {"ok", "to do"}
+    assert findings["cells"]["detail"] == "0 of 15 done"
+    assert report["time"] is None
+    assert bench("doctor", "--no-time").out.endswith("ready: 'dvc repro'\n")
+
+
+def test_the_paper_profile_says_where_to_get_what_is_missing(
+    bench: Bench, repository: Path
+) -> None:
+    roots = {n: {"kind": "videos", "root": f"no/{n}"} for n in ("kinetics700", "ucf101", "hmdb51")}
+    edit(repository, datasets=roots, words={"kind": "word2vec", "file": "no.bin.gz"})
+    code, findings, _ = found(bench, "-p", "paper", "--no-time")
+    assert code == 1
+    missing = {name: one for name, one in findings.items() if one["state"] == "missing"}
+    assert set(missing) == {"kinetics700", "ucf101", "hmdb51", "word vectors"}
+    for name, source in (("ucf101", "crcv.ucf.edu"), ("hmdb51", "Serre"), ("kinetics700", "cvdf")):
+        assert str(repository / "no" / name) in missing[name]["detail"]
+        assert source in missing[name]["how"]
+        assert f"bench data index {name} --root FOLDER" in missing[name]["how"]
+    assert "GoogleNews-vectors-negative300" in missing["word vectors"]["how"]
+    out = bench("doctor", "-p", "paper", "--no-time").out
+    assert len([line for line in out.splitlines() if line.startswith("missing ")]) == 4
+    assert out.endswith("4 missing: the run cannot start\n")
+
+
+def test_what_is_there_but_short_is_a_note(bench: Bench, repository: Path) -> None:
+    roots = {"ucf101": {"kind": "videos", "root": "here"}}
+    words = {"kind": "word2vec", "file": "short.bin"}
+    edit(repository, datasets=roots, words=words, train_on=None)
+    (repository / "here").mkdir()
+    (repository / "short.bin").write_bytes(b"1 1\n")
+    index = repository / "data" / "paper" / "index"
+    index.mkdir(parents=True)
+    (index / "ucf101.json").write_text('{"videos": 13000}')
+    code, findings, _ = found(bench, "-p", "paper", "--no-time")
+    assert code == 0
+    assert findings["ucf101"]["state"] == findings["word vectors"]["state"] == "note"
+    assert findings["ucf101"]["detail"] == "13000 of 13320 published videos"
+    assert "GoogleNews 3.64" in findings["word vectors"]["detail"]
+
+
+def test_no_repository_is_missing(bench: Bench, project: Path) -> None:
+    code, findings, _ = found(bench, "--no-time")
+    assert code == 1
+    assert findings["git repository"]["state"] == findings["dvc repository"]["state"] == "missing"
+
+
+def test_a_torchvision_of_another_torch_is_missing(
+    bench: Bench, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.import_module
+
+    def broken(name: str, package: str | None = None) -> Any:
+        if name == "torchvision.ops":
+            raise RuntimeError("operator torchvision::nms does not exist")
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    code, findings, _ = found(bench, "--no-time")
+    assert code == 1
+    assert "torchvision::nms does not exist" in findings["torchvision"]["detail"]
+    assert "together" in findings["torchvision"]["how"]
+
+
+def test_the_time_is_steps_by_cells(bench: Bench, repository: Path) -> None:
+    _, _, report = found(bench)
+    time = report["time"]
+    assert time["cells"] == 15
+    rounds = -(-15 // time["side_by_side"])
+    assert time["seconds"] == pytest.approx(rounds * time["cell_s"])
+    assert 1 < time["cell_s"] < 3600
+    assert report["time_said"].startswith(f"about {duration(time['seconds'])} for 15 cells on ")
+    assert "600 steps" in time["basis"]
+
+
+@pytest.mark.slow
+def test_the_paper_s_network_is_timed_within_its_limit(bench: Bench, repository: Path) -> None:
+    _, _, report = found(bench, "-p", "paper")
+    assert report["time"]["cells"] == 15
+    assert "s a step of 256 (timed at " in report["time"]["basis"]
+    assert "20086 test videos" in report["time"]["basis"]
+
+
+def test_a_method_that_breaks_in_timing_does_not_end_the_report(
+    bench: Bench, repository: Path
+) -> None:
+    (repository / "methods" / "aaa.py").write_text(
+        "from bench.method import Method\n"
+        "class A(Method):\n"
+        "    label = 'A'\n"
+        "    def build(self, ctx):\n"
+        "        raise ValueError('too odd')\n"
+    )
+    code, _, report = found(bench)
+    assert (code, report["time"], report["time_said"]) == (0, None, "not known: too odd")
+
+
+def test_readers_ahead_hide_reading() -> None:
+    pace = Pace("m", "cpu", 2, step_s=1.0, embed_s=0.1, read_s=0.1)
+    assert pace.step_with_reading(batch=20, workers=0) == pytest.approx(3.0)
+    assert pace.step_with_reading(batch=20, workers=8) == 1.0
+    assert pace.step_with_reading(batch=20, workers=1) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.3, "0.3 s"), (45, "45 s"), (720, "12 min"), (162_000, "45 h"), (1e7, "116 days")],
+)
+def test_durations(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(("words", "named"), [(("-p", "papr"), "'paper'"), (("-f", "md"), "'md'")])
+def test_mistakes(bench: Bench, words: tuple[str, ...], named: str) -> None:
+    code, out, err = bench("doctor", *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert named in err
