@@ -27,6 +27,7 @@ class DataSet(Settings):
     ``manifest`` (the .parquet of ``bench data index``, or a .csv) or found as class folders.
     ``features``: ``file`` is an .npz or .parquet of pre-extracted features [N,D] and labels;
     ``keys`` names its arrays (columns), ``classes`` the names of integer labels.
+    ``use`` takes only these parts of a data set whose folders or lists say train, val or test.
     ``lists``: folder, .zip or .tar(.gz) of the official test lists, for protocol official3.
     """
 
@@ -34,6 +35,7 @@ class DataSet(Settings):
     generate: Literal["world"] | None = None
     root: Path | None = None
     manifest: Path | None = None
+    use: tuple[Literal["train", "val", "test"], ...] = ()
     file: Path | None = None
     keys: dict[Literal["features", "labels", "ids"], str] = {}
     classes: tuple[str, ...] | None = None

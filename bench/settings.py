@@ -22,9 +22,7 @@ class Input(Settings):
     length: Count = 16
     size: Count = 112
     test_clips: Count = 1
-    short_side: Count | None = (
-        None  # E2E: resize to it, ratio kept, and crop size × size (paper: 128)
-    )
+    short_side: Count | None = None  # E2E (128): resize to it, ratio kept, and crop size × size
     flip: bool = False  # E2E: mirror half of the training clips
     jpeg: bool = False  # re-encode every frame as JPEG (quality 75), as the released pipeline does
     seen_per_class: Natural = 20  # training videos a class embedded for the metrics on seen classes

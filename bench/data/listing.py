@@ -32,6 +32,10 @@ def list_videos(name: str, described: DataSet, layout: Layout, jobs: int) -> pd.
     else:
         cache = layout.scratch / "manifests" / f"{name}.parquet"
         rows = update_manifest(name, root, cache, [manifest] if manifest else [], jobs=jobs)
+    if described.use:
+        rows = rows[rows["split"].isin(described.use)]
+        if rows.empty:
+            raise UserError(f"data set {name}: no video is in {' or '.join(described.use)} ('use')")
     return rows[["path", "class", "frames", "bytes"]].assign(sha256="", reason=rows["reason"])
 
 

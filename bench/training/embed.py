@@ -1,6 +1,6 @@
 """Embeddings of videos and classes by a trained method, as arrays that scoring can read alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from bench.method import Batch, Classes, Method
 from bench.training.inputs import Source, to_device
 from bench.video.read import VideoError
 
-CHUNK = 64  # videos at a time
+CHUNK = 64  # clips at a time
 
 
 @dataclass
@@ -42,12 +42,15 @@ def embed(
     """
     device = classes.vectors.device
     method.eval()
-    failed = {paths[r]: why for s in sources.values() for r, why in s.failures.items() if r in rows}
+    wanted = set(rows)
+    failed = {
+        paths[r]: why for s in sources.values() for r, why in s.failures.items() if r in wanted
+    }
     usable = [(r, y) for r, y in zip(rows, labels, strict=True) if paths[r] not in failed]
     videos: list[Tensor] = []
     kept: list[tuple[int, int]] = []
-    for start in range(0, len(usable), CHUNK):
-        part = usable[start : start + CHUNK]
+    for start in range(0, len(usable), size := chunk(sources.values())):
+        part = usable[start : start + size]
         read = _read(sources, part, paths, failed)
         if read:
             inputs = {name: to_device(value, device) for name, value in read[0].items()}
@@ -68,6 +71,11 @@ def embed(
         if not np.isfinite(array).all():
             raise FloatingPointError(f"{name} embeddings are not finite after training")
     return Embedded(list(classes.names), arrays, len(rows), failed)
+
+
+def chunk(sources: Iterable[Source]) -> int:
+    """Return how many videos to take at a time, so that memory does not grow with their clips."""
+    return max(1, CHUNK // max(source.n for source in sources))
 
 
 def _read(

@@ -14,6 +14,7 @@ from bench.method import Batch, Classes, Context, Loss, Method, over_clips
 from bench.models.r2plus1d import R2Plus1D
 from bench.settings import Network
 from bench.training.batches import Batches
+from bench.training.embed import chunk
 from bench.training.inputs import Source, Vectors, open_video, to_device
 from bench.training.job import Job
 from bench.training.loop import train
@@ -63,8 +64,8 @@ def _extract(backbone: nn.Module, clips: Source, count: int, device: torch.devic
     backbone.to(device).eval()
     features = torch.zeros(count, int(getattr(backbone, "dim", 0)))
     usable = [row for row in range(count) if row not in clips.failures]
-    for start in range(0, len(usable), 64):
-        rows = usable[start : start + 64]
+    for start in range(0, len(usable), size := chunk([clips])):
+        rows = usable[start : start + size]
         features[rows] = over_clips(backbone, to_device(clips.test(rows), device)).float().cpu()
     return features
 

@@ -30,6 +30,7 @@ class Source(Protocol):
     """One input of one data set; rows count in its index."""
 
     dim: int  # last dimension of a vector; 0 for clips
+    n: int  # clips or vectors of a test video
     failures: Mapping[int, str]  # rows that cannot be used, with the reason
 
     def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
@@ -47,7 +48,7 @@ class Clips:
     def __init__(self, frames: Frames, settings: Input, broken: Mapping[int, str]) -> None:
         self.frames = frames
         self.failures: Mapping[int, str] = {**frames.failures, **broken}
-        self._length, self._n = settings.length, settings.test_clips
+        self._length, self.n = settings.length, settings.test_clips
         self._crop = settings.size if settings.short_side else None
         self._flip = settings.flip
 
@@ -79,12 +80,12 @@ class Clips:
         """Return n clips a row from fixed starts; raises ``VideoError``."""
         clips = []
         for row in rows:
-            wanted = test_indices(self.frames.frames(row), self._length, self._n)
+            wanted = test_indices(self.frames.frames(row), self._length, self.n)
             clip = self.frames.clip(row, wanted)
             clips.append(centre_crop(clip, self._crop) if self._crop else clip)
         stacked = np.stack(clips)
         return torch.from_numpy(
-            stacked.reshape(len(clips), self._n, self._length, *stacked.shape[2:])
+            stacked.reshape(len(clips), self.n, self._length, *stacked.shape[2:])
         )
 
 
@@ -92,7 +93,7 @@ class Vectors:
     """Vectors extracted before, float32 [B,1,D], the same in training and test."""
 
     def __init__(self, array: NDArray[Any], failures: Mapping[int, str]) -> None:
-        self._array = array
+        self._array, self.n = array, 1
         self.dim = int(array.shape[1])
         self.failures = failures
 

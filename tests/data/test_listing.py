@@ -1,5 +1,6 @@
 """The stage data on videos: with a manifest nothing is decoded, without one each file once."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,13 @@ def test_what_is_missing(tmp_path: Path, root: Path, put: Any) -> None:
     root.rename(tmp_path / "moved")
     with pytest.raises(UserError, match=r"data set mine: folder .*videos is missing"):
         staged(tmp_path, "m.parquet")
+
+
+def test_use_takes_some_parts_alone(tmp_path: Path, put: Callable[..., Path]) -> None:
+    put("train/a/one.mp4")
+    put("val/a/two.mp4")
+    one = DataSet(kind="videos", root=Path("videos"), use=("train",))
+    rows = list_videos("mine", one, Layout(tmp_path, "test"), 1)
+    assert list(rows["path"]) == ["train/a/one.mp4"]
+    with pytest.raises(UserError, match="no video is in test"):
+        list_videos("mine", one.model_copy(update={"use": ("test",)}), Layout(tmp_path, "test"), 1)

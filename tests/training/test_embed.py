@@ -20,7 +20,7 @@ CLASSES = Classes(["a", "b"], torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
 class Breaking:
     """Vectors (row, clip) of two clips; some rows are known to be broken, some break when read."""
 
-    dim = 2
+    dim, n = 2, 2
 
     def __init__(self, known: Mapping[int, str], when_read: Sequence[int]) -> None:
         self.failures, self._when_read = known, set(when_read)

@@ -15,7 +15,7 @@ from bench.training import frozen
 
 
 class Clips:
-    dim = 0
+    dim, n = 0, 1
     failures: dict[int, str] = {}
 
     def train(self, rows: list[int], rng: np.random.Generator) -> Tensor:

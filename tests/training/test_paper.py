@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from project import ROOT
 from torch import Tensor
@@ -13,6 +14,7 @@ from bench.method import Context, as_tensor_classes
 from bench.training.batches import Batches
 from bench.training.frozen import new_backbone
 from bench.training.loop import train
+from bench.training.schedule import learning_rates
 from methods.aurl import AURL
 
 K = 662  # classes of Kinetics-700 that τ = 0.05 leaves
@@ -21,7 +23,7 @@ K = 662  # classes of Kinetics-700 that τ = 0.05 leaves
 class Grey:
     """Clips of noise, uint8 [B,1,16,112,112,3] as the reader gives them."""
 
-    dim = 0
+    dim, n = 0, 1
     failures: dict[int, str] = {}
 
     def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
@@ -66,3 +68,17 @@ def test_a_frozen_backbone_is_no_part_of_the_method() -> None:
     method = AURL()
     method.build(context(512))
     assert {name.split(".")[0] for name, _ in method.named_parameters()} == {"f_v", "f_s", "W"}
+
+
+def test_profile_e2e_is_its_published_input_and_schedule() -> None:
+    profile = load_config(ROOT, "e2e").profile
+    given = profile.input
+    assert (given.length, given.size, given.test_clips) == (16, 112, 25)
+    assert (given.short_side, given.flip) == (128, True)
+    epoch = 100_000 // profile.train.batch
+    assert profile.train.batch == 8 * 22
+    assert (profile.train.optimiser, profile.train.steps) == ("adam", 150 * epoch)
+    rates = learning_rates(profile.train)
+    for first, rate in ((0, 1e-3), (60 * epoch, 1e-4), (120 * epoch, 1e-5)):
+        assert rates[first] == pytest.approx(rate)
+        assert first == 0 or rates[first - 1] == pytest.approx(10 * rate)
