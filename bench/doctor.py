@@ -29,6 +29,7 @@ SOURCES = {f"kinetics{size}": KINETICS for size in (400, 600, 700)} | {
     "activitynet200": "as the download page of activity-net.org says",
 }
 GOOGLE_NEWS = "GoogleNews-vectors-negative300 from the word2vec project page"
+TEST_LISTS = "it with the data set (UCF101TrainTestSplits-RecognitionTask, test_train_splits)"
 _OWN = "it from its owner"
 SIZES = {".bin": 3_644_258_522, ".gz": 1_647_046_227}  # bytes of GoogleNews
 
@@ -165,7 +166,7 @@ def _other_files(config: Config, root: Path) -> Iterator[Finding]:
     files |= {"backbone weights": profile.network.weights, "draws": profile.fifty_fifty.file}
     for what, path in files.items():
         if path:
-            yield _file(what, root / path, _OWN)
+            yield _file(what, root / path, TEST_LISTS if what.startswith("test lists") else _OWN)
 
 
 def _file(what: str, path: Path, source: str) -> Finding:
