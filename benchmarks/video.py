@@ -2,10 +2,10 @@
 
 One thread, one process. Every reader gets the same work: to decode and count all frames of each
 video under DIR (indexing), and the frames of 1 and of 25 test clips of 16 frames as uint8
-[n*16,112,112,3]. Prints videos or clips per second of wall time and per second of CPU time (the better of the
-rounds), which other programs on the machine disturb less. OpenCV and decord run where they can be
-imported, ffmpeg where it is on PATH; their pixels need not be ours (OpenCV and ffmpeg resize
-otherwise, decord rounds MPEG-4 otherwise).
+[n*16,112,112,3]. Prints videos or clips per second of wall time and per second of CPU time (the
+better of the rounds), which other programs on the machine disturb less. OpenCV and decord run where
+they can be imported, ffmpeg where it is on PATH; their pixels need not be ours (OpenCV and ffmpeg
+resize otherwise, decord rounds MPEG-4 otherwise).
 """
 
 import argparse
