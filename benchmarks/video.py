@@ -1,10 +1,11 @@
 """How fast videos become clips, next to other readers: ``python benchmarks/video.py DIR``.
 
-One thread, one process. Every reader gets the same work: the frames of 1 and of 25 test clips of 16
-frames of each video under DIR, as uint8 [n*16,112,112,3]. Prints clips per second of wall time and
-per second of CPU time (the better of the rounds), which other programs on the machine disturb
-less. OpenCV and decord run where they can be imported, ffmpeg where it is on PATH; their pixels
-need not be ours (OpenCV and ffmpeg resize otherwise, decord rounds MPEG-4 otherwise).
+One thread, one process. Every reader gets the same work: to decode and count all frames of each
+video under DIR (indexing), and the frames of 1 and of 25 test clips of 16 frames as uint8
+[n*16,112,112,3]. Prints videos or clips per second of wall time and per second of CPU time (the
+better of the rounds), which other programs on the machine disturb less. OpenCV and decord run where
+they can be imported, ffmpeg where it is on PATH; their pixels need not be ours (OpenCV and ffmpeg
+resize otherwise, decord rounds MPEG-4 otherwise).
 """
 
 import argparse
@@ -13,7 +14,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,28 @@ def ffmpeg(path: Path, wanted: list[int]) -> Pixels:
     return np.frombuffer(output, np.uint8).reshape(-1, SIDE, SIDE, 3)[wanted]
 
 
+def opencv_count(path: Path) -> int:
+    """Decode all with OpenCV."""
+    import cv2
+
+    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    return sum(1 for _ in iter(video.grab, False))
+
+
+def ffmpeg_count(path: Path) -> int:
+    """Decode all with the program ffmpeg."""
+    call = ["ffmpeg", "-v", "quiet", "-nostdin", "-threads", "1", "-i", f"file:{path}"]
+    call += ["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "null", "-"]
+    return subprocess.run(call, check=True).returncode
+
+
+def counters() -> dict[str, Callable[[Path], int]]:
+    """Return those that this machine has; decord cannot count without believing the header."""
+    found: dict[str, Callable[[Path], int]] = {"bench": count_frames}
+    found |= {"cv2": opencv_count} if importlib.util.find_spec("cv2") else {}
+    return found | ({"ffmpeg": ffmpeg_count} if shutil.which("ffmpeg") else {})
+
+
 def readers() -> dict[str, Reader]:
     """Return those that this machine has."""
     found: dict[str, Reader] = {"bench": ours}
@@ -85,7 +108,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    counts, began = {}, cpu_seconds()
+    counts = {}
     for path in sorted(p for p in options.folder.rglob("*") if p.is_file()):
         try:
             counts[path] = count_frames(path)
@@ -93,23 +116,38 @@ def main() -> None:
             print(f"left out: {error}")
     if not counts:
         raise SystemExit(f"error: no video under {options.folder}")
-    rate = len(counts) / (cpu_seconds() - began)
-    total = sum(counts.values())
-    print(f"{len(counts)} videos, {total} frames; indexing (count_frames): {rate:.0f} videos/CPU s")
-    print(f"{'clips':>5} {'reader':8} {'clips/s':>8} {'clips/CPU s':>12} {'bench is':>9}")
+    print(f"{len(counts)} videos, {sum(counts.values())} frames")
+    print(f"{'work':>8} {'reader':8} {'a second':>8} {'a CPU second':>12} {'bench is':>9}")
+    index = {name: lambda path, c=count: c(path) for name, count in counters().items()}
+    compare("index", index, counts, 1, options.rounds)
     for n in (1, 25):
-        best: dict[str, list[float]] = {name: [np.inf, np.inf] for name in readers()}
-        for _ in range(options.rounds):
-            for name, read in readers().items():
-                wall, cpu = time.perf_counter(), cpu_seconds()
-                for path, count in counts.items():
-                    read(path, test_indices(count, LENGTH, n))
-                spent = time.perf_counter() - wall, cpu_seconds() - cpu
-                best[name] = [min(pair) for pair in zip(best[name], spent, strict=True)]
-        for name, (wall, cpu) in best.items():
-            clips = n * len(counts)
-            ratio = cpu / best["bench"][1]
-            print(f"{n:5} {name:8} {clips / wall:8.0f} {clips / cpu:12.0f} {ratio:8.2f}x")
+        calls = {
+            name: lambda path, r=read, n=n: r(path, test_indices(counts[path], LENGTH, n))
+            for name, read in readers().items()
+        }
+        compare(f"{n} clips", calls, counts, n, options.rounds)
+
+
+def compare(
+    work: str,
+    calls: Mapping[str, Callable[[Path], object]],
+    paths: Iterable[Path],
+    n: int,
+    rounds: int,
+) -> None:
+    """Print the best of the rounds of each reader: videos (index) or clips a second."""
+    every = list(paths)
+    best = {name: [np.inf, np.inf] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            wall, cpu = time.perf_counter(), cpu_seconds()
+            for path in every:
+                call(path)
+            spent = time.perf_counter() - wall, cpu_seconds() - cpu
+            best[name] = [min(pair) for pair in zip(best[name], spent, strict=True)]
+    for name, (wall, cpu) in best.items():
+        done, ratio = n * len(every), cpu / best["bench"][1]
+        print(f"{work:>8} {name:8} {done / wall:8.0f} {done / cpu:12.0f} {ratio:8.2f}x")
 
 
 if __name__ == "__main__":
