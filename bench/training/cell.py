@@ -242,10 +242,12 @@ class _BestOnTest:
         top1 = float(np.mean([_top1(e) for e in parts.values()]))
         if top1 > self.top1:
             self.step, self.top1 = step, top1
-            for old in self.folder.glob("*"):
-                old.unlink()
-            with replacing(self.folder / f"{step:08d}-{top1:.6f}.safetensors") as part:
+            new = self.folder / f"{step:08d}-{top1:.6f}.safetensors"
+            with replacing(new) as part:
                 save_file(_flat(parts), part)
+            for old in self.folder.glob("*"):  # only now, so that a kill loses nothing
+                if old != new:
+                    old.unlink()
 
 
 def _top1(e: Embedded) -> float:

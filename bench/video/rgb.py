@@ -38,7 +38,9 @@ class Converter:
         if _format(frame) != self._like:
             self._like, self._filters = _format(frame), self._graph(frame)
         self._filters.vpush(frame)
-        return self._filters.vpull().to_ndarray().astype(np.uint8, copy=False)
+        plane = self._filters.vpull().planes[0]  # a view keeps it alive; to_ndarray would copy
+        lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        return lines[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
 
     def _graph(self, frame: VideoFrame) -> Graph:
         graph = Graph()
