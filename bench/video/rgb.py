@@ -38,9 +38,14 @@ class Converter:
         if _format(frame) != self._like:
             self._like, self._filters = _format(frame), self._graph(frame)
         self._filters.vpush(frame)
-        plane = self._filters.vpull().planes[0]  # a view keeps it alive; to_ndarray would copy
-        lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-        return lines[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
+        picture = self._filters.vpull()
+        plane = picture.planes[0]
+        row = 3 * plane.width
+        if plane.line_size < row:  # upside down
+            return picture.to_ndarray().astype(np.uint8, copy=False)
+        # A view, which keeps the picture alive: to_ndarray would copy.
+        lines: Pixels = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]
+        return lines.reshape(-1, plane.line_size)[:, :row].reshape(-1, plane.width, 3)
 
     def _graph(self, frame: VideoFrame) -> Graph:
         graph = Graph()
