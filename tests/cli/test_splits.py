@@ -92,7 +92,7 @@ def test_show_official3(bench: Bench, shared_data: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
-        ("ucf101 official3", "needs the released test lists"),
+        ("ucf101 official3", "ucfTrainTestlist are missing"),
         ("ucf101 official3 --lists absent.zip", "absent.zip are missing"),
         ("ucf101 gzsl", "run 'bench stage splits'"),
         ("ucf101 truze --published", "of fifty-fifty alone"),
