@@ -1,4 +1,7 @@
-"""docs/real-run.md, executed: real clips in their real layouts through every stage."""
+"""docs/real-run.md, executed: real clips in their real layouts through every stage.
+
+In CI with a small network and small clips, else (``-m slow``) to the letter.
+"""
 
 import json
 import os
@@ -17,8 +20,16 @@ from bench import facts
 KINETICS = ("archery", "crying", "drawing", "falling off bike", "high kick", "ice climbing")
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
+SMALL = {
+    "network": {"stem": 4, "widths": [8], "blocks": [1], "head": 16},
+    "input": {"size": 32},
+}
+
+
+@pytest.fixture(scope="module", params=["small", pytest.param("full", marks=pytest.mark.slow)])
+def real(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shared_data: Path
+) -> Path:
     """Give a copy of the project in which every block of the page was run, in order."""
     root: Path = tmp_path_factory.mktemp("real")
     copy_project(root)
@@ -30,6 +41,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
             yaml = YAML()
             whole = yaml.load(path)
             whole["profiles"] |= yaml.load(block)
+            whole["profiles"]["clips"] |= SMALL if request.param == "small" else {}
             yaml.dump(whole, path)
         else:
             run(root, block, shared_data)
@@ -68,7 +80,8 @@ def test_every_clip_is_indexed_embedded_and_scored(real: Path) -> None:
         "hmdb51": (6, 6),
     }
     assert record["steps"] == 2
-    assert record["parameters"]["network"]["head"] == 2048
+    network, clip = (record["parameters"][name] for name in ("network", "input"))
+    assert (network["head"], clip["size"]) in {(16, 32), (2048, 112)}  # small, as on the page
     assert {"ucf101.full.top1", "ucf101.half10.top1", "hmdb51.full.top1"} <= set(record["metrics"])
 
 
