@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench import facts
-from bench.cli.splits import TextFormat, find_splits, is_json
+from bench.cli.splits import TestLists, TextFormat, find_splits, is_json
 from bench.cli.stages import Profile
 from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty
 from bench.errors import UserError, unknown
@@ -30,9 +30,7 @@ def score(
         list[str] | None,
         typer.Option("--protocol", help="Repeatable; default: all that the file allows."),
     ] = None,
-    lists: Annotated[
-        Path | None, typer.Option("--lists", help="official3: folder or archive of test lists.")
-    ] = None,
+    lists: TestLists = None,
     fmt: TextFormat = "text",
     profile: Profile = None,
 ) -> None:

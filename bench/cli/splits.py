@@ -14,6 +14,9 @@ from bench.files import read_json
 from bench.layout import Layout, find_root
 
 TextFormat = Annotated[str, typer.Option("--format", "-f", help="text or json.")]
+TestLists = Annotated[
+    Path | None, typer.Option("--lists", help="official3: folder or archive of test lists.")
+]
 
 
 def splits_show(
@@ -22,9 +25,7 @@ def splits_show(
     published: Annotated[
         bool, typer.Option("--published", help="fifty-fifty: the 50 draws of Xu et al. 2017.")
     ] = False,
-    lists: Annotated[
-        Path | None, typer.Option("--lists", help="official3: folder or archive of test lists.")
-    ] = None,
+    lists: TestLists = None,
     fmt: TextFormat = "text",
     profile: Profile = None,
 ) -> None:
