@@ -1,9 +1,9 @@
 """The contract of a method: what a file in ``methods/`` fills in. The harness does the rest."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import get_annotations
-from typing import Any, ClassVar, get_origin
+from typing import Any, ClassVar, Literal, get_origin
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -13,13 +13,21 @@ from bench.errors import UserError, unknown
 
 Loss = tuple[Tensor, dict[str, Tensor]]
 
+# What a method may ask for beside clips; docs/inputs.md says what each one holds.
+INPUTS = ("video", "clips", "features", "objects", "texts", "signatures", "boxes", "clip")
+
 
 @dataclass(frozen=True)
 class Classes:
-    """K classes: their names, and ``vectors`` [K,W], the mean of unit word vectors of each name."""
+    """K classes: their names, and ``vectors`` [K,W], the mean of unit word vectors of each name.
+
+    ``inputs`` holds what the method needs of classes, each [K,...]: ``texts`` [K,E] encoded
+    definitions, ``signatures`` [K,L] numbers of objects in their order (−1: none), ``clip`` [K,D].
+    """
 
     names: Sequence[str]
     vectors: Tensor
+    inputs: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -27,9 +35,12 @@ class Classes:
 
 @dataclass(frozen=True)
 class Batch:
-    """B videos. ``inputs`` holds what the method ``needs``, each [B,n,...] with n clips or parts.
+    """B videos. ``inputs`` holds what the method needs of videos, each [B,n,...] with n parts.
 
-    ``y`` [B] counts in the seen classes; it is empty when videos are embedded.
+    ``features`` [B,n,D] are those of n segments, ``objects`` [B,n,O] the probabilities of n frames,
+    ``boxes`` [B,n,M,6] detections (object, probability, x1, y1, x2, y2 in parts of the frame; object
+    −1: none), ``clip`` [B,n,D] the frames' embeddings. ``y`` [B] counts in the seen classes; it is
+    empty when videos are embedded.
     """
 
     inputs: Mapping[str, Tensor]
@@ -43,13 +54,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Context:
-    """What ``build`` may ask for: the seen classes, the dims of the inputs, a fresh backbone."""
+    """What ``build`` may ask for: the seen classes, the dims of the inputs, a fresh backbone.
+
+    ``dims`` has an entry for each input that is there (0 for clips), so ``"objects" in ctx.dims``
+    tells whether an input that the method only ``wants`` will be given. ``objects`` are the O
+    objects of the inputs ``objects`` and ``boxes``: names, word vectors, encoded texts.
+    """
 
     seen: Classes
-    dims: Mapping[str, int]  # input name -> last dimension, for inputs that are vectors
+    dims: Mapping[str, int]  # input name -> last dimension
     head: int  # width of the heads
     backbone: Callable[[], nn.Module]  # [N,3,T,H,W] (or features [N,D]) -> [N,backbone_dim]
     backbone_dim: int
+    objects: Classes | None = None
 
     @property
     def word_dim(self) -> int:
@@ -61,14 +78,19 @@ class Method(nn.Module):
     """A method: annotate parameters with defaults in the class body, then fill in four functions.
 
     Draw random numbers from torch alone: its state is what a resumed training restores.
-    A training-free or closed-form method overrides ``fit`` instead of ``loss``. A method whose
-    score is not the cosine between the two embeddings overrides ``score``.
+    A closed form overrides ``fit`` instead of ``loss``; a method that is not trained needs neither.
+    A method whose score is not the cosine between the two embeddings overrides ``score``.
+    The ClassVars are read from the source without running it: write them as literals.
     """
 
     label: ClassVar[str] = ""
-    needs: ClassVar[tuple[str, ...]] = ("video",)  # clips or features; "clips" takes clips only
+    needs: ClassVar[tuple[str, ...]] = ("video",)  # of INPUTS; "clips" takes clips only
+    wants: ClassVar[tuple[str, ...]] = ()  # used where the profile has them
+    training: ClassVar[Literal["random", "closed form", "none"]] = "random"  # else one seed is run
+    approximates: ClassVar[str] = ""  # what differs from the published system; "style: …" if most
+    modern: ClassVar[bool] = False  # pre-trained on uncontrolled image-text pairs: stands apart
 
-    freeze_backbone: bool = False  # train on the features of a frozen, pretrained backbone
+    freeze_backbone: bool = False  # take the features of a frozen, pretrained backbone as video
 
     def build(self, ctx: Context) -> None:
         """Create the modules as attributes."""
@@ -86,8 +108,10 @@ class Method(nn.Module):
         return classes.vectors
 
     # None, or a function: a method opts in by defining it.
-    fit: ClassVar[Callable[..., None] | None] = None  # fit(self, batches, seen): whole training
-    score: ClassVar[Callable[..., Tensor] | None] = None  # score(self, video [B,D], classes [K,D])
+    # fit(self, batches, seen): the whole training; ``batches.all(device)`` yields each video once.
+    fit: ClassVar[Callable[..., None] | None] = None
+    # score(self, video [B,D], classes [K,E]) -> [B,K], for a few videos at a time.
+    score: ClassVar[Callable[..., Tensor] | None] = None
 
 
 def over_clips(net: Callable[[Tensor], Tensor], video: Tensor) -> Tensor:
@@ -125,6 +149,17 @@ def _hints(cls: type[Method]) -> dict[str, Any]:
     return {n: h for n, h in hints.items() if get_origin(h) is not ClassVar and hasattr(cls, n)}
 
 
-def as_tensor_classes(names: Sequence[str], vectors: Any, device: torch.device) -> Classes:
-    """Make Classes from names and an array [K,W]."""
-    return Classes(tuple(names), torch.as_tensor(vectors, dtype=torch.float32, device=device))
+def as_tensor_classes(
+    names: Sequence[str],
+    vectors: Any,
+    device: torch.device,
+    inputs: Mapping[str, Any] | None = None,
+) -> Classes:
+    """Make Classes from names, an array [K,W] and arrays [K,...] of other inputs."""
+
+    def tensor(array: Any) -> Tensor:
+        kind = torch.int64 if array.dtype.kind == "i" else torch.float32
+        return torch.as_tensor(array, dtype=kind, device=device)
+
+    own = {name: tensor(array) for name, array in (inputs or {}).items()}
+    return Classes(tuple(names), tensor(vectors), own)

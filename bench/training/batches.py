@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from bench.errors import UserError
-from bench.training.inputs import Source
+from bench.method import Batch
+from bench.training.inputs import Source, to_device
 
 _ORDER, _SAMPLE = 1, 2  # independent streams of random numbers
 
@@ -44,6 +45,17 @@ class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
         rng = np.random.default_rng([self._seed, _SAMPLE, step])
         inputs = {name: source.train(rows, rng) for name, source in self._sources.items()}
         return inputs, torch.from_numpy(self._labels[chosen])
+
+    def all(self, device: torch.device, size: int = 256) -> Iterator[Batch]:
+        """Yield every training video once, in order, ``size`` at a time, as a test reads them.
+
+        For closed forms, which sum over all videos: nothing is random.
+        """
+        for start in range(0, len(self._rows), size):
+            rows = self._rows[start : start + size].tolist()
+            inputs = {k: to_device(s.test(rows), device) for k, s in self._sources.items()}
+            labels = torch.from_numpy(self._labels[start : start + size]).to(device)
+            yield Batch(inputs, labels)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         if epoch not in self._orders:

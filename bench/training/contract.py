@@ -1,15 +1,17 @@
-"""The contract test of a method, on tiny clips and on tiny features."""
+"""The contract test of a method, on tiny clips, tiny features and tiny inputs of every kind."""
 
 import torch
 from torch import Tensor, nn
 
 from bench.errors import UserError
-from bench.method import Batch, Classes, Context, Method, create
+from bench.method import INPUTS, Batch, Classes, Context, Method, create
 from bench.registry import MethodFile, blame, load
 from bench.settings import Network
+from bench.training.batches import Batches
 from bench.training.frozen import new_backbone
+from bench.training.inputs import Vectors
 
-_SEEN, _TEST, _VIDEOS, _WORDS, _HEAD = 6, 4, 8, 10, 16
+_SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16
 _TINY = Network(stem=4, widths=(4, 8), blocks=(1, 1), head=_HEAD)
 
 
@@ -22,51 +24,68 @@ def check_method(file: MethodFile) -> list[str]:
     complaints = []
     if not kind.label:
         complaints.append(f"{file.name}: 'label' is empty, so its row has no name")
-    inputs = {"clips": torch.randn(_VIDEOS, 1, 3, 4, 16, 16)}
-    if "clips" not in kind.needs:
-        inputs["features"] = torch.randn(_VIDEOS, 1, 12)
-    strange = set(kind.needs) - {"video", "clips"}
+    strange = {*kind.needs, *kind.wants} - set(INPUTS)
     if strange:
-        return [*complaints, f"{file.name}: needs '{min(strange)}', which nothing provides yet"]
-    for what, video in inputs.items():
-        try:
-            complaints += [f"{file.name} on {what}: {c}" for c in _exercise(kind, what, video)]
-        except Exception as error:
-            complaints.append(f"{blame(error, file.path)} (on {what})")
-    return complaints
+        return [*complaints, f"{file.name}: needs '{min(strange)}', which is no input"]
+    videos = {"inputs": torch.zeros(_VIDEOS, 1, 0)}
+    if {"video", "clips"} & set(kind.needs):
+        videos = {"clips": torch.randn(_VIDEOS, 1, 3, 4, 16, 16)}
+    if "video" in kind.needs:
+        videos["features"] = torch.randn(_VIDEOS, 1, 12)
+    for what, video in videos.items():
+        for also in {(), kind.wants}:
+            try:
+                found = _exercise(kind, what, video, {*kind.needs, *also})
+                complaints += [f"{file.name} on {what}: {c}" for c in found]
+            except Exception as error:
+                complaints.append(f"{blame(error, file.path)} (on {what})")
+    return list(dict.fromkeys(complaints))
 
 
-def _exercise(kind: type[Method], what: str, video: Tensor) -> list[str]:
+def _exercise(kind: type[Method], what: str, video: Tensor, given: set[str]) -> list[str]:
     torch.manual_seed(0)
-    seen, test = _classes("seen", _SEEN), _classes("test", _TEST)
+    seen, test = _classes("seen", _SEEN, given), _classes("test", _TEST, given)
+    objects = _classes("object", _OBJECTS, given) if {"objects", "boxes"} & given else None
     method = create(kind, {})
-    dim = video.shape[-1] if what == "features" else 0
-    backbone, backbone_dim = new_backbone(_TINY, dim)
-    method.build(Context(seen, {"video": dim}, _HEAD, backbone, backbone_dim))
-    batch = Batch({"video": video}, torch.arange(_VIDEOS) % _SEEN)
-    found = [] if method.fit is not None else _step(method, batch, seen)
+    inputs = tiny_inputs(given)
+    if {"video", "clips"} & given:
+        inputs["video"] = video
+    dims = {name: 0 if value.ndim > 4 else value.shape[-1] for name, value in inputs.items()}
+    backbone, backbone_dim = new_backbone(_TINY, dims.get("video", 0))
+    method.build(Context(seen, dims, _HEAD, backbone, backbone_dim, objects))
+    batch = Batch(inputs, torch.arange(_VIDEOS) % _SEEN)
+    found = []
+    if method.fit is not None:
+        sources = {name: Vectors(value.numpy(), {}) for name, value in inputs.items()}
+        rows = list(range(_VIDEOS))
+        method.fit(Batches(sources, rows, batch.y.tolist(), _VIDEOS, 0), seen)
+    elif kind.training == "random":
+        found = _step(method, batch, seen)
     method.eval()
     with torch.inference_mode():
         v = method.embed_video(Batch(batch.inputs, batch.y[:0]))
         s = method.embed_class(test)
         again = method.embed_video(Batch(batch.inputs, batch.y[:0]))
+        scores = None if method.score is None else method.score(v, s)
     if v.ndim != 2 or len(v) != _VIDEOS:
         found.append(f"embed_video gave {list(v.shape)}, not [{_VIDEOS}, D]")
     if s.ndim != 2 or len(s) != _TEST:
         found.append(f"embed_class gave {list(s.shape)}, not [{_TEST}, D]")
-    elif method.score is None and s.shape[-1] != v.shape[-1]:
+    elif scores is not None and scores.shape != (_VIDEOS, _TEST):
+        found.append(f"score gave {list(scores.shape)}, not [{_VIDEOS}, {_TEST}]")
+    elif scores is None and s.shape[-1] != v.shape[-1]:
         found.append(f"video and class dimensions differ ({v.shape[-1]} and {s.shape[-1]})")
     if not torch.equal(v, again):
         found.append("embed_video differs from call to call in eval mode")
-    if not (v.isfinite().all() and s.isfinite().all()):
-        found.append("an embedding is not finite")
+    if not all(e.isfinite().all() for e in (v, s, scores) if e is not None):
+        found.append("an embedding or a score is not finite")
     return found
 
 
 def _step(method: Method, batch: Batch, seen: Classes) -> list[str]:
     weights = list(method.parameters())
     if not weights:
-        return ["has no parameters to train; override fit() if it needs no training"]
+        return ["has no parameters to train; override fit(), or set training = 'none'"]
     optimiser = torch.optim.SGD(weights, 0.01)
     loss, parts = method.loss(batch, seen)
     if loss.ndim != 0 or not loss.isfinite():
@@ -80,6 +99,27 @@ def _step(method: Method, batch: Batch, seen: Classes) -> list[str]:
     return found
 
 
-def _classes(prefix: str, count: int) -> Classes:
+def tiny_inputs(given: set[str]) -> dict[str, Tensor]:
+    """Return inputs of videos for ``given``, as ``Batch`` describes them, for tests."""
+    made = {
+        "features": torch.randn(_VIDEOS, _PARTS, 12),
+        "objects": torch.randn(_VIDEOS, _PARTS, _OBJECTS).softmax(-1),
+        "clip": torch.randn(_VIDEOS, _PARTS, 9),
+    }
+    low, size = torch.rand(_VIDEOS, _PARTS, 5, 2) * 0.5, torch.rand(_VIDEOS, _PARTS, 5, 2) * 0.4
+    what = torch.randint(-1, _OBJECTS, (_VIDEOS, _PARTS, 5, 1)).float()
+    sure = torch.rand(_VIDEOS, _PARTS, 5, 1)
+    made["boxes"] = torch.cat([what, sure, low, low + size], -1)
+    return {name: value for name, value in made.items() if name in given}
+
+
+def _classes(prefix: str, count: int, given: set[str]) -> Classes:
     vectors = nn.functional.normalize(torch.randn(count, _WORDS), dim=-1)
-    return Classes([f"{prefix} {i}" for i in range(count)], vectors)
+    own = {
+        "texts": torch.randn(count, 11),
+        "signatures": torch.randint(-1, _OBJECTS, (count, 3)),
+        "clip": torch.randn(count, 9),
+    }
+    own["signatures"][:, 0] = torch.arange(count) % _OBJECTS
+    names = [f"{prefix} {i}" for i in range(count)]
+    return Classes(names, vectors, {k: v for k, v in own.items() if k in given})

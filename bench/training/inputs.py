@@ -90,11 +90,14 @@ class Clips:
 
 
 class Vectors:
-    """Vectors extracted before, float32 [B,1,D], the same in training and test."""
+    """Arrays extracted before, float32 [B,n,...,D], the same in training and test.
+
+    ``array`` is [N,D] (n = 1) or [N,n,...,D]; it may be mapped from a file.
+    """
 
     def __init__(self, array: NDArray[Any], failures: Mapping[int, str]) -> None:
-        self._array, self.n = array, 1
-        self.dim = int(array.shape[1])
+        self._array = array[:, None] if array.ndim == 2 else array
+        self.n, self.dim = int(self._array.shape[1]), int(array.shape[-1])
         self.failures = failures
 
     def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
@@ -103,7 +106,7 @@ class Vectors:
 
     def test(self, rows: Sequence[int]) -> Tensor:
         """Return the rows."""
-        return torch.from_numpy(self._array[list(rows)].astype(np.float32)).unsqueeze(1)
+        return torch.from_numpy(self._array[list(rows)].astype(np.float32))
 
 
 def to_device(value: Tensor, device: torch.device) -> Tensor:
