@@ -30,7 +30,7 @@ from bench.models.released import Released, released_names
 from bench.plan import row_id
 from bench.registry import load, scan
 from bench.settings import Network
-from bench.training.frozen import new_backbone
+from bench.training.backbone import new_backbone
 
 State = dict[str, Tensor]
 # What a released file may be made of besides tensors: its `accuracy` and its learning rate are

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from bench.described import Inputs
 from bench.errors import UserError, nearest, unknown
 from bench.settings import Count, Input, Natural, Network, Settings, Train
 
@@ -58,12 +59,14 @@ class Words(Settings):
 
     ``corpus``: trained on the embedded world's sentences. ``word2vec``: ``file`` is a .bin, .bin.gz
     or text file of word vectors. ``class_vectors``: ``files`` maps data set to an .npz with
-    ``names`` and ``vectors`` [K,D], which are L2-normalised.
+    ``names`` and ``vectors`` [K,D], which are L2-normalised; ``vectors`` may name a file of word
+    vectors beside them, for the words of definitions and objects.
     """
 
     kind: Literal["corpus", "word2vec", "class_vectors"]
     file: Path | None = None
     files: dict[str, Path] = {}
+    vectors: Path | None = None
 
 
 class FiftyFifty(Settings):
@@ -83,8 +86,18 @@ class FiftyFifty(Settings):
         return self
 
 
+class Own(Settings):
+    """What one method has otherwise than its profile: parts of the blocks input and train."""
+
+    input: dict[str, Any] = {}
+    train: dict[str, Any] = {}
+
+
 class Profile(Settings):
-    """One complete setting: data, words, protocols, input, network, schedule."""
+    """One complete setting: data, words, protocols, inputs, network, schedule.
+
+    ``own``: method -> its own input and schedule, e.g. the published ones of a system.
+    """
 
     title: str
     embedded: bool = False  # a generated world: its numbers say nothing about the paper
@@ -97,6 +110,8 @@ class Profile(Settings):
     input: Input = Input()
     network: Network = Network()
     train: Train = Train()
+    inputs: Inputs = Inputs()
+    own: dict[str, Own] = {}
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Profile":
@@ -107,6 +122,27 @@ class Profile(Settings):
         if self.train_on is None and "features" in tested:  # imported checkpoints take videos
             raise ValueError(f"protocols {', '.join(TRANSFER)} need 'train_on: DATA SET'")
         return self
+
+    @model_validator(mode="after")
+    def _own_blocks_fit(self) -> "Profile":
+        for name in self.own:
+            try:
+                self.train_of(name), self.input_of(name)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(map(str, first["loc"]))
+                raise ValueError(f"own.{name}: {where}: {first['msg']}") from None
+        return self
+
+    def train_of(self, method: str) -> Train:
+        """Return the schedule of a method: the profile's, with the method's own values."""
+        own = self.own.get(method, Own()).train
+        return Train.model_validate(self.train.model_dump() | own) if own else self.train
+
+    def input_of(self, method: str) -> Input:
+        """Return how a method's videos become tensors."""
+        own = self.own.get(method, Own()).input
+        return Input.model_validate(self.input.model_dump() | own) if own else self.input
 
     def transfer_sets(self) -> list[str]:
         """Data sets that a model trained on ``train_on`` is tested on."""

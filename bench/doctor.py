@@ -54,6 +54,7 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
         *_words(config, layout.root),
         *_other_files(config, layout.root),
         *_stages(config, layout),
+        *_inputs(config, layout),
         _cells(config, layout),
     ]
 
@@ -61,8 +62,8 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
 def cells_to_train(config: Config, layout: Layout) -> tuple[int, int]:
     """Return how many cells `dvc repro` would train, and how many it asks for in all."""
     profile, kinds = config.profile, config.profile.per_split()
-    if all((layout.splits / f"{name}.{protocol}.json").is_file() for name, protocol in kinds):
-        cells = plan(config, layout, config.readings.run)
+    if _are_split(config, layout):
+        cells = [c for c in plan(config, layout, config.readings.run) if not c.missing]
         return sum(not c.problem and not is_done(layout, c) for c in cells), len(cells)
     draws = (1 if p in ONE_SPLIT else profile.fifty_fifty.draws for _, p in kinds)
     splits = bool(profile.train_on) + sum(draws)
@@ -186,12 +187,28 @@ def _stages(config: Config, layout: Layout) -> Iterator[Finding]:
         "splits": [
             layout.splits / f"{n}.{p}.json" for n, one in datasets.items() for p in one.protocols
         ],
+        "inputs": [layout.inputs_status],
     }
     for stage, files in outputs.items():
         there = sum(path.is_file() for path in files)
         state = OK if there == len(files) else TO_DO
         how = "" if state == OK else f"'dvc repro', or 'bench stage {stage} -p {config.name}'"
         yield Finding(state, f"stage {stage}", f"{there} of {len(files)} outputs there", how)
+
+
+def _inputs(config: Config, layout: Layout) -> Iterator[Finding]:
+    """Say which methods lack an input: they are rows without numbers, and stop nothing."""
+    lacking: dict[str, list[str]] = {}
+    for cell in plan(config, layout) if _are_split(config, layout) else ():
+        if cell.missing and cell.method not in lacking.setdefault(cell.missing, []):
+            lacking[cell.missing].append(cell.method)
+    for reason, methods in lacking.items():
+        yield Finding(NOTE, ", ".join(methods), reason, "the other methods run without it")
+
+
+def _are_split(config: Config, layout: Layout) -> bool:
+    kinds = config.profile.per_split()
+    return all((layout.splits / f"{name}.{protocol}.json").is_file() for name, protocol in kinds)
 
 
 def _cells(config: Config, layout: Layout) -> Finding:

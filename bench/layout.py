@@ -24,6 +24,16 @@ class Layout:
         return self.root / "data" / self.profile / "words"
 
     @property
+    def inputs(self) -> Path:
+        """What methods ask for beside the videos, a folder each (stage inputs)."""
+        return self.root / "data" / self.profile / "inputs"
+
+    @property
+    def inputs_status(self) -> Path:
+        """Which inputs are there, from what, and what the others lack (stage inputs), in git."""
+        return self.root / "results" / "inputs" / f"{self.profile}.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Imported checkpoints (`bench checkpoint import`): weights, and a .json of facts."""
         return self.root / "data" / "checkpoints" / self.profile

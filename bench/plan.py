@@ -4,13 +4,14 @@ Needs neither torch nor data, so that a table can tell which records are outdate
 fingerprint that cannot be known without data (the manifests, the word vectors) are left out then.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.config import Config
 from bench.errors import UserError, unknown
 from bench.files import digest, read_json
+from bench.given import Inputs
 from bench.layout import Layout
 from bench.records import cell_name
 from bench.registry import MethodFile, scan
@@ -31,6 +32,8 @@ class PlannedCell:
     seed: int
     parts: dict[str, str]
     problem: str = ""  # "file:line reason" of a method file that cannot be parsed
+    missing: str = ""  # an input that it needs and the profile has not, and what to do
+    inputs: dict[str, str] = field(default_factory=dict)  # what it is given -> made by what
     checkpoint: str = ""  # name of the imported checkpoint that is evaluated instead of trained
 
     @property
@@ -62,13 +65,19 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
                 raise unknown("method in params.yaml 'readings'", one.method, files)
             rows.append((files[one.method], dict(one.set)))
     known = _known_parts(config, layout)
+    inputs = Inputs(config, layout)
     core = source_digest(layout.root / "bench" / "training" / "cell.py", layout.root)
     cells = _imported(config, layout, files, core)
     for file, reading in rows:
         values = {**config.methods.get(file.name, {}), **reading}
         own = {"core": core, "source": _source(file, layout.root), "method": digest(values)}
+        own["settings"] = _settings(config, file.name, trained=True)
+        seeds = config.profile.train_of(file.name).seeds
         for split, split_parts in known.items():
-            for seed in config.profile.train.seeds:
+            tests = config.profile.transfer_sets() if split == TRANSFER else [split.split(".")[0]]
+            trained = [] if file.training == "none" else [config.profile.train_on, *tests]
+            given = inputs.of(file, values, [n for n in [*trained, *tests] if n])
+            for seed in seeds if file.training == "random" else seeds[:1]:
                 cells.append(
                     PlannedCell(
                         row=row_id(file.name, reading),
@@ -77,8 +86,10 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
                         label=file.label,
                         split=split,
                         seed=seed,
-                        parts=own | split_parts,
+                        parts=own | split_parts | given.parts,
                         problem=file.problem,
+                        missing="" if file.problem else given.missing,
+                        inputs=given.sources,
                     )
                 )
     return cells
@@ -109,7 +120,7 @@ def _imported(
                     "core": core,
                     "source": _source(file, layout.root),
                     "method": digest(config.methods.get(file.name, {})),
-                    "settings": _settings(config),
+                    "settings": _settings(config, file.name),
                     "checkpoint": facts["digest"],
                     **_data_parts(layout, tests),
                 },
@@ -120,26 +131,21 @@ def _imported(
     return cells
 
 
-def _settings(config: Config, **more: Any) -> str:
+def _settings(config: Config, method: str, trained: bool = False) -> str:
     profile = config.profile
-    return digest(
-        {
-            **more,
-            "input": profile.input.numbers(),
-            "network": profile.network.model_dump(mode="json"),
-        }
-    )
+    blocks = {
+        "input": profile.input_of(method).numbers(),
+        "network": profile.network.model_dump(mode="json"),
+    }
+    return digest(blocks | ({"train": profile.train_of(method).numbers()} if trained else {}))
 
 
 def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
     """Return training split -> the parts of the fingerprint that can be known now."""
     profile = config.profile
-    settings = _settings(config, train=profile.train.numbers())
     splits: dict[str, dict[str, str]] = {}
     if profile.train_on:
-        used = [profile.train_on, *profile.transfer_sets()]
-        used += [profile.pretrain_on] if profile.pretrain_on else []
-        parts = {"settings": settings, **_data_parts(layout, used)}
+        parts = _data_parts(layout, [profile.train_on, *profile.transfer_sets()])
         overlap = read_json(layout.splits / "overlap.json", "digest")
         if overlap:
             parts["split"] = overlap["digest"]
@@ -155,7 +161,6 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
     for name, protocol in profile.per_split():
         for one in split_file(layout, name, protocol)["splits"]:
             splits[f"{name}.{protocol}.{one['name']}"] = {
-                "settings": settings,
                 "split": digest(one),
                 **_data_parts(layout, [name]),
             }

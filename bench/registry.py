@@ -1,15 +1,15 @@
 """The files of ``methods/``: read without running them, and imported when they are to run."""
 
-import ast
 import importlib.util
 import sys
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bench.declared import declared
 from bench.errors import UserError
-from bench.sources import parsed
 
 if TYPE_CHECKING:
     from bench.method import Method
@@ -17,18 +17,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MethodFile:
-    """One file of ``methods/``; ``problem`` is "" or "file:line reason"."""
+    """One file of ``methods/``; ``problem`` is "" or "file:line reason".
+
+    The rest is what its class declares (see ``bench.method.Method``).
+    """
 
     name: str
     path: Path
     label: str
     problem: str = ""
+    needs: tuple[str, ...] = ("video",)
+    wants: tuple[str, ...] = ()
+    training: str = "random"
+    approximates: str = ""
+    modern: bool = False
+    freeze_backbone: bool = False
+    doc: str = ""
+
+    def uses(self, values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the inputs that it needs and those that it wants, with these parameters set.
+
+        Clips of a frozen backbone are its ``features``.
+        """
+        frozen = values.get("freeze_backbone", self.freeze_backbone)
+        needs = tuple("features" if n == "video" and frozen else n for n in self.needs)
+        return tuple(dict.fromkeys(needs)), self.wants
 
 
 def scan(root: Path) -> dict[str, MethodFile]:
-    """Read every method file's label from its text, running nothing."""
+    """Read what every method file declares from its text, running nothing."""
     files = sorted((root / "methods").glob("*.py"))
-    return {f.stem: _read(f) for f in files if not f.stem.startswith("_")}
+    return {f.stem: _read(f, root) for f in files if not f.stem.startswith("_")}
 
 
 def load(file: MethodFile) -> "type[Method]":
@@ -77,20 +96,18 @@ def blame(error: BaseException, path: Path) -> str:
     return f"{_short(path)}:{line} {type(error).__name__}: {reason[:300]}"
 
 
-def _read(path: Path) -> MethodFile:
+def _read(path: Path, root: Path) -> MethodFile:
     try:
-        tree = parsed(path)
+        found = declared(path, root)
     except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        return MethodFile(
-            path.stem, path, path.stem, problem=blame(error.with_traceback(None), path)
-        )
-    label = path.stem
-    for node in (n for c in tree.body if isinstance(c, ast.ClassDef) for n in c.body):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        value = getattr(node, "value", None)
-        if getattr(targets[0], "id", "") == "label" and isinstance(value, ast.Constant):
-            label = str(value.value or label)
-    return MethodFile(path.stem, path, label)
+        reason = blame(error.with_traceback(None), path)
+        return MethodFile(path.stem, path, path.stem, problem=reason)
+    fits: dict[str, Any] = {}
+    for field in fields(MethodFile)[4:]:
+        value = found.get(field.name)
+        if isinstance(value, type(field.default)):
+            fits[field.name] = value
+    return MethodFile(path.stem, path, str(found.get("label") or path.stem), **fits)
 
 
 def _short(path: Path) -> str:

@@ -71,6 +71,7 @@ class Train(Settings):
     lr: Positive = 0.05
     momentum: float = 0.9  # of SGD; Adam keeps torch's defaults
     weight_decay: float = 1e-4
+    grad_clip: float = Field(default=0.0, ge=0)  # largest norm of the gradient; 0: not clipped
     warmup: Natural = 390
     milestones: tuple[Count, ...] = ()
     first_update_at_full_rate: bool = True  # the released scheduler steps after the optimiser

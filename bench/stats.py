@@ -69,18 +69,21 @@ def transfer_gap(
     b: Sequence[float],
     classes_a: Sequence[ClassCounts],
     classes_b: Sequence[ClassCounts],
+    fixed: tuple[bool, bool] = (False, False),
 ) -> Gap:
     """Compare two rows on the same test classes.
 
     ``a``, ``b``: one accuracy in percent per seed; ``classes_*``: for each seed the videos of
     each class and how many are right. The class-paired variance is that of a ratio estimate,
     C/(C − 1)·Σ w_c²(d_c − d)², with w_c the share of videos and d = Σ w_c d_c the micro difference.
-    No interval from fewer than two seeds or classes, or from different class sets.
+    No interval from fewer than two seeds or classes, or from different class sets; a ``fixed`` row
+    is the same with every seed, so that one suffices and adds no variance.
     """
     difference = float(np.mean(a) - np.mean(b))
     names = sorted(set().union(*classes_a, *classes_b))
     same = all(set(counts) == set(names) for counts in (*classes_a, *classes_b))
-    if min(len(a), len(b), len(names)) < 2 or not classes_a or not classes_b or not same:
+    seeds = [len(values) for values, same_always in zip((a, b), fixed, strict=True) if not same_always]
+    if min([len(names), *seeds]) < 2 or not classes_a or not classes_b or not same:
         return Gap(difference, None)
 
     def totals(seeds: Sequence[ClassCounts]) -> tuple[np.ndarray, np.ndarray]:
@@ -92,11 +95,10 @@ def transfer_gap(
     by_class = right_a - right_b
     centred = weight * (by_class - weight @ by_class)
     n = len(names)
-    terms = [
-        (n / (n - 1) * float(centred @ centred), n - 1),
-        (float(np.var(a, ddof=1)) / len(a), len(a) - 1),
-        (float(np.var(b, ddof=1)) / len(b), len(b) - 1),
-    ]
+    terms = [(n / (n - 1) * float(centred @ centred), n - 1)]
+    for values, same_always in zip((a, b), fixed, strict=True):
+        if not same_always:
+            terms.append((float(np.var(values, ddof=1)) / len(values), len(values) - 1))
     variance = sum(term for term, _ in terms)
     square = sum(term**2 / df for term, df in terms)
     return Gap(difference, _interval(difference, variance, variance**2 / square if square else 1))

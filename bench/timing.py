@@ -17,7 +17,7 @@ from bench.files import read_json
 from bench.layout import Layout
 from bench.method import Batch, Classes, Context, Method, as_tensor_classes, create
 from bench.registry import load, scan
-from bench.training.frozen import new_backbone
+from bench.training.backbone import new_backbone
 from bench.training.inputs import open_video
 from bench.video.read import VideoError
 from bench.words.store import load_class_vectors
@@ -68,7 +68,7 @@ def _pace(config: Config, layout: Layout, device: torch.device, deadline: float)
     described = profile.datasets[train_on]
     shape: tuple[int, ...] = (3, profile.input.length, profile.input.size, profile.input.size)
     if described.kind == "features" and described.file:
-        shape = read_features(layout.root / described.file, described.keys)[0].shape[1:]
+        shape = read_features(layout.root / described.file, described.keys)[0].shape[-1:]
     name, kind = _first_method(layout)
     method = create(kind, config.methods.get(name, {}))
     seen = _seen(layout, train_on, device)

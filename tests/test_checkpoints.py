@@ -22,7 +22,7 @@ from bench.errors import UserError
 from bench.method import Batch, Classes, Context
 from bench.models.released import released_names
 from bench.settings import Network
-from bench.training.frozen import new_backbone
+from bench.training.backbone import new_backbone
 from methods.aurl import AURL
 from methods.base_mse import BaseMSE
 

@@ -10,7 +10,7 @@ from bench.losses import Law, alignment_floor, mean_cosine, mixing, nce, squared
 from bench.method import Batch, Classes, Context
 from bench.models.centres import Anchor, Init, synthetic_loss
 from bench.settings import Network
-from bench.training.frozen import new_backbone
+from bench.training.backbone import new_backbone
 from methods.aurl import AURL
 
 LAM = 10.0

@@ -78,7 +78,7 @@ def test_each_output_has_one_writer_and_is_kept_apart_by_profile() -> None:
     outs = [
         o if isinstance(o, str) else next(iter(o)) for s in PIPELINE.values() for o in s["outs"]
     ]
-    assert len(outs) == len(set(outs)) == len(STAGES)
+    assert len(outs) == len(set(outs)) >= len(STAGES)
     assert all("${profile}" in out for out in outs)
 
 

@@ -1,34 +1,73 @@
 """``bench methods``, ``bench new`` and ``bench check``: help for the author of a method."""
 
 import keyword
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.cli.stages import Profile, opened
+from bench.config import Config
 from bench.errors import UserError, unknown
 from bench.files import write_text
-from bench.layout import find_root
+from bench.given import Inputs
+from bench.layout import Layout, find_root
 from bench.registry import MethodFile, load, scan
 
 
 def methods(
     name: Annotated[str | None, typer.Argument(help="Show this method's parameters.")] = None,
+    page: Annotated[bool, typer.Option("--page", help="Print docs/methods.md.")] = False,
+    profile: Profile = None,
 ) -> None:
-    """List the files of methods/: ok, or file:line and reason. Example: bench methods aurl"""
-    found = scan(find_root())
+    """List methods/: ok, or file:line and reason; inputs that lack. Example: bench methods aurl"""
+    config, layout = opened(profile)
+    found = scan(layout.root)
+    if page:
+        _print_page(layout.root, found)
+        return
     if name is None:
         width = max(map(len, found), default=0)
         for one in found.values():
             print(f"{one.name:<{width}}  {_state(one)}")
+            lack = _lacking(config, layout, one)
+            if lack:
+                print(f"{'':<{width}}  missing in profile {config.name}: {lack}")
         return
     if name not in found:
         raise unknown("method", name, found)
     from bench.method import parameters_of
 
-    kind = load(found[name])
-    print(f"{name}: {kind.label or name}; needs {', '.join(kind.needs)}")
+    file = found[name]
+    kind = load(file)
+    needs, wants = file.uses(config.methods.get(name, {}))
+    print(f"{name}: {kind.label or name}; needs {', '.join(needs)}")
+    if wants:
+        print(f"  uses, where there: {', '.join(wants)}")
+    if lack := _lacking(config, layout, file):
+        print(f"  missing in profile {config.name}: {lack}")
+    if file.approximates:
+        print(f"  approximated: {file.approximates}")
     for parameter, value in parameters_of(kind).items():
         print(f"  {parameter}: {value}")
+
+
+def _print_page(root: Path, found: dict[str, MethodFile]) -> None:
+    from bench.stages.table import context
+    from bench.tables.pages import methods_page
+
+    folder = root / "results" / "records"
+    profiles = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    contexts = [context(*opened(profile)) for profile in profiles]
+    print(methods_page(found, contexts).rstrip("\n"))
+
+
+def _lacking(config: Config, layout: Layout, file: MethodFile) -> str:
+    """Return the input that a method needs and the profile has not, with what to do."""
+    profile = config.profile
+    used = [profile.train_on, *profile.transfer_sets(), *(n for n, _ in profile.per_split())]
+    datasets = list(dict.fromkeys(name for name in used if name))
+    return Inputs(config, layout).of(file, config.methods.get(file.name, {}), datasets).missing
 
 
 def _state(file: MethodFile) -> str:
@@ -36,7 +75,8 @@ def _state(file: MethodFile) -> str:
         kind = load(file)
     except UserError as error:
         return str(error)
-    return f"ok  {kind.label or file.name}"
+    needs = ", ".join((*file.needs, *(f"({name})" for name in file.wants)))
+    return f"ok  {kind.label or file.name}; needs {needs}"
 
 
 def new(name: Annotated[str, typer.Argument(help="File name without .py.")]) -> None:

@@ -10,11 +10,14 @@ from bench.cli.stages import Profile, opened
 
 def table(
     which: Annotated[
-        str, typer.Option("--which", "-w", help="ablation, sota, readings, splits or overlap.")
+        str, typer.Option("--which", "-w", help="ablation, sota, protocols, readings, splits, overlap.")
     ] = "ablation",
     fmt: Annotated[
         str, typer.Option("--format", "-f", help="md, latex, csv, html or json.")
     ] = "md",
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="The one method that 'protocols' shows.")
+    ] = "",
     profile: Profile = None,
 ) -> None:
     """Print a table from the records that are there. Example: bench table --which ablation"""
@@ -22,7 +25,7 @@ def table(
     from bench.tables import build, render
 
     config, layout = opened(profile)
-    print(render(build(which, context(config, layout)), fmt).rstrip("\n"))
+    print(render(build(which, context(config, layout, method)), fmt).rstrip("\n"))
 
 
 def status(profile: Profile = None) -> None:

@@ -93,8 +93,9 @@ def read_index(folder: Path, name: str) -> Index:
 
 
 def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Array]:
-    """Return features [N,D], labels [N] and ids [N] of an .npz or .parquet file.
+    """Return features [N,D] (or [N,n,D] of n segments), labels [N] and ids [N] of a file.
 
+    It is an .npz or .parquet.
     ``keys`` names the arrays or columns where they are not called features, labels and ids.
     """
     if not file.is_file():
@@ -115,7 +116,7 @@ def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Ar
         ids = arrays[key["ids"]] if key["ids"] in arrays else np.arange(len(labels))
     except DAMAGED as error:
         raise UserError(f"{file}: cannot be read as features ({error})") from None
-    if features.ndim != 2 or len(features) != len(labels):
+    if features.ndim not in (2, 3) or len(features) != len(labels):
         raise UserError(f"{file}: features {features.shape} do not fit labels {labels.shape}")
     if labels.dtype == object:
         labels = labels.astype(str)

@@ -89,7 +89,7 @@ def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.D
     names, counts = np.unique(ids.astype(str), return_counts=True)
     if len(names) < len(ids):
         raise UserError(f"{file}: the id '{names[counts > 1][0]}' stands there twice")
-    finite = np.isfinite(features.astype(np.float32)).all(1)
+    finite = np.isfinite(features.astype(np.float32)).reshape(len(features), -1).all(1)
     rows = pd.DataFrame({"path": ids.astype(str), "class": labels.astype(str)})
     return file, rows.assign(frames=finite.astype(np.int64), row=np.arange(len(rows)))
 

@@ -5,6 +5,7 @@ from bench.files import write_text
 from bench.layout import Layout
 from bench.plan import plan
 from bench.records import read_records
+from bench.registry import scan
 from bench.tables import FORMATS, TABLES, TableContext, build, render
 
 _SUFFIX = {"latex": "tex"}
@@ -21,7 +22,7 @@ def run(config: Config, layout: Layout) -> None:
     print(f"{len(TABLES)} tables in {layout.tables.relative_to(layout.root)}")
 
 
-def context(config: Config, layout: Layout) -> TableContext:
+def context(config: Config, layout: Layout, only: str = "") -> TableContext:
     """Gather what the tables need: records, plan, and the profile's own words."""
     profile = config.profile
     tests = {name: d.protocols for name, d in profile.datasets.items() if d.protocols}
@@ -35,5 +36,7 @@ def context(config: Config, layout: Layout) -> TableContext:
         records=read_records(layout.records),
         planned=plan(config, layout, readings=True),
         splits=layout.splits,
+        files=scan(layout.root),
+        only=only,
         clips=profile.input.test_clips if videos else None,
     )

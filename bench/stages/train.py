@@ -43,9 +43,12 @@ def run(
             raise unknown("method", name, {c.method for c in cells})
     chosen = [c for c in cells if not only or c.method in only or c.row in only]
     with locked(layout.scratch / "train.lock"):
-        missing = [c for c in chosen if force or not is_done(layout, c)]
+        able = [c for c in chosen if not c.missing]
+        missing = [c for c in able if force or not is_done(layout, c)]
         layout.runs.mkdir(parents=True, exist_ok=True)
-        print(f"{len(chosen) - len(missing)} of {len(chosen)} cells done, {len(missing)} to train")
+        print(f"{len(able) - len(missing)} of {len(able)} cells done, {len(missing)} to train")
+        for row, reason in {c.row: c.missing for c in chosen if c.missing}.items():
+            print(f"{row}: missing, {reason}")
         failures = _train(config, layout, missing, jobs)
         if not only:
             _prune(config, layout)
@@ -67,7 +70,7 @@ def _train(
     gpus = 0 if config.profile.train.device == "cpu" else _gpu_count()
     count = jobs or int(os.environ.get("BENCH_JOBS") or 0) or gpus or _cores()
     _check_values(config, layout, missing)
-    if any(not c.problem for c in missing) and config.profile.input.store:
+    if config.profile.input.store and any(_reads_clips(config, layout, c) for c in missing):
         _prepare_frames(config, layout)
     work = [_job(config, layout, cell) for cell in missing]
     steps = config.profile.train.steps
@@ -95,6 +98,12 @@ def _check_values(config: Config, layout: Layout, missing: Sequence[PlannedCell]
             except UserError:
                 continue  # a broken file is a row of its own
             create(kind, values)
+
+
+def _reads_clips(config: Config, layout: Layout, cell: PlannedCell) -> bool:
+    file = scan(layout.root)[cell.method]
+    needs, _ = file.uses(_values(config, cell))
+    return not cell.problem and bool({"video", "clips"} & set(needs))
 
 
 def _prepare_frames(config: Config, layout: Layout) -> None:
@@ -155,15 +164,14 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
         values=_values(config, cell),
         seed=cell.seed,
         fingerprint=cell.fingerprint,
-        core=cell.parts["core"],
         train_on=train_on,
         seen=seen,
         tests=tests,
-        pretrain_on=profile.pretrain_on,
-        input=profile.input,
+        input=profile.input_of(cell.method),
         network=profile.network,
-        train=profile.train,
+        train=profile.train_of(cell.method),
         facts=facts,
+        inputs=cell.inputs,
         held_out=held_out,
         checkpoint=weights,
     )

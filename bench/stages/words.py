@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bench.config import Config
 from bench.errors import UserError
 from bench.files import digest, dump_json, read_json, replacing, write_text
+from bench.inputs.names import object_names
+from bench.inputs.texts import spoken, text_words
 from bench.layout import Layout
 from bench.words.classes import Words, class_vectors, given_class_vectors
 from bench.words.rule import class_words
@@ -22,12 +24,13 @@ SAMPLE = 1 << 20  # bytes at either end of a file that tell it from another one
 def run(config: Config, layout: Layout) -> None:
     """Write ``data/<profile>/words``: classes.npz and words.json.
 
-    Beside them: vectors.npz, the unit vectors of the words used (but not where the profile gives
-    class vectors), and the embedded world's vectors.bin, which it trains. words.json has the words
+    Beside them: vectors.npz, the unit vectors of the words used (where the profile gives class
+    vectors, of the words of its inputs alone), and the embedded world's vectors.bin, which it trains. words.json has the words
     of each class, the digests of the class vectors and ``sources``, what ``changed`` looks at.
     """
     names = {name: _classes(layout, name) for name in config.profile.datasets}
     words = {name: class_words(name, classes) for name, classes in names.items()}
+    more = _other_words(config, layout, names)
     layout.words.mkdir(parents=True, exist_ok=True)
     if config.profile.words.kind == "class_vectors":
         files = [_file(config, name) for name in names]
@@ -35,17 +38,20 @@ def run(config: Config, layout: Layout) -> None:
             name: given_class_vectors(layout.root / file, classes, name)
             for (name, classes), file in zip(names.items(), files, strict=True)
         }
+        if config.profile.words.vectors is not None:
+            files.append(config.profile.words.vectors)
+            write_vectors(layout.words / "vectors.npz", read_vectors(layout.root / files[-1], more))
     elif config.profile.words.kind == "corpus":
         from bench.words.corpus import train_vectors
 
         files = []
         train_vectors(layout.words / "vectors.bin")
-        arrays = _looked_up(layout.words / "vectors.bin", words, layout)
+        arrays = _looked_up(layout.words / "vectors.bin", words, more, layout)
     elif config.profile.words.file is None:
         raise UserError(f"profile {config.name}: words of kind word2vec need 'file: PATH'")
     else:
         files = [config.profile.words.file]
-        arrays = _looked_up(layout.root / files[0], words, layout)
+        arrays = _looked_up(layout.root / files[0], words, more, layout)
     stored: dict[str, Any] = {}
     for name, array in arrays.items():
         stored[f"{name}.names"] = np.array(list(names[name]))
@@ -75,10 +81,16 @@ def changed(layout: Layout) -> list[str]:
     ]
 
 
-def _looked_up(path: Path, words: Mapping[str, Words], layout: Layout) -> Arrays:
+def _other_words(config: Config, layout: Layout, names: Mapping[str, list[str]]) -> set[str]:
+    """Return the words of definitions and object names; the vectors need not have them all."""
+    named = (spoken(one).split() for one in object_names(config.profile, layout.root))
+    return text_words(config.profile, layout.root, names) | {w for words in named for w in words}
+
+
+def _looked_up(path: Path, words: Mapping[str, Words], more: set[str], layout: Layout) -> Arrays:
     """Return data set -> class vectors [K,D] from a file of word vectors; keep those used."""
     needed = {word for classes in words.values() for listed in classes.values() for word in listed}
-    vectors = read_vectors(path, needed)
+    vectors = read_vectors(path, needed | more)
     arrays = class_vectors(words, vectors, path.name)
     write_vectors(layout.words / "vectors.npz", vectors)
     return arrays

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bench.errors import unknown
 from bench.tables.ablation import build_ablation
 from bench.tables.context import Table, TableContext
+from bench.tables.protocols import build_protocols
 from bench.tables.readings import build_readings
 from bench.tables.render import FORMATS, render
 from bench.tables.sota import build_sota
@@ -13,6 +14,7 @@ from bench.tables.splits import build_overlap, build_splits
 _BUILDERS: dict[str, Callable[[TableContext], Table]] = {
     "ablation": build_ablation,
     "sota": build_sota,
+    "protocols": build_protocols,
     "readings": build_readings,
     "splits": build_splits,
     "overlap": build_overlap,

@@ -49,6 +49,8 @@ def _reference(context: TableContext, records: Iterable[Record]) -> dict[str, st
 def _planned(planned: PlannedCell, record: Record | None) -> Cell:
     if planned.problem:
         return Cell(planned, "broken", planned.problem)
+    if planned.missing:
+        return Cell(planned, "missing", planned.missing)
     if record is None:
         return Cell(planned, "not run")
     if record.status != "ok":

@@ -1,7 +1,7 @@
 """What a table is made of: the records, the plan, and what the profile says about both."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from bench.facts import Published
 from bench.files import read_json
 from bench.plan import PlannedCell
 from bench.records import Record
+from bench.registry import MethodFile
 
 EMBEDDED = (
     "This is a small generated world: its numbers are no evidence about the paper and are not "
@@ -29,6 +30,8 @@ class TableContext:
     records: list[Record]
     planned: list[PlannedCell]
     splits: Path  # the profile's folder of split files
+    files: dict[str, MethodFile] = field(default_factory=dict)  # methods/, as far as they declare
+    only: str = ""  # the one method of the table of protocols
     clips: int | None = None  # clips a test video; a Δ to a number with other clips is not shown
 
     @property

@@ -10,7 +10,8 @@ from bench.errors import unknown
 from bench.files import dump_json
 from bench.tables.context import Table
 
-_TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol", "definition"}
+_TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol"}
+_TEXT_COLUMNS |= {"definition", "approximated"}
 _MATH = {"±": "pm", "↓": "downarrow", "↑": "uparrow", "≥": "ge"}
 _MATH |= {"Δ": "Delta", "λ": "lambda", "Θ": "Theta", "τ": "tau"}
 _WORDS = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater"}

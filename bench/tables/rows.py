@@ -8,6 +8,7 @@ from bench.config import ONE_SPLIT, PER_SPLIT
 from bench.facts import Published, published
 from bench.plan import TRANSFER, PlannedCell
 from bench.records import Coverage, Record
+from bench.registry import MethodFile
 from bench.stats import Spread, spread
 from bench.tables.cells import Cell, cells
 from bench.tables.context import TableContext
@@ -33,6 +34,10 @@ class Row:
     published: dict[str, Published] = field(default_factory=dict)  # metric -> number
     gaps: list[dict[str, Any]] = field(default_factory=list)  # to the row that it is compared with
     tied: set[str] = field(default_factory=set)  # metrics in which it is, or ties with, the best
+    approximates: str = ""  # what differs from the published system
+    training: str = "random"  # of Method; the others are the same with every seed
+    modern: bool = False  # pre-trained on image-text pairs
+    inputs: dict[str, str] = field(default_factory=dict)  # what it is given -> made by what
 
     @property
     def is_variant(self) -> bool:
@@ -77,6 +82,8 @@ class Row:
             "metrics": metrics,
             "coverage": self.coverage(),
             "reasons": self.reasons,
+            "approximated": self.approximates,
+            "inputs": self.inputs,
         }
 
 
@@ -144,7 +151,7 @@ def _reasons(label: str, found: list[Cell]) -> list[str]:
     return lines
 
 
-def _row(found: list[Cell], numbers: dict[str, Published]) -> Row:
+def _row(found: list[Cell], numbers: dict[str, Published], file: MethodFile | None) -> Row:
     about = found[0].about
     label, checkpoint = about.label, f"checkpoint {about.reading.get('checkpoint')}"
     if "checkpoint" in about.reading and checkpoint not in label:
@@ -164,6 +171,10 @@ def _row(found: list[Cell], numbers: dict[str, Published]) -> Row:
         values=_values(records),
         planned=Counter(scope for scope, _ in units),
         published={} if about.reading else numbers,
+        approximates=file.approximates if file else "",
+        training=file.training if file else "random",
+        modern=file.modern if file else False,
+        inputs=records[0].parameters.get("inputs", {}) if records else {},
     )
 
 
@@ -180,7 +191,10 @@ def collect(context: TableContext, *tables: str) -> list[Row]:
     by_row: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells(context):
         by_row[cell.about.row].append(cell)
-    rows = [_row(found, facts.get(found[0].about.method, {})) for found in by_row.values()]
+    rows = []
+    for found in by_row.values():
+        method = found[0].about.method
+        rows.append(_row(found, facts.get(method, {}), context.files.get(method)))
     for method, numbers in facts.items():
         if method not in by_row:
             label = next(iter(numbers.values())).label

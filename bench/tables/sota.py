@@ -1,6 +1,6 @@
 """The comparison with other systems: every published number, grouped by protocol, as quoted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -19,7 +19,7 @@ MODERN = (
 HARMONIC = "Of gzsl H: the harmonic mean of the class-mean accuracies, seen and unseen."
 
 
-def _groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str, str, list[Row]]]:
+def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str, str, list[Row]]]:
     """Yield (block, protocol, rows): the poster's rows with what was measured, then modern."""
     rows = [row for row in collect(context, "sota", "modern") if not row.is_variant]
     tested = dict.fromkeys(protocol for names in context.tests.values() for protocol in names)
@@ -31,12 +31,13 @@ def _groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str
             own = {key: n for key, n in row.published.items() if n.protocol == protocol}
             numbers = {key: n for key, n in own.items() if n.table == block}
             runs = row.status != "quoted" and protocol in tested
-            if not numbers and (own or block == "modern" or not runs):
+            stands = row.modern == (block == "modern") and not own
+            if not numbers and not (stands and runs):
                 continue
             state = f"quoted; {row.state}" if numbers else row.state
             part = replace(
                 row,
-                label=next((n.label for n in numbers.values()), row.label),
+                label=_label(row, numbers),
                 status=row.status if runs else "quoted",
                 state=state if runs else "quoted",
                 records=row.under(protocol),
@@ -47,6 +48,11 @@ def _groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str
         if here:  # in the poster's order, then the others as they came
             here.sort(key=lambda row: order.index(row.method) if row.published else len(order))
             yield block, protocol, here
+
+
+def _label(row: Row, numbers: Mapping[str, Published]) -> str:
+    label = next((number.label for number in numbers.values()), row.label)
+    return f"{label}, style" if row.approximates.startswith("style") else label
 
 
 def _note(row: Row) -> str:
@@ -63,6 +69,19 @@ def _note(row: Row) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
+def _approximated(row: Row) -> str:
+    """Return what a measured row has otherwise than the system that was published."""
+    if not row.records:
+        return MISSING
+    return row.approximates or ("nothing" if row.published else MISSING)
+
+
+def _given(rows: Iterable[Row]) -> list[str]:
+    """Return what the inputs of these rows are made by, each once."""
+    made = {f"{name}: {source}" for row in rows for name, source in row.inputs.items() if source}
+    return [f"Inputs that rows are given. {'; '.join(sorted(made))}."] if made else []
+
+
 def _trained_on(context: TableContext, scope: str) -> str:
     if not context.per_split(scope):
         return context.train
@@ -74,7 +93,7 @@ def _join(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(names)) or MISSING
 
 
-def _columns(
+def columns_of(
     context: TableContext, facts: list[Published], block: str, protocol: str
 ) -> list[Column]:
     """Return the columns as they read one protocol's metrics; their names are always the same."""
@@ -88,6 +107,8 @@ def _columns(
     def trained(row: Row) -> str:
         if "checkpoint" in row.reading:
             return MISSING  # nobody here knows
+        if row.training == "none" and row.records:
+            return "nothing"
         scopes = (key.rpartition(".")[0] for key in context.tested(protocol) if row.values.get(key))
         return _join(_trained_on(context, scope) for scope in scopes)
 
@@ -102,6 +123,7 @@ def _columns(
         *(measured(key) for key in keys(context.tests)),
         repeats(context.tested(protocol)),
         Column("measured", "trained on", trained),
+        Column("measured", "approximated", lambda row: _approximated(row)),
         coverage(key.rpartition(".")[0] for key in context.tested(protocol)),
         *(delta(context, key) for key in keys(n.dataset for n in facts if context.comparable(n))),
         Column("published", "note", lambda row: _note(row) or MISSING),
@@ -113,13 +135,13 @@ def _columns(
 def build_sota(context: TableContext) -> Table:
     """Build the comparison; a Δ stands only where data set, protocol and clips are the same."""
     facts = [number for number in published() if number.table != "ablation"]
-    columns = _columns(context, facts, "", "")
+    columns = columns_of(context, facts, "", "")
     table: list[list[str]] = []
     data: list[dict[str, Any]] = []
     notes: list[str] = []
-    for block, protocol, found in _groups(context, facts):
+    for block, protocol, found in groups(context, facts):
         rows, ties = with_ties(context, found, context.tested(protocol))
-        columns = _columns(context, facts, block, protocol)
+        columns = columns_of(context, facts, block, protocol)
         table += filled(columns, rows)
         notes += [*ties, *(note for row in rows if row.status != "quoted" for note in row.reasons)]
         for row in rows:
@@ -134,6 +156,7 @@ def build_sota(context: TableContext) -> Table:
     scopes = [f"{name}.{p}" for name, protocols in context.tests.items() for p in protocols]
     header = [
         *context.opening,
+        *_given(collect(context)),
         "Top-1 in percent of videos. Numbers under different protocols are not comparable. Every "
         "published number is quoted from its source. A system marked τ was trained without the "
         "classes near a test class.",

@@ -15,7 +15,7 @@ def _digits(key: str) -> int:
     return 2 if key.rpartition(".")[2] in SCATTER else 1
 
 
-def _number(mean: float, std: float | None, key: str) -> str:
+def number_text(mean: float, std: float | None, key: str) -> str:
     """Return ``85.1 ± 2.0``; without ± where there is no deviation."""
     digits = _digits(key)
     return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
@@ -35,7 +35,7 @@ def measured(key: str) -> Column:
         found = row.spread(key)
         if found is None:
             return MISSING
-        return _number(found.mean, found.std, key) + " *" * (key in row.tied)
+        return number_text(found.mean, found.std, key) + " *" * (key in row.tied)
 
     return Column("measured", heading(key), text)
 
@@ -45,7 +45,7 @@ def quoted(key: str) -> Column:
 
     def text(row: Row) -> str:
         number = row.published.get(key)
-        return _number(number.value, number.std, key) if number else MISSING
+        return number_text(number.value, number.std, key) if number else MISSING
 
     dataset, _, metric = key.split(".")
     return Column("published", SCATTER.get(metric, dataset.upper()), text)

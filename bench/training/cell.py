@@ -19,16 +19,22 @@ from safetensors.torch import save_file as save_tensors
 from bench.data.index import Index, read_index
 from bench.errors import UserError
 from bench.files import dump_json, file_digest, read_json, replacing, write_text
-from bench.method import Context, Method, as_tensor_classes, create, parameters_of
+from bench.method import Classes, Context, Method, as_tensor_classes, create, parameters_of
 from bench.registry import load
 from bench.scoring.metrics import cosine
+from bench.stored import read_classes, read_objects, read_videos
+from bench.training.backbone import new_backbone
 from bench.training.batches import Batches
+from bench.training.device import prepare
 from bench.training.embed import Embedded, embed
-from bench.training.frozen import frozen_source, new_backbone
-from bench.training.inputs import Source, open_video
+from bench.training.inputs import Source, Vectors, broken_rows, open_features, open_video
 from bench.training.job import Job
 from bench.training.loop import Log, train
 from bench.words.store import load_class_vectors
+
+
+OF_VIDEOS = ("features", "objects", "boxes", "clip")
+OF_CLASSES = ("texts", "signatures", "clip")
 
 
 class MissingInput(Exception):
@@ -38,29 +44,41 @@ class MissingInput(Exception):
 def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
     """Train, embed, and move the whole result to ``runs/<profile>/<cell>``; or raise."""
     started, wall, cpu = time.gmtime(), time.perf_counter(), time.process_time()
-    device = _prepare(job)
+    device = prepare(job.train.device)
+    random.seed(job.seed)
+    np.random.seed(job.seed)
+    torch.manual_seed(job.seed)
     kind = load(job.method)
     method = create(kind, job.values)
-    names = list(dict.fromkeys([*filter(None, [job.train_on]), *job.tests]))
+    trains = job.checkpoint is None and kind.training != "none"
+    names = list(dict.fromkeys([*([job.train_on] if trains else []), *job.tests]))
     indices = {name: read_index(job.layout.index, name) for name in names}
-    sources = {name: _open(job, method, index, device) for name, index in indices.items()}
-    vectors = {name: load_class_vectors(job.layout.words, name) for name in names}
+    sources = {name: _open(job, method, index) for name, index in indices.items()}
+    vectors = {
+        name: load_class_vectors(job.layout.words, name)
+        for name in dict.fromkeys([*names, *filter(None, [job.train_on])])
+    }
 
     first = sources[names[0]]
     rows: list[int] = []
     held_out: set[int] = set()
     usable: tuple[list[int], list[int]] = [], []
     if job.checkpoint:  # its classes are known by number alone
-        of_seen = np.zeros((len(job.seen), len(next(iter(vectors[names[0]].values())))))
+        width = len(next(iter(vectors[names[0]].values())))
+        seen = as_tensor_classes(job.seen, np.zeros((len(job.seen), width)), device)
+    elif trains:
+        index = indices[job.train_on]
+        seen = _classes(job, index, job.seen, vectors[job.train_on], device)
+        held_out = _held_out(job, index)
+        rows, labels = _rows(index, job.seen, held_out)
+        usable = _without_failures(rows, labels, first)
     else:
         of_seen = np.stack([vectors[job.train_on][c] for c in job.seen])
-        held_out = _held_out(job, indices[job.train_on])
-        rows, labels = _rows(indices[job.train_on], job.seen, held_out)
-        usable = _without_failures(rows, labels, first)
-    seen = as_tensor_classes(job.seen, of_seen, device)
-    backbone, dim = new_backbone(job.network, first["video"].dim)
+        seen = as_tensor_classes(job.seen, of_seen, device)
     dims = {name: source.dim for name, source in first.items()}
-    method.build(Context(seen, dims, job.network.head, backbone, dim))
+    backbone, dim = new_backbone(job.network, dims.get("video", 0))
+    objects = _objects(job, device)
+    method.build(Context(seen, dims, job.network.head, backbone, dim, objects))
     imported = _load(method, job.checkpoint) if job.checkpoint else {}
     method.to(device)
     batches = Batches(first, *usable, job.train.batch, job.seed)
@@ -70,9 +88,7 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
     def embed_all() -> None:
         for name, listed in job.tests.items():
             chosen = _rows(indices[name], listed, rows if held_out else ())
-            classes = as_tensor_classes(
-                listed, np.stack([vectors[name][c] for c in listed]), device
-            )
+            classes = _classes(job, indices[name], listed, vectors[name], device)
             parts[name] = embed(method, sources[name], indices[name].paths, *chosen, classes)
 
     best = _BestOnTest(state.with_suffix(".best"))
@@ -82,7 +98,7 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
         best.offer(step, parts)
 
     log: Log = []
-    if job.checkpoint:
+    if not trains:
         pass
     elif method.fit is not None:
         method.fit(batches, seen)
@@ -101,7 +117,7 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
         "wall_s": round(time.perf_counter() - wall, 2),
         "cpu_s": round(time.process_time() - cpu, 2),
         "steps": job.train.steps if log else 0,
-        "effective_batch": 0 if job.checkpoint else job.train.batch,
+        "effective_batch": job.train.batch if log else 0,
         "losses": log[-1] if log else {},
         "best_on_test_step": best.step,
         "digests": {name: indices[name].digest for name in names},
@@ -145,35 +161,50 @@ def environment(device: torch.device) -> dict[str, str]:
     }
 
 
-def _prepare(job: Job) -> torch.device:
-    """Fix every source of chance, so that the outcome does not depend on what ran before."""
-    cuda = job.train.device != "cpu" and torch.cuda.is_available()
-    if job.train.device == "cuda" and not cuda:
-        raise UserError("train.device is cuda, but torch sees no GPU")
-    if not cuda:
-        torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
-    torch.use_deterministic_algorithms(not cuda)
-    # Nothing reads memory that nobody wrote; filling it costs a seventh of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    random.seed(job.seed)
-    np.random.seed(job.seed)
-    torch.manual_seed(job.seed)
-    return torch.device("cuda" if cuda else "cpu")
-
-
-def _open(job: Job, method: Method, index: Index, device: torch.device) -> dict[str, Source]:
+def _open(job: Job, method: Method, index: Index) -> dict[str, Source]:
+    """Open what the method is given of a data set's videos."""
     sources: dict[str, Source] = {}
-    for need in method.needs:
-        if need not in ("video", "clips"):
-            raise MissingInput(f"needs '{need}', which no stage of this profile makes")
-        if need == "clips" and index.kind == "features":
+    for name in dict.fromkeys([*method.needs, *(n for n in method.wants if n in job.inputs)]):
+        if name == "clips" and index.kind == "features":
             raise MissingInput(f"needs clips, but data set {index.name} has features only")
-        source = open_video(index, job.input, job.layout.scratch / "frames")
-        if method.freeze_backbone and index.kind != "features":
-            source = frozen_source(job, index, source, device)
-        sources["video"] = source
+        if name == "video" and method.freeze_backbone:
+            sources["video"] = _stored(job, "features", index)
+        elif name in ("video", "clips"):
+            sources["video"] = open_video(index, job.input, job.layout.scratch / "frames")
+        elif name in OF_VIDEOS:
+            sources[name] = _stored(job, name, index)
     return sources
+
+
+def _stored(job: Job, name: str, index: Index) -> Source:
+    if name == "features" and index.kind == "features":
+        return open_features(index)
+    if name not in job.inputs:
+        raise MissingInput(f"needs {name}; run 'bench stage inputs'")
+    array, failures = read_videos(job.layout.inputs / name, index.name, len(index.paths))
+    return Vectors(array, broken_rows(index, "cannot be decoded") | failures)
+
+
+def _classes(
+    job: Job, index: Index, names: Sequence[str], vectors: Mapping[str, Any], device: torch.device
+) -> Classes:
+    """Return some classes of a data set with what the method is given of classes."""
+    chosen = [index.classes.index(name) for name in names]
+    own = {
+        name: read_classes(job.layout.inputs / name, index.name, len(index.classes))[chosen]
+        for name in job.inputs
+        if name in OF_CLASSES
+    }
+    return as_tensor_classes(names, np.stack([vectors[c] for c in names]), device, own)
+
+
+def _objects(job: Job, device: torch.device) -> Classes | None:
+    """Return the objects that the method's scores or boxes count in."""
+    if not {"objects", "boxes", "signatures"} & set(job.inputs):
+        return None
+    names, vectors, texts = read_objects(job.layout.inputs / "objects")
+    own = {} if texts is None else {"texts": texts}
+    return as_tensor_classes(names, vectors, device, own)
 
 
 def _held_out(job: Job, index: Index) -> set[int]:
@@ -224,6 +255,7 @@ def _parameters(job: Job, kind: type[Method], method: Method) -> dict[str, Any]:
         "train": job.train.numbers(),
         "input": job.input.model_dump(mode="json"),
         "network": job.network.model_dump(mode="json"),
+        "inputs": dict(job.inputs),
     }
 
 

@@ -8,7 +8,7 @@ from bench.method import INPUTS, Batch, Classes, Context, Method, create
 from bench.registry import MethodFile, blame, load
 from bench.settings import Network
 from bench.training.batches import Batches
-from bench.training.frozen import new_backbone
+from bench.training.backbone import new_backbone
 from bench.training.inputs import Vectors
 
 _SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16

@@ -47,7 +47,9 @@ def embed(
         paths[r]: why for s in sources.values() for r, why in s.failures.items() if r in wanted
     }
     usable = [(r, y) for r, y in zip(rows, labels, strict=True) if paths[r] not in failed]
+    of_class = method.embed_class(classes).float()
     videos: list[Tensor] = []
+    scores: list[Tensor] = []
     kept: list[tuple[int, int]] = []
     for start in range(0, len(usable), size := chunk(sources.values())):
         part = usable[start : start + size]
@@ -56,8 +58,9 @@ def embed(
             inputs = {name: to_device(value, device) for name, value in read[0].items()}
             y = torch.empty(0, dtype=torch.long, device=device)
             videos.append(method.embed_video(Batch(inputs, y)).float())
+            if method.score is not None:
+                scores.append(method.score(videos[-1], of_class).float().cpu())
             kept += read[1]
-    of_class = method.embed_class(classes).float()
     video = torch.cat(videos) if videos else of_class[:0]
     arrays: dict[str, NDArray[np.float32] | NDArray[np.int32]] = {
         "video": _array(video),
@@ -66,7 +69,8 @@ def embed(
         "row": np.array([row for row, _ in kept], np.int32),
     }
     if method.score is not None:
-        arrays["score"] = _array(method.score(video, of_class).float())
+        none = torch.zeros(0, len(of_class))
+        arrays["score"] = _array(torch.cat(scores) if scores else none)
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise FloatingPointError(f"{name} embeddings are not finite after training")

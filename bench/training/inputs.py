@@ -1,6 +1,7 @@
-"""What a method is fed with: clips of a data set's videos, or vectors extracted before."""
+"""What a method is fed with: clips of a data set's videos, or arrays extracted before."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,17 +116,36 @@ def to_device(value: Tensor, device: torch.device) -> Tensor:
     return normalise(value) if value.dtype == torch.uint8 else value
 
 
-def open_video(index: Index, settings: Input, cache: Path, jobs: int = 1) -> Source:
+@cache
+def _feature_array(root: Path, keys: tuple[tuple[Any, str], ...], stamp: int) -> NDArray[Any]:
+    """Read a features file once a process, whatever the number of its cells."""
+    return read_features(root, dict(keys))[0]
+
+
+def open_features(index: Index) -> Vectors:
+    """Open a data set of pre-extracted features, [N,D] or [N,n,D] of n segments."""
+    stamp = index.root.stat().st_mtime_ns if index.root.is_file() else 0
+    if _digest(index.root, stamp) != index.source:
+        raise UserError(f"{index.root} changed since it was indexed; run 'bench stage data'")
+    array = _feature_array(index.root, tuple(index.keys.items()), stamp)
+    return Vectors(array[index.rows], broken_rows(index, "not finite"))
+
+
+@cache
+def _digest(path: Path, stamp: int) -> str:
+    return file_digest(path) if path.is_file() else ""
+
+
+def open_video(index: Index, settings: Input, scratch: Path, jobs: int = 1) -> Source:
     """Open a data set's ``video`` input: clips, or features where it has no videos."""
     if index.kind == "features":
-        array, _, _ = read_features(index.root, index.keys)
-        return Vectors(_rows_of(index, array), broken_rows(index, "not finite"))
+        return open_features(index)
     broken = broken_rows(index, "cannot be decoded")
     size = (settings.size, settings.size)
     jpeg = 75 if settings.jpeg else None
     if settings.store:
         frames: Frames = build_store(
-            cache / index.name,
+            scratch / f"{index.name}-{settings.size}{'-jpeg' if settings.jpeg else ''}",
             index.root,
             index.paths,
             size,
@@ -150,10 +170,3 @@ def open_video(index: Index, settings: Input, cache: Path, jobs: int = 1) -> Sou
 def broken_rows(index: Index, reason: str) -> dict[int, str]:
     """Return the rows that the stage data found unusable, with its reason, else ``reason``."""
     return {int(i): index.reasons[i] or reason for i in np.flatnonzero(index.frames == 0)}
-
-
-def _rows_of(index: Index, array: NDArray[Any]) -> NDArray[Any]:
-    """Put the file's rows in the index's order."""
-    if file_digest(index.root) != index.source:
-        raise UserError(f"{index.root} changed since it was indexed; run 'bench stage data'")
-    return array[index.rows]

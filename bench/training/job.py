@@ -22,14 +22,13 @@ class Job:
     values: dict[str, Any]  # the method's parameters that differ from its defaults
     seed: int
     fingerprint: str
-    core: str  # hash of the training core, for caches that outlive a cell
     train_on: str
     seen: tuple[str, ...]
     tests: dict[str, tuple[str, ...]]  # data set -> classes
-    pretrain_on: str | None
     input: Input
     network: Network
     train: Train
     facts: dict[str, Any]  # copied into run.json
+    inputs: dict[str, str]  # what the method is given beside videos -> what it is made by
     held_out: tuple[str, ...] = ()  # videos of seen classes that are tested, never trained on
     checkpoint: Path | None = None  # weights of an imported checkpoint, its facts beside it

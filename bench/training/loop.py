@@ -56,6 +56,8 @@ def train(
         loss, parts = method.loss(batch, seen)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if settings.grad_clip:
+            torch.nn.utils.clip_grad_norm_(weights, settings.grad_clip)
         optimiser.step()
 
         for name, value in {"loss": loss, **parts}.items():

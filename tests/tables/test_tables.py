@@ -168,15 +168,15 @@ def test_draws_are_the_repeats_of_fifty_fifty(tmp_path: Path) -> None:
         return record(row, split=f"ucf15.fifty-fifty.{draw}", metrics=metrics, per_class={})
 
     records = [one("aurl", draw, 60 + draw) for draw in range(4)]
-    records += [one("eszsl", draw, 20 + draw * 1.1) for draw in range(4)]
+    records += [one("a_new_one", draw, 20 + draw * 1.1) for draw in range(4)]
     planned = [
         planned_cell(row, split=f"ucf15.fifty-fifty.{draw}")
-        for row in ("aurl", "eszsl")
+        for row in ("aurl", "a_new_one")
         for draw in range(5)
     ]
     tests = {"ucf15": ("fifty-fifty",)}
     given = context(tmp_path, records, planned, tests=tests, train="")
-    found = rows("ablation", given)["eszsl"]
+    found = rows("ablation", given)["a_new_one"]
     assert found["metrics"]["ucf15.fifty-fifty.top1"]["n"] == 4
     assert found["gaps"][0]["larger_than_noise"] is True
     table = cells(given)

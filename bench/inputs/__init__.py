@@ -1,0 +1,1 @@
+"""Makers of what methods ask for beside the videos themselves."""
