@@ -33,7 +33,7 @@ def write_videos(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / f"{dataset}.npy") as part:
-        whole: Array | None = None
+        whole: np.memmap[Any, Any] | None = None
         done = 0
         for rows in parts:
             if whole is None:
@@ -65,7 +65,8 @@ def write_objects(
 ) -> str:
     """Write the objects that scores or boxes count in; return their digest."""
     folder.mkdir(parents=True, exist_ok=True)
-    own = {"names": np.array(names), "vectors": vectors} | ({} if texts is None else {"texts": texts})
+    own: dict[str, Any] = {"names": np.array(names), "vectors": vectors}
+    own |= {} if texts is None else {"texts": texts}
     with replacing(folder / "objects.npz") as part, part.open("wb") as handle:
         np.savez(handle, **own)
     return digest([list(names), *(digest(a.tobytes()) for a in own.values() if a.dtype.kind == "f")])

@@ -71,10 +71,8 @@ def texts(work: Work, dataset: str) -> tuple[str, str]:
         raise NotDescribed
     encoder = work.once("encoder", lambda: work.encoder)
     try:
-        texts = class_texts(
-            work.profile, work.layout.root, dataset, work.index(dataset).classes
-        )
-        array = encoder.encode(texts)
+        classes = work.index(dataset).classes
+        array = encoder.encode(class_texts(work.profile, work.layout.root, dataset, classes))
     except UserError as error:
         raise Lacking(str(error)) from None
     source = "generated definitions" if described.kind == "generated" else "definitions"
@@ -187,7 +185,8 @@ def clip(work: Work, dataset: str) -> tuple[str, str]:
     classes = class_embeddings(model, work.index(dataset).classes, described.templates)
     own = write_classes(work.layout.inputs / "clip", dataset, classes)
     key = [work.code("inputs/clip"), model.digest]
-    found = work.of_frames("clip", dataset, described.frames, model.size, model.images, key)
+    # Frames of their own size: the model resizes with its own filter.
+    found = work.of_frames("clip", dataset, described.frames, None, model.images, key)
     return f"{folder.name}, {described.frames} frames", digest([own, found])
 
 

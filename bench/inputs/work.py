@@ -134,15 +134,15 @@ class Work:
             return None
 
         rows = range(len(index.paths))
-        example = next((found for row in rows if (found := scored(row)) is not None), None)
+        example = next((one for row in rows if (one := scored(row)) is not None), None)
         if example is None:
             raise Lacking(f"no video of {dataset} can be read")
         empty = np.zeros_like(example)
 
         def whole() -> Iterator[Array]:
             for row in track(rows, len(rows), f"{name} {dataset}"):
-                found = scored(row)
-                yield (empty if found is None else found)[None]
+                array = scored(row)
+                yield (empty if array is None else array)[None]
 
         write_videos(folder, dataset, stamp, whole(), len(rows), failures)
         return is_current(folder, dataset, stamp)
