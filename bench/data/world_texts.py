@@ -1,18 +1,20 @@
-"""Definitions of the embedded world's classes and shapes, from what its corpus says of each word."""
+"""Definitions of the embedded world's classes and shapes: what its corpus says of each word."""
 
-from bench.data.world_names import PRETEXT_SHAPES, SHAPES, canonical, world_classes
-from bench.words.corpus import PROPERTIES
+from bench.data.world_names import PRETEXT_SHAPES, SHAPES, SYNONYMS, world_classes
+
+_STANDS_FOR = {synonym: word for word, synonym in SYNONYMS.items()}
 
 
 def definitions() -> dict[str, str]:
     """Return a definition of every class of the embedded world and of every shape.
 
-    Of a class: its own two words, each followed by all the properties of the word that it stands
-    for. Every class is described in the same way, tested or not.
+    Each word of the name, then all properties of it or, for a synonym, of the word that it stands
+    for. One rule for all classes, tested or not; all its words are the corpus's.
     """
-    found = {shape: f"a {PROPERTIES[shape]} thing" for shape in (*SHAPES, *PRETEXT_SHAPES)}
-    for names in world_classes().values():
-        for name in names:
-            shape, motion = canonical(name)
-            found[name] = f"a {PROPERTIES[shape]} thing that moves {PROPERTIES[motion]}"
-    return found
+    from bench.words.corpus import PROPERTIES  # imports gensim, a second
+
+    def meaning(word: str) -> str:
+        return f"{word} means {', '.join(PROPERTIES[_STANDS_FOR.get(word, word)].split())}"
+
+    names = [*SHAPES, *PRETEXT_SHAPES, *(name for one in world_classes().values() for name in one)]
+    return {name: "; ".join(map(meaning, name.split())) for name in names}
