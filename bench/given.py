@@ -33,9 +33,7 @@ class Inputs:
         self._kinds = {name: one.kind for name, one in config.profile.datasets.items()}
         self.status: dict[str, Any] | None = read_json(layout.inputs_status)
 
-    def of(
-        self, file: MethodFile, values: Mapping[str, Any], datasets: Sequence[str]
-    ) -> Given:
+    def of(self, file: MethodFile, values: Mapping[str, Any], datasets: Sequence[str]) -> Given:
         """Return what a method is given; nothing is known before the stage inputs has run."""
         if self.status is None:
             return Given()
@@ -60,7 +58,7 @@ class Inputs:
         return Given(parts, sources, missing)
 
     def lacks(self, name: str, datasets: Sequence[str]) -> str:
-        """Return why an input is not there for all of some data sets, and what to do; "" if it is."""
+        """Return why some data sets have not an input, and what to do; "" if all have it."""
         facts = (self.status or {}).get(name)
         if facts is None:
             return f"describe it as profiles.{self._profile}.inputs.{name} in params.yaml"

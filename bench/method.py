@@ -38,9 +38,9 @@ class Batch:
     """B videos. ``inputs`` holds what the method needs of videos, each [B,n,...] with n parts.
 
     ``features`` [B,n,D] are those of n segments, ``objects`` [B,n,O] the probabilities of n frames,
-    ``boxes`` [B,n,M,6] detections (object, probability, x1, y1, x2, y2 in parts of the frame; object
-    −1: none), ``clip`` [B,n,D] the frames' embeddings. ``y`` [B] counts in the seen classes; it is
-    empty when videos are embedded.
+    ``boxes`` [B,n,M,6] detections (object, probability, x1, y1, x2, y2 in parts of the frame;
+    object −1: none), ``clip`` [B,n,D] the frames' embeddings. ``y`` [B] counts in the seen classes;
+    it is empty when videos are embedded.
     """
 
     inputs: Mapping[str, Tensor]
@@ -86,7 +86,7 @@ class Method(nn.Module):
     label: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ("video",)  # of INPUTS; "clips" takes clips only
     wants: ClassVar[tuple[str, ...]] = ()  # used where the profile has them
-    training: ClassVar[Literal["random", "closed form", "none"]] = "random"  # else one seed is run
+    learning: ClassVar[Literal["steps", "closed form", "none"]] = "steps"  # else one seed is run
     approximates: ClassVar[str] = ""  # what differs from the published system; "style: …" if most
     modern: ClassVar[bool] = False  # pre-trained on uncontrolled image-text pairs: stands apart
 

@@ -75,9 +75,9 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
         seeds = config.profile.train_of(file.name).seeds
         for split, split_parts in known.items():
             tests = config.profile.transfer_sets() if split == TRANSFER else [split.split(".")[0]]
-            trained = [] if file.training == "none" else [config.profile.train_on, *tests]
+            trained = [] if file.learning == "none" else [config.profile.train_on, *tests]
             given = inputs.of(file, values, [n for n in [*trained, *tests] if n])
-            for seed in seeds if file.training == "random" else seeds[:1]:
+            for seed in seeds if file.learning == "steps" else seeds[:1]:
                 cells.append(
                     PlannedCell(
                         row=row_id(file.name, reading),

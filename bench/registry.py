@@ -28,7 +28,7 @@ class MethodFile:
     problem: str = ""
     needs: tuple[str, ...] = ("video",)
     wants: tuple[str, ...] = ()
-    training: str = "random"
+    learning: str = "steps"
     approximates: str = ""
     modern: bool = False
     freeze_backbone: bool = False

@@ -9,7 +9,16 @@ from bench.files import digest
 # These cannot change a number, so that mending a message does not outdate every result.
 NEUTRAL = frozenset(
     f"bench{name}"
-    for name in ("", ".declared", ".errors", ".files", ".layout", ".progress", ".registry", ".sources")
+    for name in (
+        "",
+        ".declared",
+        ".errors",
+        ".files",
+        ".layout",
+        ".progress",
+        ".registry",
+        ".sources",
+    )
 )
 
 

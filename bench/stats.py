@@ -82,7 +82,9 @@ def transfer_gap(
     difference = float(np.mean(a) - np.mean(b))
     names = sorted(set().union(*classes_a, *classes_b))
     same = all(set(counts) == set(names) for counts in (*classes_a, *classes_b))
-    seeds = [len(values) for values, same_always in zip((a, b), fixed, strict=True) if not same_always]
+    seeds = [
+        len(values) for values, same_always in zip((a, b), fixed, strict=True) if not same_always
+    ]
     if min([len(names), *seeds]) < 2 or not classes_a or not classes_b or not same:
         return Gap(difference, None)
 

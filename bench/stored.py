@@ -69,7 +69,9 @@ def write_objects(
     own |= {} if texts is None else {"texts": texts}
     with replacing(folder / "objects.npz") as part, part.open("wb") as handle:
         np.savez(handle, **own)
-    return digest([list(names), *(digest(a.tobytes()) for a in own.values() if a.dtype.kind == "f")])
+    return digest(
+        [list(names), *(digest(a.tobytes()) for a in own.values() if a.dtype.kind == "f")]
+    )
 
 
 def is_current(folder: Path, dataset: str, key: str) -> str:
@@ -101,7 +103,7 @@ def read_objects(folder: Path) -> tuple[list[str], Array, Array | None]:
     path = folder / "objects.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            texts = arrays["texts"] if "texts" in arrays else None
+            texts = arrays.get("texts")
             return list(map(str, arrays["names"])), arrays["vectors"], texts
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {AGAIN}") from None

@@ -25,7 +25,7 @@ class CLIP(Method):
 
     label = "CLIP"
     needs = ("clip",)
-    training = "none"  # type: ignore[misc]
+    learning = "none"
     modern = True
 
     def embed_video(self, batch: Batch) -> Tensor:

@@ -1,6 +1,7 @@
 """What a method file declares is read from its text, bases in bench included."""
 
 from pathlib import Path
+from typing import Any
 
 from project import ROOT
 
@@ -18,55 +19,44 @@ class Helper:
     label = "not a method"
 
 
-class Between(Tower):
-    label = "Between"
-    wants = ("objects",)
-    rate: float = 0.5
-
-
-class Mine(Between):
+class Mine(Tower):
     """What it claims."""
 
     label = "Mine"
     needs = tuple("video")
-    training = "closed form"
+    wants = ("objects",)
+    learning = "closed form"
+    rate: float = 0.5
 
     def loss(self, batch, seen):
         pass
 '''
 
 
+def read(folder: Path, text: str) -> dict[str, Any]:
+    (folder / "mine.py").write_text(text)
+    sources.parsed.cache_clear()
+    return declared(folder / "mine.py", ROOT)
+
+
 def test_literals_of_the_class_and_its_bases(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(TEXT.replace("class Between(Tower)", "class Between0:\n    pass\n\n\nclass Mine0(Tower)"))
-    sources.parsed.cache_clear()
-    assert declared(path, ROOT)["label"] == "Between"  # the first class that is a method
-    path.write_text(TEXT.replace("class Mine(Between)", "class Other:\n    pass\n\n\nclass Mine(Between)"))
-    sources.parsed.cache_clear()
-    found = declared(path, ROOT)
-    assert (found["label"], found["wants"], found["rate"]) == ("Between", ("objects",), 0.5)
-
-
-def test_a_method_derived_from_another_in_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(TEXT.replace("class Between(Tower):", "class Between(Tower):  # base"))
-    sources.parsed.cache_clear()
-    found = declared(path, ROOT)
-    assert found["methods"][:2] == ("build", "embed_video")
+    found = read(tmp_path, TEXT)
+    assert (found["label"], found["wants"], found["rate"]) == ("Mine", ("objects",), 0.5)
+    assert found["doc"] == "What it claims."
+    assert found["methods"] == ("build", "embed_video", "loss")  # two of the base in bench
     assert found["freeze_backbone"] is False  # of Method itself
 
 
 def test_a_value_that_is_no_literal_leaves_the_inherited_one(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(
-        "from bench.method import Method\n\n\nclass Mine(Method):\n    needs = tuple(['clips'])\n"
+    assert read(tmp_path, TEXT)["needs"] == ("video",)
+
+
+def test_a_base_in_its_own_file(tmp_path: Path) -> None:
+    text = TEXT.replace(
+        "class Mine(Tower)", "class _Base(Tower):\n    modern = True\n\n\nclass Mine(_Base)"
     )
-    sources.parsed.cache_clear()
-    assert declared(path, ROOT)["needs"] == ("video",)
+    assert read(tmp_path, text.replace("class _Base", "class Base"))["modern"] is True
 
 
 def test_a_file_without_a_method_declares_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text("class Mine:\n    label = 'x'\n")
-    sources.parsed.cache_clear()
-    assert declared(path, ROOT) == {}
+    assert read(tmp_path, "class Mine:\n    label = 'x'\n") == {}

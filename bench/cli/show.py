@@ -10,7 +10,8 @@ from bench.cli.stages import Profile, opened
 
 def table(
     which: Annotated[
-        str, typer.Option("--which", "-w", help="ablation, sota, protocols, readings, splits, overlap.")
+        str,
+        typer.Option("--which", "-w", help="ablation, sota, protocols, readings, splits, overlap."),
     ] = "ablation",
     fmt: Annotated[
         str, typer.Option("--format", "-f", help="md, latex, csv, html or json.")

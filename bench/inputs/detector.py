@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bench.errors import UserError
 from bench.inputs.classifier import Weights, open_model, weights_of
+from bench.models.objects import spatial_histogram
 
 Boxes = NDArray[np.float32]
 _NO_OBJECT = ("__background__", "N/A")
@@ -75,26 +76,14 @@ def spatial_priors(annotations: Path) -> dict[str, list[float]]:
         for i, (name, box) in enumerate(objects):
             beside = [objects[person][1] for person in people if person != i]
             if beside:
-                sums[name] += spatial_histograms(np.stack(beside), box).sum(0)
+                shares = spatial_histogram(
+                    torch.from_numpy(np.stack(beside)), torch.from_numpy(box)
+                )
+                sums[name] += shares.sum(0).numpy()
                 pairs[name] += len(beside)
     if not pairs:
         raise UserError(f"annotations {annotations}: no object beside a person; is it COCO's?")
     return {name: (sums[name] / pairs[name]).tolist() for name in names if name in pairs}
-
-
-def spatial_histograms(people: NDArray[Any], box: NDArray[Any]) -> NDArray[np.float64]:
-    """Return [P,9]: the parts of a box's area in the tiles around each of P people's boxes [P,4].
-
-    The tiles are the person's box and the eight around it, without end, row by row.
-    """
-    lengths = []
-    for low in (0, 1):  # x, y
-        first, last = people[:, low], people[:, low + 2]
-        start, end = box[low], box[low + 2]
-        edges = np.stack([np.full(len(people), start), first, last, np.full(len(people), end)], 1)
-        lengths.append(np.diff(edges.clip(start, end), axis=1) / (end - start))
-    x, y = lengths
-    return np.asarray((y[:, :, None] * x[:, None, :]).reshape(-1, 9))
 
 
 def _annotated(path: Path) -> tuple[dict[Any, list[tuple[str, NDArray[Any]]]], list[str]]:

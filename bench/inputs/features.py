@@ -38,15 +38,14 @@ def backbone_key(profile: Profile, layout: Layout, core: str) -> str:
         origin = digest([index.digest, profile.train.numbers()])
     else:
         raise UserError(
-            "no frozen backbone: give network.weights (a .safetensors) or pretrain_on in params.yaml"
+            "no frozen backbone: give network.weights (a .safetensors) or pretrain_on in "
+            "params.yaml"
         )
     network = profile.network.model_dump(mode="json")
     return digest([core, network, profile.input.numbers(), origin])
 
 
-def load_backbone(
-    profile: Profile, layout: Layout, key: str, device: torch.device
-) -> nn.Module:
+def load_backbone(profile: Profile, layout: Layout, key: str, device: torch.device) -> nn.Module:
     """Return the frozen backbone in eval mode; it is trained where no file of ``key`` is yet."""
     backbone = new_backbone(profile.network, 0)[0]()
     if profile.network.weights is not None:

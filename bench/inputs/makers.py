@@ -49,9 +49,7 @@ def features(work: Work, dataset: str) -> tuple[str, str]:
     if not (found := is_current(folder, dataset, stamp)):
         with torch.random.fork_rng():
             device = work.device
-            backbone = work.once(
-                "backbone", lambda: load_backbone(profile, layout, key, device)
-            )
+            backbone = work.once("backbone", lambda: load_backbone(profile, layout, key, device))
             settings = profile.input.model_copy(update={"test_clips": segments})
             clips = open_video(index, settings, layout.scratch / "frames")
             failures: dict[int, str] = {}
@@ -91,7 +89,8 @@ def objects(work: Work, dataset: str) -> tuple[str, str]:
         return source, digest([vocabulary, found])
     if described.kind == "shapes":
         bank, model = work.once("shapes", lambda: shapes_classifier(SIZE, device))
-        key, side = work.code("inputs/shapes"), None
+        key: Any = work.code("inputs/shapes")
+        side = None
         source = f"{len(bank)} shapes, small classifier of single frames"
     else:
         path = described.weights and work.layout.root / described.weights
@@ -166,11 +165,12 @@ def boxes(work: Work, dataset: str) -> tuple[str, str]:
     order = np.array([place[spelling(name)] for name in known] + [-1], np.float32)
 
     def numbered(frames: NDArray[np.uint8]) -> Array:
-        found = model(frames)
+        found: Array = model(frames)
         found[..., 0] = order[found[..., 0].astype(np.int64)]
         return found
 
-    key = [work.code("inputs/detector"), described.model, str(weights), described.most]
+    origin = file_digest(weights) if isinstance(weights, Path) else str(weights)
+    key = [work.code("inputs/detector"), described.model, origin, described.most]
     found = work.of_frames("boxes", dataset, described.frames, 480, numbered, key)
     return f"COCO boxes, {described.model}", digest([vocabulary, found])
 

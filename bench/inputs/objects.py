@@ -70,7 +70,9 @@ def read_signatures(
         raise UserError(f"signatures {path}: cannot be read ({error})") from None
     lacking = [name for name in classes if not listed.get(key(name))]
     if lacking:
-        raise UserError(f"signatures {path}: none of class '{lacking[0]}' ({len(lacking)} lack one)")
+        raise UserError(
+            f"signatures {path}: none of class '{lacking[0]}' ({len(lacking)} lack one)"
+        )
     place = {name: i for i, name in enumerate(objects)}
     find = finder("object in signatures", objects)
     rows = [[place[find(one)] for one in listed[key(name)]] for name in classes]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,7 @@ def read_texts(path: Path) -> dict[str, str]:
     return {key(name): text for name, text in pairs.items()}
 
 
-def class_texts(
-    profile: Profile, root: Path, dataset: str, classes: Sequence[str]
-) -> list[str]:
+def class_texts(profile: Profile, root: Path, dataset: str, classes: Sequence[str]) -> list[str]:
     """Return "name: definition" of each class; a class without a text is a UserError."""
     described = profile.inputs.texts
     if described is None:
@@ -85,10 +84,8 @@ def text_words(profile: Profile, root: Path, classes: Mapping[str, Sequence[str]
     if described.objects is not None and described.objects.kind == "shapes":
         texts += [f"{name}: {text}" for name, text in definitions().items()]
     elif described.objects is not None and described.objects.texts is not None:
-        try:
+        with suppress(UserError):
             texts += read_texts(root / described.objects.texts).values()
-        except UserError:
-            pass
     words = {word for text in texts for word in words_in(text)}
     return words | {word.lower() for word in words}
 

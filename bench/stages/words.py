@@ -25,8 +25,9 @@ def run(config: Config, layout: Layout) -> None:
     """Write ``data/<profile>/words``: classes.npz and words.json.
 
     Beside them: vectors.npz, the unit vectors of the words used (where the profile gives class
-    vectors, of the words of its inputs alone), and the embedded world's vectors.bin, which it trains. words.json has the words
-    of each class, the digests of the class vectors and ``sources``, what ``changed`` looks at.
+    vectors, of the words of its inputs alone), and the embedded world's vectors.bin, which it
+    trains. words.json has the words of each class, the digests of the class vectors and
+    ``sources``, what ``changed`` looks at.
     """
     names = {name: _classes(layout, name) for name in config.profile.datasets}
     words = {name: class_words(name, classes) for name, classes in names.items()}
@@ -83,7 +84,11 @@ def changed(layout: Layout) -> list[str]:
 
 def _other_words(config: Config, layout: Layout, names: Mapping[str, list[str]]) -> set[str]:
     """Return the words of definitions and object names; the vectors need not have them all."""
-    named = (spoken(one).split() for one in object_names(config.profile, layout.root))
+    try:
+        objects = object_names(config.profile, layout.root)
+    except UserError:
+        objects = []  # the stage inputs says what is wrong with them
+    named = (spoken(one).split() for one in objects)
     return text_words(config.profile, layout.root, names) | {w for words in named for w in words}
 
 

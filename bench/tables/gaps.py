@@ -30,7 +30,7 @@ def gap(context: TableContext, a: Row, b: Row, key: str) -> dict[str, Any] | Non
             for row in (a, b)
         )
         seeds_a, seeds_b = list(values_a.values()), list(values_b.values())
-        fixed = (a.training != "random", b.training != "random")
+        fixed = (a.learning != "steps", b.learning != "steps")
         found = transfer_gap(seeds_a, seeds_b, classes_a, classes_b, fixed)
     larger = {"larger_than_noise": found.larger_than_noise}
     return {"metric": key, "to": b.name} | asdict(found) | larger

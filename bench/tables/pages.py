@@ -1,4 +1,4 @@
-"""docs/methods.md: a paragraph a system, from its docstring, its record and the published numbers."""
+"""docs/methods.md: a paragraph a system, from docstrings, records and published numbers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,9 +11,9 @@ from bench.tables.text import number_text
 
 _HEAD = """# The methods
 
-Written by `bench methods --page`, from the docstrings of `methods/*.py`, the published numbers and the
-committed records. What the inputs are made by differs between profiles: `docs/inputs.md`. Numbers of
-`mini` come from a small generated world and say nothing about the paper.
+Written by `bench methods --page`, from the docstrings of `methods/*.py`, the published numbers and
+the committed records. What the inputs are made by differs between profiles: `docs/inputs.md`.
+Numbers of `mini` come from a small generated world and say nothing about the paper.
 """
 
 
@@ -42,9 +42,12 @@ def _section(
     file: MethodFile, numbers: list[Published], rows: list[tuple[TableContext, Row]]
 ) -> str:
     title = numbers[0].label if numbers else file.label
-    facts = [f"Needs {_listed(file.needs)}" + (f", uses {_listed(file.wants)} where there" * bool(file.wants))]
+    facts = [
+        f"Needs {_listed(file.needs)}"
+        + (f", uses {_listed(file.wants)} where there" * bool(file.wants))
+    ]
     facts[0] += {"none": "; not trained.", "closed form": "; solved in closed form."}.get(
-        file.training, "; trained."
+        file.learning, "; trained."
     )
     if file.approximates:
         facts.append(f"Approximated: {file.approximates}.")
@@ -69,16 +72,15 @@ def _measured(context: TableContext, row: Row) -> str:
             text = number_text(spread.mean, spread.std, key)
             found.append(f"{scope.replace('.', ' ')} {text} (n = {spread.n})")
     if not found and row.status != "quoted":
-        return f"{context.profile}: {row.reasons[0].partition(': ')[2] if row.reasons else row.state}"
+        return (
+            f"{context.profile}: {row.reasons[0].partition(': ')[2] if row.reasons else row.state}"
+        )
     return ", ".join(found)
 
 
 def _quotes(numbers: list[Published]) -> str:
     top1 = [number for number in numbers if number.metric == "top1"]
-    texts = [
-        f"{n.dataset.upper()} {n.protocol} {number_text(n.value, n.std, n.key)}"
-        for n in top1
-    ]
+    texts = [f"{n.dataset.upper()} {n.protocol} {number_text(n.value, n.std, n.key)}" for n in top1]
     return f"{', '.join(dict.fromkeys(texts))} ({', '.join(dict.fromkeys(n.source for n in top1))})"
 
 

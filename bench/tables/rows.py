@@ -35,7 +35,7 @@ class Row:
     gaps: list[dict[str, Any]] = field(default_factory=list)  # to the row that it is compared with
     tied: set[str] = field(default_factory=set)  # metrics in which it is, or ties with, the best
     approximates: str = ""  # what differs from the published system
-    training: str = "random"  # of Method; the others are the same with every seed
+    learning: str = "steps"  # of Method; what does not learn so are the same with every seed
     modern: bool = False  # pre-trained on image-text pairs
     inputs: dict[str, str] = field(default_factory=dict)  # what it is given -> made by what
 
@@ -172,7 +172,7 @@ def _row(found: list[Cell], numbers: dict[str, Published], file: MethodFile | No
         planned=Counter(scope for scope, _ in units),
         published={} if about.reading else numbers,
         approximates=file.approximates if file else "",
-        training=file.training if file else "random",
+        learning=file.learning if file else "steps",
         modern=file.modern if file else False,
         inputs=records[0].parameters.get("inputs", {}) if records else {},
     )

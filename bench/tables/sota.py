@@ -107,7 +107,7 @@ def columns_of(
     def trained(row: Row) -> str:
         if "checkpoint" in row.reading:
             return MISSING  # nobody here knows
-        if row.training == "none" and row.records:
+        if row.learning == "none" and row.records:
             return "nothing"
         scopes = (key.rpartition(".")[0] for key in context.tested(protocol) if row.values.get(key))
         return _join(_trained_on(context, scope) for scope in scopes)

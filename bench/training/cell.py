@@ -32,7 +32,6 @@ from bench.training.job import Job
 from bench.training.loop import Log, train
 from bench.words.store import load_class_vectors
 
-
 OF_VIDEOS = ("features", "objects", "boxes", "clip")
 OF_CLASSES = ("texts", "signatures", "clip")
 
@@ -50,7 +49,7 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
     torch.manual_seed(job.seed)
     kind = load(job.method)
     method = create(kind, job.values)
-    trains = job.checkpoint is None and kind.training != "none"
+    trains = job.checkpoint is None and kind.learning != "none"
     names = list(dict.fromkeys([*([job.train_on] if trains else []), *job.tests]))
     indices = {name: read_index(job.layout.index, name) for name in names}
     sources = {name: _open(job, method, index) for name, index in indices.items()}

@@ -7,8 +7,8 @@ from bench.errors import UserError
 from bench.method import INPUTS, Batch, Classes, Context, Method, create
 from bench.registry import MethodFile, blame, load
 from bench.settings import Network
-from bench.training.batches import Batches
 from bench.training.backbone import new_backbone
+from bench.training.batches import Batches
 from bench.training.inputs import Vectors
 
 _SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16
@@ -59,7 +59,7 @@ def _exercise(kind: type[Method], what: str, video: Tensor, given: set[str]) -> 
         sources = {name: Vectors(value.numpy(), {}) for name, value in inputs.items()}
         rows = list(range(_VIDEOS))
         method.fit(Batches(sources, rows, batch.y.tolist(), _VIDEOS, 0), seen)
-    elif kind.training == "random":
+    elif kind.learning == "steps":
         found = _step(method, batch, seen)
     method.eval()
     with torch.inference_mode():
@@ -85,7 +85,7 @@ def _exercise(kind: type[Method], what: str, video: Tensor, given: set[str]) -> 
 def _step(method: Method, batch: Batch, seen: Classes) -> list[str]:
     weights = list(method.parameters())
     if not weights:
-        return ["has no parameters to train; override fit(), or set training = 'none'"]
+        return ["has no parameters to train; override fit(), or set learning = 'none'"]
     optimiser = torch.optim.SGD(weights, 0.01)
     loss, parts = method.loss(batch, seen)
     if loss.ndim != 0 or not loss.isfinite():
@@ -122,4 +122,6 @@ def _classes(prefix: str, count: int, given: set[str]) -> Classes:
     }
     own["signatures"][:, 0] = torch.arange(count) % _OBJECTS
     names = [f"{prefix} {i}" for i in range(count)]
+    if prefix == "object":
+        names[1] = "person"
     return Classes(names, vectors, {k: v for k, v in own.items() if k in given})

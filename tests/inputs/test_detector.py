@@ -11,7 +11,8 @@ from torchvision import models
 
 from bench.errors import UserError
 from bench.inputs import classifier
-from bench.inputs.detector import categories, load_detector, spatial_histograms, spatial_priors
+from bench.inputs.detector import categories, load_detector, spatial_priors
+from bench.models.objects import spatial_histogram
 
 MODEL = "ssdlite320_mobilenet_v3_large"  # the smallest
 DEVICE = torch.device("cpu")
@@ -148,7 +149,7 @@ BOXES = [
 @pytest.mark.parametrize("box", BOXES)
 def test_the_histogram_is_the_share_in_each_tile(box: list[float]) -> None:
     people = np.array([PERSON, [0.0, 0.0, 3.0, 5.0]])
-    found = spatial_histograms(people, np.array(box))
+    found = spatial_histogram(torch.from_numpy(people), torch.tensor(box)).numpy()
     assert found == pytest.approx(np.array([by_hand(one, box) for one in people.tolist()]))
     assert found.sum(1) == pytest.approx(1)
 

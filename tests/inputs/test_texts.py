@@ -45,8 +45,8 @@ def test_a_file_that_is_none(tmp_path: Path, content: str | None, reason: str) -
 
 
 def test_a_class_without_a_text_is_named() -> None:
-    with pytest.raises(UserError, match="no text of 'b' and 1 more in defs.json"):
-        named(["a", "b", "c"], {"a": "text", "c": " "}, "defs.json")
+    with pytest.raises(UserError, match="no text of 'b' and 1 more in defs"):
+        named(["a", "b", "c"], {"a": "text", "c": " "}, "defs")
 
 
 def test_words_of_names_and_texts() -> None:

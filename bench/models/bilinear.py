@@ -1,0 +1,53 @@
+"""What DeViSE, ALE and SJE share: a bilinear compatibility between features and class vectors."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.method import Batch, Classes, Context, Method
+
+
+class Bilinear(Method):
+    """F(x, c) = xᵀ W s_c, with x [D] a video's mean feature and s_c [W] the class vector.
+
+    x and s are at unit length: the margin of the hinge losses is then on one scale, whatever
+    backbone the features come from.
+    """
+
+    needs = ("features",)
+    approximates = "other clip feature; features and class vectors at unit length"
+
+    margin: float = 0.1  # published in ER's comparison
+
+    def build(self, ctx: Context) -> None:
+        """Make W [D,W] as a linear layer."""
+        self.w = nn.Linear(ctx.dims["features"], ctx.word_dim, bias=False)
+
+    def embed_video(self, batch: Batch) -> Tensor:
+        """Return Wᵀx, [B,W]."""
+        mapped: Tensor = self.w(F.normalize(batch.inputs["features"].mean(1), dim=-1))
+        return mapped
+
+    def embed_class(self, classes: Classes) -> Tensor:
+        """Return s [K,W]."""
+        return F.normalize(classes.vectors, dim=-1)
+
+    def score(self, video: Tensor, classes: Tensor) -> Tensor:
+        """Return the compatibilities [B,K]."""
+        return video @ classes.T
+
+    def violations(self, batch: Batch, seen: Classes) -> Tensor:
+        """Return [B,K]: max(0, Δ + F(x, c) − F(x, y)) of every wrong class c, 0 for c = y."""
+        scores = self.score(self.embed_video(batch), self.embed_class(seen))
+        own = scores.gather(1, batch.y[:, None])
+        margins = (self.margin + scores - own).clamp(min=0)
+        return margins.scatter(1, batch.y[:, None], 0.0)
+
+
+def rank_weights(violations: Tensor) -> Tensor:
+    """Return [B]: l_r / r of ALE, with r the number of violating classes and l_r = Σ_{i≤r} 1/i."""
+    classes = violations.shape[1]
+    rank = (violations > 0).sum(1)
+    steps = torch.arange(1, classes + 1, device=violations.device, dtype=violations.dtype)
+    harmonic = F.pad((1 / steps).cumsum(0), (1, 0))
+    return harmonic[rank] / rank.clamp(min=1)

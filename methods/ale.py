@@ -1,0 +1,25 @@
+"""ALE (Akata et al., TPAMI 2016): the hinge of DeViSE, weighted by the rank of the right class."""
+
+from bench.method import Batch, Classes, Loss
+from bench.models.bilinear import Bilinear, rank_weights
+
+
+class ALE(Bilinear):
+    """Errors at the top of the ranking count more than errors further down.
+
+    With F(x, c) = xᵀ W s_c, r the number of classes that violate the margin and l_r = Σ_{i ≤ r} 1/i
+    (numbered here): (1) L = (l_r / r) Σ_{c ≠ y} max(0, Δ + F(x, c) − F(x, y)), mean over the batch;
+    classes are ranked by F.
+
+    Exact: the weighted approximate ranking loss with the rank counted over all seen classes (the
+    paper estimates it by sampling). Approximated: the features are the profile's, and both sides
+    are at unit length.
+    """
+
+    label = "ALE"
+
+    def loss(self, batch: Batch, seen: Classes) -> Loss:
+        """Equation (1); the weight is a count and has no gradient."""
+        violations = self.violations(batch, seen)
+        loss = (rank_weights(violations.detach()) * violations.sum(1)).mean()
+        return loss, {"L_rank": loss}

@@ -1,0 +1,47 @@
+"""DEM (Zhang, Xiang and Gong, CVPR 2017): class vectors mapped into the visual space."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.method import Batch, Classes, Context, Loss, Method
+
+
+class DEM(Method):
+    """The visual space is the embedding space, so that fewer classes become hubs.
+
+    x [D] is a video's mean feature at unit length, s_c the class vector (numbered here):
+    (1) f(s) = ReLU(W₂ ReLU(W₁ s)), W → H → D; (2) L = mean over the batch of ‖x − f(s_y)‖²;
+    (3) the class whose f(s) is the nearest to x in Euclidean distance.
+
+    Exact: the two layers and the squared error; the weight decay of the schedule is its
+    regulariser. Approximated: the features are the profile's, at unit length, and the hidden layer
+    is as wide as the profile's heads.
+    """
+
+    label = "DEM"
+    needs = ("features",)
+    approximates = "other clip feature, at unit length"
+
+    def build(self, ctx: Context) -> None:
+        """Make f."""
+        first, last = nn.Linear(ctx.word_dim, ctx.head), nn.Linear(ctx.head, ctx.dims["features"])
+        self.f = nn.Sequential(first, nn.ReLU(), last, nn.ReLU())
+
+    def embed_video(self, batch: Batch) -> Tensor:
+        """Return x [B,D]."""
+        return F.normalize(batch.inputs["features"].mean(1), dim=-1)
+
+    def embed_class(self, classes: Classes) -> Tensor:
+        """Return f(s) [K,D]."""
+        mapped: Tensor = self.f(classes.vectors)
+        return mapped
+
+    def score(self, video: Tensor, classes: Tensor) -> Tensor:
+        """Return −‖x − f(s)‖² but for ‖x‖², which orders nothing: [B,K]."""
+        return 2 * video @ classes.T - classes.square().sum(-1)
+
+    def loss(self, batch: Batch, seen: Classes) -> Loss:
+        """Equation (2)."""
+        apart = self.embed_video(batch) - self.embed_class(seen)[batch.y]
+        loss = apart.square().sum(-1).mean()
+        return loss, {"L_MSE": loss}

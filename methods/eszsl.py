@@ -1,0 +1,74 @@
+"""ESZSL (Romera-Paredes and Torr, ICML 2015): a bilinear map in closed form."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bench.errors import UserError
+from bench.method import Batch, Classes, Context, Method
+from bench.training.batches import Batches
+
+
+class ESZSL(Method):
+    """An embarrassingly simple approach: one regularised least-squares problem.
+
+    X [D,N] are the mean features of the training videos, Y [N,K] is 1 for a video's class and −1
+    elsewhere, S [W,K] are the class vectors at unit length (numbered here):
+    (1) V = (X Xᵀ + 10^α I)⁻¹ X Y Sᵀ (S Sᵀ + 10^γ I)⁻¹; (2) score(x, c) = xᵀ V s_c.
+
+    Exact: the closed form, in float64, and α = 3, γ = 0 of the comparison in ER's paper.
+    Approximated: the features are the profile's. They stay as they are: α was chosen for features
+    of some tens of length, and unit length would leave nothing but the regulariser.
+    """
+
+    label = "ESZSL"
+    needs = ("features",)
+    learning = "closed form"
+    approximates = "other clip feature"
+
+    alpha: float = 3.0  # published
+    gamma: float = 0.0  # published
+
+    v: Tensor
+
+    def build(self, ctx: Context) -> None:
+        """Make room for V [D,W]."""
+        self.register_buffer("v", torch.zeros(ctx.dims["features"], ctx.word_dim))
+
+    def fit(self, batches: Batches, seen: Classes) -> None:
+        """Equation (1). UserError where it cannot be solved."""
+        s = F.normalize(seen.vectors.double(), dim=-1)
+        gram = s.new_zeros(len(self.v), len(self.v))
+        right = s.new_zeros(len(self.v), len(seen))
+        for batch in batches.all(s.device):
+            x = batch.inputs["features"].mean(1).double()
+            y = 2 * F.one_hot(batch.y, len(seen)).double() - 1
+            gram += x.T @ x
+            right += x.T @ y
+        left = _solved(gram, self.alpha, right @ s, "alpha")
+        self.v.copy_(_solved(s.T @ s, self.gamma, left.T, "gamma").T)
+
+    def embed_video(self, batch: Batch) -> Tensor:
+        """Return Vᵀx, [B,W]."""
+        return batch.inputs["features"].mean(1) @ self.v
+
+    def embed_class(self, classes: Classes) -> Tensor:
+        """Return s [K,W]."""
+        return F.normalize(classes.vectors, dim=-1)
+
+    def score(self, video: Tensor, classes: Tensor) -> Tensor:
+        """Equation (2), [B,K]."""
+        return video @ classes.T
+
+
+def _solved(gram: Tensor, exponent: float, right: Tensor, name: str) -> Tensor:
+    """Return (gram + 10^exponent I)⁻¹ right."""
+    whole = gram + 10.0**exponent * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    factor, failed = torch.linalg.cholesky_ex(whole)
+    found = torch.cholesky_solve(right, factor)
+    if failed or not found.isfinite().all():
+        raise UserError(
+            f"ESZSL: its equations cannot be solved with {name} = {exponent}; raise methods.eszsl."
+            f"{name}, or look for features that are not finite"
+        )
+    return found

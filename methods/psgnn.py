@@ -1,0 +1,74 @@
+"""PSGNN (Gao et al., TPAMI 2021): prototypes and samples by graph networks over objects."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.errors import UserError
+from bench.method import Batch, Classes, Context, Loss, Method
+from bench.models.graph import GraphConv, knn_graph
+
+
+class PSGNN(Method):
+    """Classifiers from a graph of actions and objects; a video from its objects' graph.
+
+    φ are word vectors at unit length, p_i(o) is object o's probability in frame i of n:
+    (1) prototypes: P_c = the output at node c of a graph network over actions and objects, → E;
+    (2) objects: q_o = the output at node o of a second network over the objects alone, → E;
+    (3) a frame: x_i = Σ_o p_i(o) q_o; a video: v = mean over i of the self-attention of x_1 … x_n;
+    (4) score(v, c) = v·P_c; (5) L = CE of the scores over the seen classes. (Numbered here.)
+
+    An object without a word vector is an isolated node with no input. Exact: two branches, dot
+    product, cross-entropy. Approximated: the graph joins the nearest word vectors (the paper takes
+    ConceptNet), the object bank and vectors are the profile's, widths and depths; the paper weighs
+    each video's own graph by its objects, here one graph serves all and the video weighs its nodes.
+    """
+
+    label = "PSGNN"
+    needs = ("objects",)
+    approximates = "word-vector graph, not ConceptNet; other object bank; one graph of samples"
+
+    neighbours: int = 5  # not published here
+    width: int = 128  # E; not published here
+
+    object_vectors: Tensor
+    seen_vectors: Tensor
+    object_graph: Tensor
+
+    def build(self, ctx: Context) -> None:
+        """Make both graph networks and the attention."""
+        if ctx.objects is None or not ctx.objects.vectors.any():
+            raise UserError("PSGNN: no object's name has a word vector; give other objects")
+        self.register_buffer("object_vectors", F.normalize(ctx.objects.vectors, dim=-1))
+        self.register_buffer("seen_vectors", F.normalize(ctx.seen.vectors, dim=-1))
+        self.register_buffer("object_graph", knn_graph(self.object_vectors, self.neighbours))
+        self.prototypes = GraphConv(ctx.word_dim, ctx.head, self.width)
+        self.samples = GraphConv(ctx.word_dim, ctx.head, self.width)
+        self.attention = nn.MultiheadAttention(self.width, 1, batch_first=True)
+
+    def embed_video(self, batch: Batch) -> Tensor:
+        """Return v [B,E]."""
+        nodes = self.samples(self.object_vectors, self.object_graph)
+        frames = batch.inputs["objects"] @ nodes
+        attended: Tensor = self.attention(frames, frames, frames, need_weights=False)[0]
+        return attended.mean(1)
+
+    def embed_class(self, classes: Classes) -> Tensor:
+        """Return P [K,E] over a graph of the objects, the seen classes and these."""
+        own = F.normalize(classes.vectors, dim=-1)
+        return self._over(torch.cat([self.object_vectors, self.seen_vectors, own]))[-len(own) :]
+
+    def score(self, video: Tensor, classes: Tensor) -> Tensor:
+        """Equation (4), [B,K]."""
+        return video @ classes.T
+
+    def loss(self, batch: Batch, seen: Classes) -> Loss:
+        """Equation (5); in training the graph has the seen classes and the objects."""
+        nodes = self._over(torch.cat([self.object_vectors, self.seen_vectors]))
+        scores = self.score(self.embed_video(batch), nodes[len(self.object_vectors) :])
+        loss = F.cross_entropy(scores, batch.y)
+        return loss, {"L_CE": loss}
+
+    def _over(self, nodes: Tensor) -> Tensor:
+        found: Tensor = self.prototypes(nodes, knn_graph(nodes, self.neighbours))
+        return found
