@@ -41,7 +41,9 @@ class TARN(Method):
 
     def embed_video(self, batch: Batch) -> Tensor:
         """Return the h_i, flattened: [B,n·E]."""
-        found: Tensor = self.gru(F.normalize(batch.inputs["features"], dim=-1))[0].flatten(1)
+        x = batch.inputs["features"]
+        unit = F.normalize(x, dim=-1) * x.shape[-1] ** 0.5  # entries around 1, as a GRU expects
+        found: Tensor = self.gru(unit)[0].flatten(1)
         return found
 
     def embed_class(self, classes: Classes) -> Tensor:
