@@ -58,6 +58,9 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
     for name in config.methods:
         if name not in files:
             raise unknown("method in params.yaml 'methods'", name, files)
+    for name in config.profile.own:
+        if name not in files:
+            raise unknown(f"method in params.yaml 'profiles.{config.name}.own'", name, files)
     rows = [(file, dict[str, Any]()) for file in files.values()]
     if readings:
         for one in config.readings.rows:
