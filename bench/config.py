@@ -210,6 +210,8 @@ def load_config(root: Path, profile: str | None = None) -> Config:
             raise UserError(f"{path}: {where} is not a block of parameters")
     overrides = {k: v for k, v in above.items() if v is not None}
     block["train"] = {**own, **overrides}
+    if isinstance(block.get("own"), dict):
+        block["own"] = {name: _without(one, overrides) for name, one in block["own"].items()}
     if raw.get("tau") is not None:
         block["tau"] = raw["tau"]
     values = {"name": name, "profile": block}
@@ -218,6 +220,13 @@ def load_config(root: Path, profile: str | None = None) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         raise UserError(f"{path}: {_first(error, name, overrides)}") from None
+
+
+def _without(own: Any, overrides: Collection[str]) -> Any:
+    """Return a method's own block without what the block above all profiles sets for every one."""
+    if not isinstance(own, dict) or not isinstance(own.get("train"), dict):
+        return own
+    return {**own, "train": {k: v for k, v in own["train"].items() if k not in overrides}}
 
 
 def _first(error: ValidationError, profile: str, overrides: Collection[str]) -> str:

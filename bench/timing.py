@@ -106,10 +106,11 @@ def _pace(config: Config, layout: Layout, device: torch.device, deadline: float)
 
 def _first_method(layout: Layout) -> tuple[str, type[Method]]:
     for file in scan(layout.root).values():
-        kind = None if file.problem else load(file)
-        if kind is not None and kind.fit is None:
-            return file.name, kind
-    raise UserError("no method in methods/ trains, so there is no step to time")
+        if not file.problem and file.learning == "steps" and {"video", "clips"} & {*file.needs}:
+            kind = load(file)
+            if kind.fit is None:
+                return file.name, kind
+    raise UserError("no method in methods/ trains on clips, so there is no step to time")
 
 
 def _seen(layout: Layout, dataset: str, device: torch.device) -> Classes:

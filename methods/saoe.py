@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from bench.errors import UserError
-from bench.method import Batch, Classes, Context
+from bench.method import Batch, Classes
 from bench.models.objects import keep_top
 from bench.models.tubes import Localised
 
@@ -34,15 +33,6 @@ class SAOE(Localised):
     weight: float = 1.0  # w; published
     reach: float = 25 / 320  # 25 pixels of a frame 320 wide; published in pixels
     priors: dict[str, list[float]] = {}
-
-    def build(self, ctx: Context) -> None:
-        """Keep the vectors, and check the priors."""
-        super().build(ctx)
-        for name, shares in self.priors.items():
-            if name not in self.names or len(shares) != 9 or abs(sum(shares) - 1) > 1e-3:
-                raise UserError(
-                    f"SAOE: priors of '{name}' must be nine shares that sum to 1, of an object"
-                )
 
     def embed_class(self, classes: Classes) -> Tensor:
         """Return the similarities of (1) and of (2) side by side, [K,2·O]."""

@@ -29,6 +29,11 @@ class Localised(ObjectBased):
         self.has_boxes = "boxes" in ctx.dims
         prior = torch.zeros(len(self.names), 9)
         for name, shares in self.priors.items():
+            if name not in self.names or len(shares) != 9 or abs(sum(shares) - 1) > 1e-3:
+                raise UserError(
+                    f"{self.label}: priors of '{name}' must be nine shares that sum to 1, of an "
+                    "object of the profile"
+                )
             prior[self.names.index(name)] = torch.tensor(shares)
         self.register_buffer("prior", prior, persistent=False)
         if self.has_boxes:
