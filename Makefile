@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test slow install lock clean
+.PHONY: repro test slow install docs lock clean
 
 repro: install
 	dvc repro; status=$$?; bench table --which ablation; exit $$status
@@ -26,6 +26,10 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# docs/methods.md, from docstrings and records.
+docs: install
+	bench methods --page > docs/methods.md
 
 # Renew requirements.lock: every version with hashes, for all Pythons from 3.11 on.
 lock: install

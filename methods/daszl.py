@@ -4,53 +4,88 @@ import torch
 from torch import Tensor
 
 from bench.errors import UserError
-from bench.method import Batch, Classes
-from bench.models.objects import ObjectBased
+from bench.method import Batch, Classes, Context, Method
+from bench.settings import Positive
 
 
-class DASZL(ObjectBased):
+class DASZL(Method):
     """The best monotone alignment of a class's attributes with the frames of a video.
 
-    q_i(o) is the probability of attribute o in frame i of n, a_1 … a_L the class's signature
-    (numbered here): (1) score(c) = max over 1 = l_1 ≤ … ≤ l_n with steps of 0 or 1 of
-    (1/n) Σ_i log q_i(a_{l_i}), ending at l_n = L where n ≥ L; a signature longer than the video is
-    matched as far as the frames go. Solved by dynamic programming over frames.
+    q_i(o) is the probability of attribute o in frame i of n, at least ε; a_1 … a_L is the ordered
+    signature of class c. (Numbered here.)
 
-    Exact: the ordered signature and its best alignment (Viterbi). Approximated: the published
-    signature tables and attribute detectors were not found; signatures are a file that the user
-    names, and the attributes are the profile's objects.
+    (1) n ≥ L: score(c) = max (1/n) Σ_i log q_i(a_{l(i)}) over all l with l(1) = 1, l(n) = L and
+    l(i+1) − l(i) ∈ {0, 1}: each frame shows one attribute, in order, each attribute is shown.
+    (2) n < L: score(c) = max (1/L) Σ_l log q_{i(l)}(a_l) over all i with i(1) = 1, i(L) = n and
+    i(l+1) − i(l) ∈ {0, 1}: the frames take more than one attribute each, and none is left out.
+
+    Both are solved by dynamic programming (Viterbi) and are the same at n = L. They tell an order
+    only where n > 1: with one frame a class is the mean log-probability of its attributes.
+
+    Exact: nothing is claimed. That a class is a sequence of attributes, and its score the best path
+    through it, is the paper's idea.
+    Approximated: the published signatures and attribute detectors were not found. Signatures are
+    the profile's, attributes are its objects, whose probabilities compete in a softmax. The paper
+    composes finite state machines; here a state is one attribute and all transitions are alike. (2)
+    and ε are this project's.
     """
 
     label = "DASZL"
     needs = ("objects", "signatures")
-    approximates = "style: signatures of the user's, objects as attributes"
+    learning = "none"
+    approximates = "style: signatures and objects of the profile as attributes"
 
-    floor: float = 1e-6  # smallest probability; not published
+    floor: Positive = 1e-6  # ε, not published
+
+    def build(self, ctx: Context) -> None:
+        """Keep the number O of attributes."""
+        self.attributes = ctx.dims["objects"]
 
     def embed_video(self, batch: Batch) -> Tensor:
-        """Return log q of the frames, flattened: [B,n·O]."""
+        """Return log q of the n frames, [B,n·O]."""
         return batch.inputs["objects"].clamp(min=self.floor).log().flatten(1)
 
     def embed_class(self, classes: Classes) -> Tensor:
-        """Return the signatures [K,L] as they are, −1 behind their end."""
+        """Return the signatures [K,L], −1 behind their ends."""
         signatures = classes.inputs["signatures"]
         empty = (signatures < 0).all(-1)
         if empty.any():
             name = classes.names[int(empty.long().argmax())]
             raise UserError(f"DASZL: class '{name}' has an empty signature; add its attributes")
-        return signatures.float()
+        if int(signatures.max()) >= self.attributes:
+            raise UserError(
+                f"DASZL: signatures name object {int(signatures.max())} of {self.attributes}; "
+                "run 'bench stage inputs'"
+            )
+        order = (signatures < 0).int().sort(dim=-1, stable=True).indices
+        return signatures.gather(-1, order)
 
     def score(self, video: Tensor, classes: Tensor) -> Tensor:
-        """Equation (1), [B,K]."""
-        frames = video.view(len(video), -1, len(self.names))  # [B,n,O]
+        """Equations (1) and (2), [B,K]."""
+        frames = video.view(len(video), -1, self.attributes)
         places = classes.long()
-        there = places >= 0
-        emitted = frames[:, :, places.clamp(min=0)].masked_fill(~there, -torch.inf)  # [B,n,K,L]
-        best = torch.full_like(emitted[:, 0], -torch.inf)
-        best[..., 0] = emitted[:, 0, :, 0]
-        for i in range(1, frames.shape[1]):
-            moved = torch.cat([torch.full_like(best[..., :1], -torch.inf), best[..., :-1]], -1)
-            best = torch.maximum(best, moved) + emitted[:, i]
-        last = torch.minimum(there.sum(-1), torch.tensor(frames.shape[1], device=video.device)) - 1
-        end = best.gather(-1, last.expand(len(best), -1)[..., None])[..., 0]
-        return end / frames.shape[1]
+        lengths, n = (places >= 0).sum(-1), frames.shape[1]
+        shown = frames[:, :, places.clamp(min=0)].transpose(1, 2)  # [B,K,n,L]
+        paths = best_paths(shown, lengths.new_full(lengths.shape, n))
+        ends = (lengths - 1).expand(len(video), -1).unsqueeze(-1)
+        score = paths.gather(-1, ends).squeeze(-1) / n
+        if (lengths > n).any():
+            crowded = best_paths(shown.transpose(2, 3), lengths)[..., -1] / lengths
+            score = torch.where(lengths > n, crowded, score)
+        return score
+
+
+def best_paths(values: Tensor, steps: Tensor) -> Tensor:
+    """Return the best sum of a path that ends in each state: [B,K,S,R] → [B,K,R].
+
+    A path starts in the first state and stays or moves to the next one at each of the first
+    ``steps`` [K] of the S steps; −inf where so few do not lead.
+    """
+    best = torch.full_like(values[:, :, 0], -torch.inf)
+    best[..., 0] = values[:, :, 0, 0]
+    for i in range(1, values.shape[2]):
+        moved = best.roll(1, dims=-1)
+        moved[..., 0] = -torch.inf
+        reached = torch.maximum(best, moved) + values[:, :, i]
+        best = torch.where((i < steps).unsqueeze(-1), reached, best)
+    return best

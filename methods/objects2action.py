@@ -4,29 +4,38 @@ from torch import Tensor
 
 from bench.method import Batch, Classes
 from bench.models.objects import ObjectBased, keep_top
+from bench.settings import Count
 
 
 class Objects2Action(ObjectBased):
     """The objects seen in a video vote for the actions whose names are near theirs.
 
-    p(o) is the classifier's probability of object o, averaged over frames, s(·) a name's averaged
-    word vector at unit length (numbered here):
-    (1) score(z) = Σ_{o ∈ top-T of the video} p(o) s(o)ᵀ s(z), T = 100.
+    p_v(y) is the classifier's probability of object y, averaged over the frames of video v; s(·) is
+    the mean word vector of a name at unit length [W]. (Numbered here.)
 
-    An object without a word vector adds nothing. Exact: the algorithm with averaged word vectors.
-    Approximated: the object bank and the vectors are the profile's; the paper has 15,293 ImageNet
-    classes, 500-d skip-gram vectors of photo tags, and also Fisher vectors of words.
+    (1) affinity: g_yz = s(y)·s(z) of object y and action z.
+    (2) action sparsity: ĝ_yz = g_yz of the T_z objects with the largest g_yz, else 0; T_z = 100.
+    (3) video sparsity: p̂_v(y) = p_v(y) of the T_v objects with the largest p_v(y), else 0.
+    (4) score(z) = Σ_y p̂_v(y) ĝ_yz.
+
+    An object without a word vector takes no part, in the ranking of (2) and (3) neither.
+
+    Exact: the algorithm, with averaged word vectors. That T_v is 100 too is this project's choice;
+    ``video_top`` above the number of objects leaves (3) out.
+    Approximated: object bank and word vectors are the profile's (the paper: 15,293 classes of
+    ImageNet, 500-d skip-gram vectors of photo tags); its Fisher vectors of words are left out.
     """
 
     label = "Objects2action"
     approximates = "other object bank and word vectors"
 
-    top: int = 100  # T; published
+    action_top: Count = 100  # T_z; published
+    video_top: Count = 100  # T_v; not published
 
     def embed_video(self, batch: Batch) -> Tensor:
-        """Return p [B,O] with its T largest values alone."""
-        return keep_top(super().embed_video(batch), self.top)
+        """Return p̂ [B,O] of equation (3)."""
+        return keep_top(super().embed_video(batch), self.video_top, self.has_vector)
 
     def embed_class(self, classes: Classes) -> Tensor:
-        """Return s(o)ᵀ s(z), [K,O]."""
-        return self.similarity(classes)
+        """Return ĝ [K,O] of equation (2)."""
+        return keep_top(self.similarity(classes), self.action_top, self.has_vector)

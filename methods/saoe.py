@@ -1,50 +1,32 @@
 """SAOE (Mettes and Snoek, ICCV 2017): spatial-aware object embeddings, without training."""
 
-import torch
-from torch import Tensor
-
-from bench.method import Batch, Classes
-from bench.models.objects import keep_top
 from bench.models.tubes import Localised
 
 
 class SAOE(Localised):
     """Objects near an action's name, in the whole video and where they should be beside a person.
 
-    φ is a name's word vector at unit length (numbered here):
-    (1) global(a) = Σ_{o ∈ top-T of a} cos(φ(a), φ(o)) p(o|v), T = 100;
-    (2) of a person box b in a frame: s(b|a) = p(person|b) + w Σ_{o ∈ top-n of a} cos(φ(a), φ(o))
-    p(o|b*) (1 − JSD(prior_o ‖ h(b*, b))), b* the most probable box of o within 25 pixels of b, h
-    its histogram over b's nine tiles, n = w = 1;
-    (3) tube(a) = the best mean of s(b|a) + overlap of consecutive boxes, one box a frame;
-    (4) score(a) = global(a) + tube(a), or global(a) where the profile has no boxes.
+    φ(·) is the mean word vector of a name at unit length [W], p(o|v) the classifier's probability
+    of object o, averaged over the frames of video v. In a frame, b are the boxes of people and b*
+    is, of an object o, the most probable box that is at most 25 pixels from b. (Numbered here.)
 
-    Exact: (1), (2). Approximated: the object bank, vectors and detector are the profile's; tubes
-    are linked with the plain overlap (the paper's linking follows Gkioxari and Malik); without
-    ``priors`` (object → nine shares, measured on MS-COCO in the paper) any place is as good.
+    (1) global(a) = Σ cos(φ(a), φ(o)) p(o|v) over the T objects nearest to action a, T = 100.
+    (2) r(b*, b) [9]: the parts of the area of b* in the tile of b and in the eight around it.
+    (3) s(b|a) = p(person|b) + w Σ cos(φ(a), φ(o)) p(o|b*) (1 − JSD(m_o ‖ r(b*, b))) over the n
+    objects nearest to a that boxes can name, n = w = 1; JSD in bits, m_o the mean of r for o and
+    people on MS-COCO.
+    (4) a tube has one person's box in each frame that has any. The best one maximises
+    Σ [s(b_i|a) + s(b_{i+1}|a) + λ IoU(b_i, b_{i+1})] over consecutive ones, λ = 1 (Gkioxari and
+    Malik's linking, by dynamic programming); tube(a) is the mean of its s(b|a).
+    (5) score(a) = global(a) + tube(a); tube(a) = 0 in a video without people, and without boxes.
+
+    Exact: (1) to (5). λ and the bits of JSD are the released code's; that tube(a) is the
+    mean is inferred. The distance of two boxes is that of their nearest points, in pixels of a
+    frame of 320 × 240; the released code takes their nearest corners. An object without a box in
+    reach adds nothing; the released code counts it as p(o|b*) = −1.
+    Approximated: object bank, word vectors and detector are the profile's. Without ``priors`` any
+    place is as good: 1 − JSD is left out. Frames are the profile's few, not all.
     """
 
     label = "SAOE"
-    wants = ("boxes",)
-    approximates = "other object bank and vectors; boxes only where a detector's are there"
-
-    top: int = 100  # T; published
-    local_top: int = 1  # n; published
-    weight: float = 1.0  # w; published
-    reach: float = 25 / 320  # 25 pixels of a frame 320 wide; published in pixels
-    priors: dict[str, list[float]] = {}
-
-    def embed_class(self, classes: Classes) -> Tensor:
-        """Return the similarities of (1) and of (2) side by side, [K,2·O]."""
-        near = self.similarity(classes)
-        return torch.cat([keep_top(near, self.top), keep_top(near, self.local_top)], -1)
-
-    def embed_video(self, batch: Batch) -> Tensor:
-        """Return p(o|v) and the boxes of n frames, flattened: [B,O + n·M·6]."""
-        return self.with_boxes(super().embed_video(batch), batch)
-
-    def score(self, video: Tensor, classes: Tensor) -> Tensor:
-        """Equation (4), [B,K]."""
-        count = len(self.names)
-        globally = video[:, :count] @ classes[:, :count].T
-        return globally + self.tubes(video[:, count:], classes[:, count:])
+    approximates = "other object bank, word vectors and detector; tubes over few frames"

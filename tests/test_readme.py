@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from project import run_bench
 
 from bench.registry import MethodFile
 from bench.training.contract import check_method
@@ -36,6 +37,16 @@ def test_its_tables_are_the_committed_ones(profile: str) -> None:
     shown = [line for line in rows if line.strip("| ").startswith(names)]
     assert shown
     assert [row for row in shown if cells(row) not in map(cells, README.splitlines())] == []
+
+
+def test_the_page_of_methods_is_what_the_command_prints() -> None:
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "results"], cwd=ROOT, capture_output=True, text=True
+    )
+    if changed.returncode or changed.stdout:
+        pytest.skip("results differ from the committed ones, of which the page tells")
+    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert page == run_bench(ROOT, "methods", "--page").out, "run 'make docs'"
 
 
 def cells(line: str) -> list[str]:

@@ -97,3 +97,17 @@ def test_draws_interval_covers_the_true_difference() -> None:
             hits, plain = hits + (covered and ratio > 0), plain + (covered and ratio == 0)
     assert 0.92 <= hits / repeats <= 0.98
     assert plain / repeats < 0.8
+
+
+def test_a_row_without_chance_needs_one_run_and_adds_no_variance() -> None:
+    a, b = {"x": (10, 9), "y": (10, 2)}, {"x": (10, 5), "y": (10, 3)}
+    both = transfer_gap([55.0], [40.0], [a], [b], (True, True))
+    w = [0.5, 0.5]
+    apart = [40.0, -10.0]
+    spread = 2 * sum((share * (one - 15)) ** 2 for share, one in zip(w, apart, strict=True))
+    assert both.interval is not None
+    half = t_quantile(1) * spread**0.5
+    assert both.interval == pytest.approx((15 - half, 15 + half))
+    assert transfer_gap([55.0], [40.0], [a], [b], (True, False)).interval is None
+    seeds = transfer_gap([55.0], [39.0, 41.0], [a], [b, b], (True, False))
+    assert seeds.interval is not None and seeds.interval[0] < seeds.interval[1]

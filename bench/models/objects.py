@@ -1,6 +1,6 @@
 """What methods without training share: objects of a video, and how near they are to a class."""
 
-from typing import ClassVar
+from math import log
 
 import torch
 from torch import Tensor
@@ -13,10 +13,11 @@ from bench.method import Batch, Classes, Context, Method
 class ObjectBased(Method):
     """A class is scored by the objects in a video, through the cosine of their names' vectors."""
 
-    needs: ClassVar[tuple[str, ...]] = ("objects",)
+    needs = ("objects",)
     learning = "none"
 
     object_vectors: Tensor
+    has_vector: Tensor
 
     def build(self, ctx: Context) -> None:
         """Keep the objects' vectors [O,W] at unit length; zeros for names without a word vector."""
@@ -26,6 +27,7 @@ class ObjectBased(Method):
             )
         self.names = list(ctx.objects.names)
         self.register_buffer("object_vectors", F.normalize(ctx.objects.vectors, dim=-1))
+        self.register_buffer("has_vector", self.object_vectors.any(-1))
 
     def embed_video(self, batch: Batch) -> Tensor:
         """Return p(o|v) [B,O], the mean over frames."""
@@ -36,44 +38,42 @@ class ObjectBased(Method):
         return F.normalize(classes.vectors, dim=-1) @ self.object_vectors.T
 
     def score(self, video: Tensor, classes: Tensor) -> Tensor:
-        """Return Σ_o p(o|v) s(a, o), [B,K]."""
+        """Return Σ_o video_o · class_o, [B,K]."""
         return video @ classes.T
 
 
-def keep_top(values: Tensor, count: int) -> Tensor:
-    """Return ``values`` [N,O] with all but the ``count`` largest of a row set to 0."""
-    top = values.topk(min(count, values.shape[-1]), dim=-1)
-    return torch.zeros_like(values).scatter(-1, top.indices, top.values)
+def keep_top(values: Tensor, count: int, among: Tensor) -> Tensor:
+    """Return ``values`` [N,O] with all but the ``count`` largest of a row set to 0.
+
+    Only the objects of the mask ``among`` [O] are ranked, and no other is kept.
+    """
+    ranked = values.masked_fill(~among, -torch.inf)
+    top = ranked.topk(min(count, values.shape[-1]), dim=-1).indices
+    return torch.zeros_like(values).scatter(-1, top, values.gather(-1, top)) * among
 
 
 def spatial_histogram(person: Tensor, thing: Tensor) -> Tensor:
-    """Return where an object lies relative to a person: shares [...,9] of its area.
+    """Return where an object lies relative to a person: the shares [...,9] of its area.
 
-    Boxes are [...,4] (x1, y1, x2, y2). The tiles are the person's box (index 4) and the eight
-    around it, row by row, the outer ones unbounded. A box without area has shares of 0.
+    Boxes are [...,4] (x1, y1, x2, y2). The tiles are the person's box (number 4) and the eight
+    around it, row by row, without end. An object without an area has shares of 0.
     """
     across = _thirds(person[..., 0], person[..., 2], thing[..., 0], thing[..., 2])
     down = _thirds(person[..., 1], person[..., 3], thing[..., 1], thing[..., 3])
-    return (down[..., :, None] * across[..., None, :]).flatten(-2)
+    return (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(-2)
+
+
+def divergence(p: Tensor, q: Tensor) -> Tensor:
+    """Return the Jensen-Shannon divergence of shares [...,9] in bits: [...], from 0 to 1."""
+    middle = (p + q) / 2
+    apart = [(torch.xlogy(one, one) - torch.xlogy(one, middle)).sum(-1) for one in (p, q)]
+    return ((apart[0] + apart[1]) / (2 * log(2))).clamp(0, 1)
 
 
 def _thirds(start: Tensor, end: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Return the shares [...,3] of [low, high] before, within and behind [start, end]."""
-    length = (high - low).clamp(min=0)
-    before = (torch.minimum(high, start) - low).clamp(min=0)
-    behind = (high - torch.maximum(low, end)).clamp(min=0)
-    within = (length - before - behind).clamp(min=0)
-    shares = torch.stack([before, within, behind], -1)
-    return shares / length.clamp(min=1e-9)[..., None] * (length > 0)[..., None]
-
-
-def divergence(p: Tensor, q: Tensor) -> Tensor:
-    """Return the Jensen-Shannon divergence of [...,9] shares in bits, 0 to 1."""
-    middle = (p + q) / 2
-
-    def part(a: Tensor) -> Tensor:
-        return torch.where(a > 0, a * (a / middle.clamp(min=1e-12)).clamp(min=1e-12).log2(), 0).sum(
-            -1
-        )
-
-    return ((part(p) + part(q)) / 2).clamp(0, 1)
+    first = torch.maximum(torch.minimum(start, high), low)
+    last = torch.maximum(torch.minimum(end, high), low)
+    length = high - low
+    parts = torch.stack([first - low, last - first, high - last], -1)
+    return parts / length.where(length > 0, 1).unsqueeze(-1) * (length > 0).unsqueeze(-1)

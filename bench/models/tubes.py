@@ -1,113 +1,163 @@
 """The local term of SAOE: people beside the right objects, linked into tubes through a video."""
 
-from typing import Any
+from math import isfinite
 
 import torch
 from torch import Tensor
 
 from bench.errors import UserError
-from bench.method import Batch, Context
-from bench.models.objects import ObjectBased, divergence, spatial_histogram
+from bench.facts.names import key
+from bench.method import Batch, Classes, Context
+from bench.models.objects import ObjectBased, divergence, keep_top, spatial_histogram
+from bench.settings import Count
 
-PERSON = "person"
+# What boxes can name: those of MS-COCO, "person" apart.
+_COCO = """bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant,
+stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe,
+backpack, umbrella, handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite,
+baseball bat, baseball glove, skateboard, surfboard, tennis racket, bottle, wine glass, cup, fork,
+knife, spoon, bowl, banana, apple, sandwich, orange, broccoli, carrot, hot dog, pizza, donut, cake,
+chair, couch, potted plant, bed, dining table, toilet, tv, laptop, mouse, remote, keyboard,
+cell phone, microwave, oven, toaster, sink, refrigerator, book, clock, vase, scissors, teddy bear,
+hair drier, toothbrush"""
 
 
 class Localised(ObjectBased):
-    """Adds boxes [B,n,M,6] to the objects, where the profile has them."""
+    """Objects of the whole video and, where the profile has boxes, of the best person's tube."""
 
-    weight: float = 1.0
-    reach: float = 25 / 320
-    priors: dict[str, list[float]] = {}
+    wants = ("boxes",)
 
-    person: int
+    top: Count = 100  # T, objects of an action in the whole video; published
+    local_top: Count = 1  # n, objects of an action beside a person; published
+    weight: float = 1.0  # w, of the objects beside a person; published
+    reach: float = 25.0  # pixels between a person's box and an object's; published
+    frame: tuple[Count, Count] = (320, 240)  # width and height that these pixels are of: UCF101's
+    link: float = 1.0  # λ, of the overlap in a tube; the released code's
+    priors: dict[str, list[float]] = {}  # object -> its nine shares; without: any place is as good
+
     prior: Tensor
-    _frames: int = 1  # of the data set that is embedded
+    has_prior: Tensor
+    boxed: Tensor
 
     def build(self, ctx: Context) -> None:
-        """Find the person among the objects; without one boxes are a UserError."""
+        """Check the priors and, where boxes are there, find the person among the objects."""
         super().build(ctx)
-        self.has_boxes = "boxes" in ctx.dims
-        prior = torch.zeros(len(self.names), 9)
         for name, shares in self.priors.items():
-            if name not in self.names or len(shares) != 9 or abs(sum(shares) - 1) > 1e-3:
+            good = len(shares) == 9 and all(isfinite(one) and one >= 0 for one in shares)
+            if not good or abs(sum(shares) - 1) > 1e-3:
                 raise UserError(
-                    f"{self.label}: priors of '{name}' must be nine shares that sum to 1, of an "
-                    "object of the profile"
+                    f"{self.label}: priors of '{name}' must be nine shares that sum to 1"
                 )
-            prior[self.names.index(name)] = torch.tensor(shares)
-        self.register_buffer("prior", prior, persistent=False)
+        self.has_boxes = "boxes" in ctx.dims
         if self.has_boxes:
-            if PERSON not in self.names:
-                raise UserError(f"{self.label}: boxes are there, but no object named '{PERSON}'")
-            self.person = self.names.index(PERSON)
+            self._place(ctx.seen.vectors)
 
-    def with_boxes(self, objects: Tensor, batch: Batch) -> Tensor:
-        """Return [B,O + n·M·6], or the objects alone [B,O] where there are no boxes."""
+    def relevance(self, classes: Classes) -> Tensor:
+        """Return how much an object speaks for a class, [K,O]."""
+        return self.similarity(classes)
+
+    def embed_video(self, batch: Batch) -> Tensor:
+        """Return p(o|v) and, with boxes, n and the boxes of the n frames: [B, O + 1 + n·M·6]."""
+        objects = super().embed_video(batch)
         if not self.has_boxes:
             return objects
         boxes = batch.inputs["boxes"]
-        self._frames = boxes.shape[1]
-        return torch.cat([objects, boxes.flatten(1)], -1)
+        frames = boxes.new_full((len(boxes), 1), boxes.shape[1])
+        return torch.cat([objects, frames, boxes.flatten(1)], -1)
 
-    def tubes(self, flat: Tensor, near: Tensor) -> Tensor:
-        """Return the score [B,K] of the best tube: 0 in a video without people.
-
-        ``flat`` [B,n·M·6] are boxes, ``near`` [K,O] the weights of the local objects.
-        """
+    def embed_class(self, classes: Classes) -> Tensor:
+        """Return the top objects' weights in the whole video and, with boxes, beside a person."""
+        globally = keep_top(self.relevance(classes), self.top, self.has_vector)
         if not self.has_boxes:
-            return flat.new_zeros(len(flat), len(near))
-        boxes = flat.view(len(flat), self._frames, -1, 6)
-        return torch.stack([self._video(one, near) for one in boxes])
+            return globally
+        locally = keep_top(self.similarity(classes), self.local_top, self.boxed)
+        return torch.cat([globally, locally], -1)
 
-    def _video(self, boxes: Tensor, near: Tensor) -> Tensor:
-        best: Tensor | None = None
-        before: Any = None
-        frames = 0
-        for frame in boxes:
-            people = frame[frame[:, 0] == self.person]
-            if not len(people):
-                continue
-            own = people[:, 1, None] + self.weight * self._beside(people[:, 2:], frame, near)
-            frames += 1
-            if best is None:
-                best = own
-            else:
-                link = overlap(before, people[:, 2:])  # [P',P]
-                best = own + (best[:, None] + link[:, :, None]).amax(0)
-            before = people[:, 2:]
-        return near.new_zeros(len(near)) if best is None else best.amax(0) / frames
+    def score(self, video: Tensor, classes: Tensor) -> Tensor:
+        """Return global(a) + tube(a), [B,K]."""
+        count = len(self.names)
+        globally = video[:, :count] @ classes[:, :count].T
+        if not self.has_boxes or not len(video):
+            return globally
+        frames = int(video[0, count])
+        boxes = video[:, count + 1 :].reshape(len(video), frames, -1, 6)
+        people, corners = boxes[..., 0] == self.person, boxes[..., 2:]
+        scores = boxes[..., 1, None] + self.weight * self.beside(boxes) @ classes[:, count:].T
+        return globally + best_tube(scores, people, corners, self.link)
 
-    def _beside(self, people: Tensor, frame: Tensor, near: Tensor) -> Tensor:
-        """Return the second term of s(b|a) for each person and class, [P,K]."""
-        things = frame[(frame[:, 0] >= 0) & (frame[:, 0] != self.person)]
-        if not len(things):
-            return people.new_zeros(len(people), len(near))
-        number = things[:, 0].long()
-        place = spatial_histogram(people[:, None], things[None, :, 2:])
-        prior = self.prior[number]
-        fits = torch.where(prior.any(-1), 1 - divergence(prior, place), 1.0)
-        close = _gap(people[:, None], things[None, :, 2:]) <= self.reach
-        value = things[:, 1] * close  # p(o|b), and b* is the largest of an object's
-        best = value.new_zeros(len(people), near.shape[1])
-        best = best.scatter_reduce(1, number.expand(len(people), -1), value, "amax")
-        chosen = (value == best.gather(1, number.expand(len(people), -1))) & (value > 0)
-        term = best.new_zeros(best.shape).scatter_reduce(
-            1, number.expand(len(people), -1), value * fits * chosen, "amax"
-        )
-        found: Tensor = term @ near.T
+    def beside(self, boxes: Tensor) -> Tensor:
+        """Return p(o|b*) (1 − JSD) of boxes [B,n,M,6] as people and objects: [B,n,M,O].
+
+        b* is the most probable box of object o within reach of b; 0 where there is none.
+        """
+        corners, number = boxes[..., 2:], boxes[..., 0].long()
+        b, thing = corners.unsqueeze(-2), corners.unsqueeze(-3)
+        gap = torch.maximum(thing[..., :2] - b[..., 2:], b[..., :2] - thing[..., 2:]).clamp(min=0)
+        near = (gap * gap.new_tensor(self.frame)).norm(dim=-1) <= self.reach
+        sure = boxes[..., 1].unsqueeze(-2) * near * (number >= 0).unsqueeze(-2)  # [B,n,M,M]
+        which = number.clamp(min=0)
+        apart = divergence(self.prior[which].unsqueeze(-3), spatial_histogram(b, thing))
+        fits = torch.where(self.has_prior[which].unsqueeze(-2), 1 - apart, 1)
+        which = which.unsqueeze(-2).expand_as(sure)
+        best = sure.new_zeros(*sure.shape[:-1], len(self.names))
+        star = best.scatter_reduce(-1, which, sure, "amax").gather(-1, which) == sure
+        found: Tensor = best.scatter_reduce(-1, which, sure * fits * star, "amax")
         return found
+
+    def _place(self, like: Tensor) -> None:
+        """Find the person, the objects that boxes can name [O] and the objects' priors [O,9]."""
+        places = {key(name): i for i, name in enumerate(self.names)}
+        if "person" not in places:
+            raise UserError(f"{self.label}: boxes are there, but no object is named 'person'")
+        self.person = places["person"]
+        prior = like.new_zeros(len(self.names), 9)
+        for name, shares in self.priors.items():
+            if key(name) not in places:
+                raise UserError(f"{self.label}: priors of '{name}', no object; leave it out")
+            prior[places[key(name)]] = prior.new_tensor(shares)
+        coco = {key(name) for name in _COCO.split(",")}
+        boxed = torch.tensor([key(name) in coco for name in self.names], device=like.device)
+        if not (boxed & self.has_vector).any():  # boxes of another detector
+            boxed = torch.arange(len(self.names), device=like.device) != self.person
+        self.register_buffer("prior", prior)
+        self.register_buffer("has_prior", prior.any(-1))
+        self.register_buffer("boxed", boxed & self.has_vector)
+
+
+def best_tube(scores: Tensor, people: Tensor, corners: Tensor, link: float) -> Tensor:
+    """Return the score of each video's best tube: [B,n,M,K] of boxes [B,n,M,4] → [B,K].
+
+    A tube has one of the boxes ``people`` [B,n,M] in each frame that has any. The best one has the
+    largest sum, over frames that follow each other, of both scores and ``link`` times the overlap
+    (dynamic programming); its score is the mean of its boxes', 0 in a video without people.
+    """
+    count, frames = scores.shape[0], scores.shape[1]
+    links = scores.new_zeros(scores[:, 0].shape)  # [B,M,K] of the best tube that ends in each box
+    sums, last = torch.zeros_like(links), torch.zeros_like(links)
+    ends, boxes = people[:, 0], corners[:, 0]
+    length = scores.new_zeros(count, 1, 1)
+    for i in range(frames):
+        own, here = scores[:, i], people[:, i]
+        before = (links + last).masked_fill(~ends.unsqueeze(-1), -torch.inf).unsqueeze(2)
+        overlaps = link * overlap(boxes, corners[:, i]).unsqueeze(-1)
+        reached, origin = (before + overlaps).max(1)
+        first = length == 0
+        at = here.any(-1)[:, None, None]
+        links = torch.where(at, torch.where(first, 0, reached + own), links)
+        sums = torch.where(at, torch.where(first, 0, sums.gather(1, origin)) + own, sums)
+        last = torch.where(at, own, last)
+        ends = torch.where(at[..., 0], here, ends)
+        boxes = torch.where(at, corners[:, i], boxes)
+        length = length + at
+    final = torch.where(length > 1, links, sums).masked_fill(~ends.unsqueeze(-1), -torch.inf)
+    best = sums.gather(1, final.argmax(1, keepdim=True)) / length.clamp(min=1)
+    return (best * (length > 0)).squeeze(1)
 
 
 def overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Return intersection over union of boxes [A,4] and [B,4]: [A,B]."""
-    low = torch.maximum(a[:, None, :2], b[None, :, :2])
-    high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(-1)
-    area_a, area_b = (a[:, 2:] - a[:, :2]).prod(-1), (b[:, 2:] - b[:, :2]).prod(-1)
-    return shared / (area_a[:, None] + area_b[None] - shared).clamp(min=1e-9)
-
-
-def _gap(a: Tensor, b: Tensor) -> Tensor:
-    """Return the distance between boxes, 0 where they touch: [...,4], [...,4] → [...]."""
-    apart = torch.maximum(b[..., :2] - a[..., 2:], a[..., :2] - b[..., 2:]).clamp(min=0)
-    return apart.square().sum(-1).sqrt()
+    """Return intersection over union of boxes [...,A,4] and [...,B,4]: [...,A,B]."""
+    a, b = a.unsqueeze(-2), b.unsqueeze(-3)
+    sides = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])
+    shared = sides.clamp(min=0).prod(-1)
+    area = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - shared
+    return shared / area.where(area > 0, 1)

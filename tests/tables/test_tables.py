@@ -13,6 +13,7 @@ from made_up import POSTER, context, full, planned_cell, record, write_splits
 
 from bench.errors import UserError
 from bench.records import Coverage, Record
+from bench.registry import MethodFile
 from bench.tables import FORMATS, TABLES, TableContext, build, render
 
 
@@ -340,3 +341,46 @@ def test_building_imports_no_heavy_library() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def declared(**of_method: Any) -> MethodFile:
+    return MethodFile("aurl", Path("aurl.py"), "AURL", **of_method)
+
+
+def test_one_method_under_every_protocol(tmp_path: Path) -> None:
+    records, planned = full()
+    given = context(tmp_path, records, planned, only="aurl")
+    found = json.loads(render(build("protocols", given), "json"))
+    assert {row["row"] for row in found} == {"aurl"}
+    assert [row["protocol"] for row in found] == ["full", "official3", "half10"]
+    with pytest.raises(UserError, match="unknown method 'aurrl'; did you mean 'aurl'"):
+        build("protocols", context(tmp_path, records, planned, only="aurrl"))
+
+
+def test_what_is_approximated_stands_beside_what_was_measured(tmp_path: Path) -> None:
+    records, planned = full()
+    files = {"aurl": declared(approximates="style: half of it", learning="none")}
+    given = context(tmp_path, records, planned, files=files)
+    row = cells(given, "sota")["AURL, style"]
+    assert row["measured approximated"] == "style: half of it"
+    assert row["measured trained on"] == "nothing"
+
+
+def test_a_modern_method_stands_in_its_own_block(tmp_path: Path) -> None:
+    records, planned = [record("mine", seed) for seed in range(3)], []
+    planned = [planned_cell("mine", seed) for seed in range(3)]
+    given = context(tmp_path, records, planned, files={"mine": declared(modern=True)})
+    found = json.loads(render(build("sota", given), "json"))
+    assert {row["block"] for row in found if row["row"] == "mine"} == {"modern"}
+
+
+def test_a_missing_input_is_a_status_that_says_what_to_do(tmp_path: Path) -> None:
+    given = context(tmp_path, [], [planned_cell("er", missing="needs texts: name a file")])
+    row = rows("sota", given)["er"]
+    assert row["reasons"] == ["er: missing: needs texts: name a file"]
+
+
+def test_published_systems_stand_in_the_comparison_and_new_ones_everywhere(tmp_path: Path) -> None:
+    given = context(tmp_path, [], [planned_cell("devise"), planned_cell("mine")])
+    assert "mine" in rows("ablation", given) and "devise" not in rows("ablation", given)
+    assert {"mine", "devise"} <= set(rows("sota", given))
