@@ -11,7 +11,8 @@ class DeViSE(Bilinear):
     over the batch; classes are ranked by F.
 
     Exact: the summed hinge over all seen classes and its margin of 0.1. Approximated: the features
-    are the profile's, not those of the comparison in ER's paper, and both sides are at unit length.
+    are the profile's, not those of the comparison in ER's paper, and both sides are at unit length;
+    ER's released comparison leaves x as it is and drops half of both sides out in training.
     """
 
     label = "DeViSE"

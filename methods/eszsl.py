@@ -16,7 +16,8 @@ class ESZSL(Method):
     elsewhere, S [W,K] are the class vectors at unit length (numbered here):
     (1) V = (X Xᵀ + 10^α I)⁻¹ X Y Sᵀ (S Sᵀ + 10^γ I)⁻¹; (2) score(x, c) = xᵀ V s_c.
 
-    Exact: the closed form, in float64, and α = 3, γ = 0 of the comparison in ER's paper.
+    Exact: the closed form, in float64, with unit class vectors and α = 3, γ = 0 as in the
+    comparison of ER's paper. Y is the paper's; ER's released code has 0 where the paper has −1.
     Approximated: the features are the profile's. They stay as they are: α was chosen for features
     of some tens of length, and unit length would leave nothing but the regulariser.
     """

@@ -19,10 +19,13 @@ class GCN(Method):
 
     A class without neighbours keeps its own loop.
 
-    Exact: two layers, leaky ReLU 0.2, outputs and targets at unit length, regression of classifier
-    weights. Approximated: the graph is of nearest word vectors instead of WordNet (as in the
-    comparison of ER's paper); the targets are classifiers on the profile's frozen features,
-    learned in the same run; test classes enter the graph when they are embedded, not in training.
+    Exact: leaky ReLU 0.2, outputs and targets at unit length, regression of classifier weights, a
+    graph of nearest word vectors as in ER's comparison (WordNet in the paper). Approximated: the
+    targets are classifiers on the profile's frozen features, learned in the same run (ER takes the
+    last layer of its pre-trained backbone); test classes enter the graph when they are embedded,
+    not in training; two layers (six in the paper and in ER's released settings), 5 neighbours
+    beside the node (ER counts the node among them), symmetric normalisation (ER divides rows and
+    gives the loop weights of its own), no dropout.
     """
 
     label = "GCN"

@@ -17,8 +17,9 @@ class PSZSAR(Method):
     scores over all seen classes, target y.
 
     Exact: E2E's visual network and a pairwise score that is trained with it. Approximated: the
-    paper's text was not at hand; the form of the pairwise network and the softmax over seen classes
-    (the paper also has a loss for several labels a video) are inferred from its abstract.
+    paper's text was not at hand. Its authors' network, read after these rows were measured, embeds
+    both sides, multiplies the unit vectors entry by entry and scores the product by a network; here
+    the two are concatenated. The softmax over seen classes is theirs.
     """
 
     label = "PS-ZSAR"

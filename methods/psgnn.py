@@ -18,7 +18,9 @@ class PSGNN(Method):
     (3) a frame: x_i = Σ_o p_i(o) q_o; a video: v = mean over i of the self-attention of x_1 … x_n;
     (4) score(v, c) = v·P_c; (5) L = CE of the scores over the seen classes. (Numbered here.)
 
-    An object without a word vector is an isolated node with no input. Exact: two branches, dot
+    An object without a word vector is an isolated node with no input, but the layers' biases give
+    it an output all the same (to be mended: it should add nothing), and a test class that is also
+    a seen class stands in the graph twice. Exact: two branches, dot
     product, cross-entropy. Approximated: the graph joins the nearest word vectors (the paper takes
     ConceptNet), the object bank and vectors are the profile's, widths and depths; the paper weighs
     each video's own graph by its objects, here one graph serves all and the video weighs its nodes.

@@ -18,7 +18,8 @@ class TARN(Method):
     of the batch's classes and others, drawn afresh each step.
 
     One segment is enough: then the GRU sees a sequence of one. Exact: the GRU, the two layers on
-    the class side, segment-by-segment comparison, average, episodic training. Approximated: the
+    the class side, the average, episodic training. Approximated: the comparison keeps the parts of
+    both measures (the paper has the two numbers, a distance and a cosine, for each segment), the
     profile's features instead of C3D, word vectors where the paper takes 115 attributes of UCF101,
     width of the layers, size of an episode.
     """
@@ -52,7 +53,7 @@ class TARN(Method):
         return z
 
     def score(self, video: Tensor, classes: Tensor) -> Tensor:
-        """Equation (2), [B,K]; one class at a time where there are many."""
+        """Equation (2), [B,K]; 32 classes at a time, which bounds memory."""
         segments = video.view(len(video), -1, self.width)
         return torch.cat([self._scores(segments, part) for part in torch.split(classes, 32)], 1)
 

@@ -10,7 +10,7 @@ from bench.training.batches import Batches
 from bench.training.inputs import Vectors
 from methods.eszsl import ESZSL
 
-N, K, D, W = 30, 4, 7, 5
+N, K, D, W = 300, 4, 7, 5  # N: more videos than `batches.all` yields at once
 
 
 def fitted(features: torch.Tensor, **values: float) -> tuple[ESZSL, Classes]:
