@@ -17,7 +17,8 @@ class GCN(Method):
     of the 5 nearest neighbours; (3) L_reg = mean of ‖P_k/‖P_k‖ − u_k/‖u_k‖‖² over the seen classes,
     in which U is fixed; (4) L = L_cls + L_reg; (5) score(x, c) = cos(x, P_c).
 
-    A class without neighbours keeps its own loop.
+    A class without neighbours keeps its own loop. A test class that is also a seen class stands in
+    the graph twice (to be mended: its twin takes a neighbour's place).
 
     Exact: leaky ReLU 0.2, outputs and targets at unit length, regression of classifier weights, a
     graph of nearest word vectors as in ER's comparison (WordNet in the paper). Approximated: the
