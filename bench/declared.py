@@ -16,9 +16,9 @@ _ROOT_CLASS = ("bench.method", "Method")
 def declared(path: Path, root: Path) -> dict[str, Any]:
     """Return name -> literal value of the Method class in ``path``, its bases' values included.
 
-    Also ``doc``, its own docstring, and ``methods``, the names of functions that it or a base but
-    Method itself defines. Empty where the file has no class derived from Method. A value that is
-    no literal (a call, a name) is left out. Raises SyntaxError for a file that cannot be parsed.
+    Also ``doc``, its own docstring. Empty where the file has no class derived from Method. A value
+    that is no literal (a call, a name) is left out. Raises SyntaxError for a file that cannot be
+    parsed.
     """
     for node in parsed(path).body:
         if isinstance(node, ast.ClassDef) and (found := _collect(node, path, root)) is not None:
@@ -34,12 +34,10 @@ def _collect(node: ast.ClassDef, path: Path, root: Path) -> dict[str, Any] | Non
             continue
         inherited = _base(base.id, path, root)
         if inherited is not None:
-            found = (found or {"methods": ()}) | inherited
+            found = (found or {}) | inherited
     if found is None:
         return None
-    own = {name: value for name, value in _literals(node)}
-    functions = [n.name for n in node.body if isinstance(n, ast.FunctionDef)]
-    return found | own | {"methods": (*found["methods"], *functions)}
+    return found | dict(_literals(node))
 
 
 def _base(name: str, path: Path, root: Path) -> dict[str, Any] | None:
@@ -61,7 +59,7 @@ def _base(name: str, path: Path, root: Path) -> dict[str, Any] | None:
 def _method_defaults(file: Path) -> dict[str, Any]:
     nodes = parsed(file).body if file.is_file() else []
     own = next((n for n in nodes if isinstance(n, ast.ClassDef) and n.name == "Method"), None)
-    return {"methods": ()} | (dict(_literals(own)) if own else {})
+    return dict(_literals(own)) if own else {}
 
 
 def _literals(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:

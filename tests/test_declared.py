@@ -43,7 +43,6 @@ def test_literals_of_the_class_and_its_bases(tmp_path: Path) -> None:
     found = read(tmp_path, TEXT)
     assert (found["label"], found["wants"], found["rate"]) == ("Mine", ("objects",), 0.5)
     assert found["doc"] == "What it claims."
-    assert found["methods"] == ("build", "embed_video", "loss")  # two of the base in bench
     assert found["freeze_backbone"] is False  # of Method itself
 
 
