@@ -10,15 +10,18 @@ from bench.method import Batch, Classes, Context, Loss, Method
 class Action2Vec(Method):
     """Segments through two levels of LSTM with soft attention, to the class's word vector.
 
-    f_i are the features of n segments, reduced to 500 (numbered here): (1) h = LSTM₁(f), one state
-    a segment; (2) u = LSTM₂ over groups of 4 states, each group's mean; (3) v = FC(dropout(Σ_j a_j
-    u_j)), → 300, with a_j = softmax_j(w·tanh(u_j)); (4) L = Σ_{c ≠ y} max(0, Δ − cos(v, c_y) +
-    cos(v, c)) + μ CE(softmax layer on v), over the seen classes; (5) score(x, c) = cos(v, c).
+    f_i are the features of n segments at unit length, reduced to 500 (numbered here): (1) h =
+    LSTM₁(f), one state a segment; (2) u = LSTM₂ over groups of 4 states, each group's mean; (3) v =
+    FC(dropout(Σ_j a_j u_j)), → 300, with a_j = softmax_j(w·tanh(u_j)); (4) L = Σ_{c ≠ y} max(0, Δ −
+    cos(v, c_y) + cos(v, c)) + μ CE(softmax layer on v), over the seen classes; (5) score(x, c) =
+    cos(v, c).
 
-    One segment is enough. Exact: two levels, attention, dropout 0.5, pairwise ranking plus
-    cross-entropy, cosine. Approximated: the profile's features instead of 52 segments of C3D; a
-    learned linear layer to 500 instead of PCA; the LSTM's width is the profile's head (1024 in the
-    paper); the grouping of (2), Δ and μ are not published here.
+    One segment is enough. Exact: two levels of LSTM, soft attention, a dropout of 0.5, pairwise
+    ranking plus cross-entropy, cosine. Approximated: the profile's features instead of 52 segments
+    of C3D; a learned linear layer to 500 instead of PCA; the LSTM's width is the profile's head
+    (1024 in the paper). Inferred, for the paper's text was not at hand: how (2) groups states (by
+    accounts of the paper its first LSTM reads each subsequence afresh), where attention and dropout
+    stand, Δ, and μ, which the paper is said to change during training.
     """
 
     label = "Action2Vec"

@@ -64,12 +64,13 @@ class ESZSL(Method):
 
 def _solved(gram: Tensor, exponent: float, right: Tensor, name: str) -> Tensor:
     """Return (gram + 10^exponent I)⁻¹ right."""
-    whole = gram + 10.0**exponent * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    ridge = gram.new_full((len(gram),), 10.0) ** exponent  # inf, not an error, where it is huge
+    whole = gram + ridge.diag()
     factor, failed = torch.linalg.cholesky_ex(whole)
     found = torch.cholesky_solve(right, factor)
-    if failed or not found.isfinite().all():
+    if failed or not (factor.isfinite().all() and found.isfinite().all()):
         raise UserError(
             f"ESZSL: its equations cannot be solved with {name} = {exponent}; raise methods.eszsl."
-            f"{name}, or look for features that are not finite"
+            f"{name} (lower it if it is huge), or look for features that are not finite"
         )
     return found

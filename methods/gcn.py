@@ -17,8 +17,7 @@ class GCN(Method):
     of the 5 nearest neighbours; (3) L_reg = mean of ‖P_k/‖P_k‖ − u_k/‖u_k‖‖² over the seen classes,
     in which U is fixed; (4) L = L_cls + L_reg; (5) score(x, c) = cos(x, P_c).
 
-    A class without neighbours keeps its own loop. A test class that is also a seen class stands in
-    the graph twice (to be mended: its twin takes a neighbour's place).
+    A class without neighbours keeps its own loop.
 
     Exact: leaky ReLU 0.2, outputs and targets at unit length, regression of classifier weights, a
     graph of nearest word vectors as in ER's comparison (WordNet in the paper). Approximated: the
@@ -50,9 +49,11 @@ class GCN(Method):
         return F.normalize(batch.inputs["features"].mean(1), dim=-1)
 
     def embed_class(self, classes: Classes) -> Tensor:
-        """Return P [K,D] over a graph of the seen classes and these."""
-        nodes = torch.cat([self.seen_vectors, F.normalize(classes.vectors, dim=-1)])
-        return self._over(nodes)[len(self.seen_vectors) :]
+        """Return P [K,D] over a graph of the seen classes and these, each a node once."""
+        own = F.normalize(classes.vectors, dim=-1)
+        # A seen class's twin would take the place of a neighbour.
+        others = (self.seen_vectors @ own.T < 1 - 1e-6).all(1)
+        return self._over(torch.cat([self.seen_vectors[others], own]))[-len(own) :]
 
     def loss(self, batch: Batch, seen: Classes) -> Loss:
         """Equation (4)."""

@@ -18,10 +18,9 @@ class PSGNN(Method):
     (3) a frame: x_i = Σ_o p_i(o) q_o; a video: v = mean over i of the self-attention of x_1 … x_n;
     (4) score(v, c) = v·P_c; (5) L = CE of the scores over the seen classes. (Numbered here.)
 
-    An object without a word vector is an isolated node with no input, but the layers' biases give
-    it an output all the same (to be mended: it should add nothing), and a test class that is also
-    a seen class stands in the graph twice. Exact: two branches, dot
-    product, cross-entropy. Approximated: the graph joins the nearest word vectors (the paper takes
+    An object without a word vector is an isolated node with no input, and its q_o is 0. A class
+    that is seen is one node, not two, when it is embedded again. Exact: two branches, dot product,
+    cross-entropy. Approximated: the graph joins the nearest word vectors (the paper takes
     ConceptNet), the object bank and vectors are the profile's, widths and depths; the paper weighs
     each video's own graph by its objects, here one graph serves all and the video weighs its nodes.
     """
@@ -34,16 +33,19 @@ class PSGNN(Method):
     width: int = 128  # E; not published here
 
     object_vectors: Tensor
-    seen_vectors: Tensor
     object_graph: Tensor
+    nodes: Tensor
+    graph: Tensor
 
     def build(self, ctx: Context) -> None:
         """Make both graph networks and the attention."""
         if ctx.objects is None or not ctx.objects.vectors.any():
             raise UserError("PSGNN: no object's name has a word vector; give other objects")
         self.register_buffer("object_vectors", F.normalize(ctx.objects.vectors, dim=-1))
-        self.register_buffer("seen_vectors", F.normalize(ctx.seen.vectors, dim=-1))
         self.register_buffer("object_graph", knn_graph(self.object_vectors, self.neighbours))
+        seen = F.normalize(ctx.seen.vectors, dim=-1)
+        self.register_buffer("nodes", torch.cat([self.object_vectors, seen]))
+        self.register_buffer("graph", knn_graph(self.nodes, self.neighbours))
         self.prototypes = GraphConv(ctx.word_dim, ctx.head, self.width)
         self.samples = GraphConv(ctx.word_dim, ctx.head, self.width)
         self.attention = nn.MultiheadAttention(self.width, 1, batch_first=True)
@@ -51,14 +53,19 @@ class PSGNN(Method):
     def embed_video(self, batch: Batch) -> Tensor:
         """Return v [B,E]."""
         nodes = self.samples(self.object_vectors, self.object_graph)
-        frames = batch.inputs["objects"] @ nodes
+        frames = batch.inputs["objects"] @ (nodes * self.object_vectors.any(-1, keepdim=True))
         attended: Tensor = self.attention(frames, frames, frames, need_weights=False)[0]
         return attended.mean(1)
 
     def embed_class(self, classes: Classes) -> Tensor:
         """Return P [K,E] over a graph of the objects, the seen classes and these."""
-        own = F.normalize(classes.vectors, dim=-1)
-        return self._over(torch.cat([self.object_vectors, self.seen_vectors, own]))[-len(own) :]
+        own, first = F.normalize(classes.vectors, dim=-1), len(self.object_vectors)
+        nearest = (own @ self.nodes[first:].T).max(1)
+        new = nearest.values < 1 - 1e-6
+        place = torch.where(new, len(self.nodes) + new.cumsum(0) - 1, first + nearest.indices)
+        nodes = torch.cat([self.nodes, own[new]])
+        found: Tensor = self.prototypes(nodes, knn_graph(nodes, self.neighbours))
+        return found[place]
 
     def score(self, video: Tensor, classes: Tensor) -> Tensor:
         """Equation (4), [B,K]."""
@@ -66,11 +73,7 @@ class PSGNN(Method):
 
     def loss(self, batch: Batch, seen: Classes) -> Loss:
         """Equation (5); in training the graph has the seen classes and the objects."""
-        nodes = self._over(torch.cat([self.object_vectors, self.seen_vectors]))
-        scores = self.score(self.embed_video(batch), nodes[len(self.object_vectors) :])
+        found = self.prototypes(self.nodes, self.graph)[len(self.object_vectors) :]
+        scores = self.score(self.embed_video(batch), found)
         loss = F.cross_entropy(scores, batch.y)
         return loss, {"L_CE": loss}
-
-    def _over(self, nodes: Tensor) -> Tensor:
-        found: Tensor = self.prototypes(nodes, knn_graph(nodes, self.neighbours))
-        return found

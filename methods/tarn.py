@@ -12,16 +12,16 @@ class TARN(Method):
     """A relation score from comparing each segment of a video with the class vector.
 
     h_i [E] is segment i of n after a bidirectional GRU, z_c = FC(ReLU(FC(c))) [E] the class
-    (numbered here): (1) r_i = [h_i ∘ ẑ_c; (h_i − z_c)²], the parts of a cosine and of a Euclidean
-    distance, a hat for unit length on both sides; (2) score(x, c) = mean over i of
-    FC(ReLU(FC(r_i))); (3) L = binary cross-entropy of the scores against "c is y", over an episode
-    of the batch's classes and others, drawn afresh each step.
+    (numbered here): (1) r_i = [‖h_i − z_c‖, cos(h_i, z_c)], two numbers; (2) score(x, c) = mean
+    over i of FC(ReLU(FC(r_i))); (3) L = binary cross-entropy of the scores against "c is y", over
+    an episode of the batch's classes and others, drawn afresh each step. The paper's attention
+    aligns segments with those of an example; a class has one vector, which every segment gets.
 
     One segment is enough: then the GRU sees a sequence of one. Exact: the GRU, the two layers on
-    the class side, the average, episodic training. Approximated: the comparison keeps the parts of
-    both measures (the paper has the two numbers, a distance and a cosine, for each segment), the
-    profile's features instead of C3D, word vectors where the paper takes 115 attributes of UCF101,
-    width of the layers, size of an episode.
+    the class side, the comparison of each segment by Euclidean distance and cosine, average,
+    episodic training. Approximated: the profile's features, scaled to entries around 1, instead of
+    C3D; word vectors where the paper takes 115 attributes of UCF101; width of the layers; size of
+    an episode (five classes in the paper's few-shot part). The paper's text was not at hand.
     """
 
     label = "TARN"
@@ -38,7 +38,7 @@ class TARN(Method):
         e = self.width
         self.gru = nn.GRU(ctx.dims["features"], e // 2, batch_first=True, bidirectional=True)
         self.of_class = nn.Sequential(nn.Linear(ctx.word_dim, e), nn.ReLU(), nn.Linear(e, e))
-        self.compare = nn.Sequential(nn.Linear(2 * e, e), nn.ReLU(), nn.Linear(e, 1))
+        self.compare = nn.Sequential(nn.Linear(2, e), nn.ReLU(), nn.Linear(e, 1))
 
     def embed_video(self, batch: Batch) -> Tensor:
         """Return the h_i, flattened: [B,n·E]."""
@@ -60,7 +60,7 @@ class TARN(Method):
     def loss(self, batch: Batch, seen: Classes) -> Loss:
         """Equation (3)."""
         classes = self._episode(batch.y, len(seen))
-        z = self.embed_class(Classes(seen.names, seen.vectors[classes]))
+        z = self.of_class(seen.vectors[classes])
         scores = self.score(self.embed_video(batch), z)
         loss = F.binary_cross_entropy_with_logits(scores, (classes == batch.y[:, None]).float())
         return loss, {"L_relation": loss}
@@ -73,8 +73,7 @@ class TARN(Method):
         return (own + chance).topk(size).indices
 
     def _scores(self, segments: Tensor, z: Tensor) -> Tensor:
-        h = segments[:, None]  # [B,1,n,E]
-        c = z[None, :, None]  # [1,K,1,E]
-        alike = F.normalize(h, dim=-1) * F.normalize(c, dim=-1)
-        found: Tensor = self.compare(torch.cat([alike, (h - c).square()], -1))
-        return found.mean((2, 3))
+        apart = torch.cdist(segments, z, compute_mode="donot_use_mm_for_euclid_dist")  # [B,n,k]
+        alike = F.normalize(segments, dim=-1) @ F.normalize(z, dim=-1).T
+        found: Tensor = self.compare(torch.stack([apart, alike], -1))
+        return found.mean((1, 3))

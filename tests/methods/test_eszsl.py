@@ -57,6 +57,12 @@ def test_features_that_are_not_finite(spoiled: float) -> None:
         fitted(features)
 
 
+@pytest.mark.parametrize("huge", [{"alpha": 400.0}, {"gamma": 400.0}])
+def test_a_regulariser_beyond_all_numbers(huge: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=r"= 400.*lower it"):
+        fitted(torch.randn(N, 1, D), **huge)
+
+
 def test_a_singular_system_says_which_parameter_to_raise() -> None:
     with pytest.raises(UserError, match=r"cannot be solved with alpha = -400.*raise"):
         fitted(torch.zeros(N, 1, D), alpha=-400)

@@ -72,6 +72,11 @@ def test_test_classes_join_the_graph_of_the_seen() -> None:
     assert torch.allclose(found, by_hand(method, torch.cat([seen.vectors, new]))[K:], rtol=1e-10)
 
 
+def test_a_seen_class_among_the_test_classes_is_one_node() -> None:
+    method, _, seen = made()
+    assert torch.allclose(method.embed_class(seen), by_hand(method, seen.vectors), rtol=1e-10)
+
+
 def test_a_checkpoint_brings_the_seen_classes() -> None:
     method, _, _ = made()
     torch.manual_seed(7)
