@@ -136,3 +136,27 @@ def test_files_that_are_no_parameters(tmp_path: Path, text: str) -> None:
 def test_absent_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is missing"):
         load_config(tmp_path)
+
+
+def test_a_method_of_its_own_schedule_yields_to_the_overrides_above(tmp_path: Path) -> None:
+    own = {"m": {"train": {"lr": 0.5, "steps": 3}, "input": {"test_clips": 25}}}
+    profile = load(tmp_path, {"profiles.tiny.own": own}).profile
+    assert (profile.train_of("m").lr, profile.train_of("m").steps) == (0.5, 3)
+    assert (profile.train_of("m").batch, profile.input_of("m").test_clips) == (3, 25)
+    assert (profile.train_of("other").steps, profile.input_of("other").test_clips) == (7, 1)
+    above = load(tmp_path, {"profiles.tiny.own": own, "train.steps": 99}).profile
+    assert (above.train_of("m").steps, above.train_of("m").lr) == (99, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        ({"m": {"train": {"lr": -1}}}, r"own\.m: lr: Input should be greater than 0"),
+        ({"m": {"train": {"stepz": 1}}}, r"own\.m: stepz: Extra inputs"),
+        ({"m": {"trian": {}}}, r"own\.m\.trian'; did you mean 'train'"),
+    ],
+)
+def test_what_is_wrong_in_a_methods_own_block(tmp_path: Path, own: Any, reason: str) -> None:
+    with pytest.raises(UserError, match=reason) as error:
+        load(tmp_path, {"profiles.tiny.own": own})
+    assert "\n" not in str(error.value)

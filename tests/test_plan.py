@@ -123,6 +123,7 @@ def test_all_fingerprints_differ_and_repeat(root: Path) -> None:
         ("bench/training/loop.py", "import math", "import math, json", {"all"}),
         ("bench/models/centres.py", "else 0.05", "else 0.06", {"aurl", "aurl_no_cg"}),
         ("params.yaml", "train.lr", 0.7, {"all"}),
+        ("params.yaml", "profiles.mini.own.e2e", {"input": {"test_clips": 2}}, {"e2e"}),
         ("params.yaml", "profiles.mini.input.jpeg", True, {"all"}),
         ("params.yaml", "profiles.mini.network.head", 77, {"all"}),
         ("params.yaml", "train.checkpoint_every", 77, set()),
@@ -186,6 +187,7 @@ def test_a_file_with_a_syntax_error_is_a_cell_with_a_problem(root: Path, edit: E
     [
         ("methods", {"aurrl": {"lam": 5}}, "methods"),
         ("readings.rows", [{"method": "aurrl", "set": {"lam": 5}}], "readings"),
+        ("profiles.mini.own", {"aurrl": {"train": {"lr": 0.1}}}, "profiles.mini.own"),
     ],
 )
 def test_unknown_method_in_the_parameters(

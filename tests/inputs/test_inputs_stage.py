@@ -24,6 +24,7 @@ PROFILE: dict[str, Any] = {
         "objects": {"kind": "scores", "files": {"tiny": "scores.npz"}},
         "signatures": "signatures.json",
     },
+    "own": {"er": {"train": {"steps": 10, "optimiser": "adam"}}},
 }
 
 
@@ -120,6 +121,12 @@ def test_methods_run_on_what_is_there_and_the_others_are_missing(tiny: Path) -> 
     assert {n: rows[n]["status"] for n in ("er", "clip", "base_ls")} == {
         "er": "ok", "clip": "missing", "base_ls": "ok",
     }  # fmt: skip
+    folder = tiny / "results" / "records" / "tiny"
+    steps = {name: set() for name in ("er", "base_ls")}
+    for path in folder.glob("*.json"):
+        record = json.loads(path.read_text())
+        steps[record["method"]].add((record["steps"], record["parameters"]["train"]["optimiser"]))
+    assert steps == {"er": {(10, "adam")}, "base_ls": {(20, "sgd")}}  # its own schedule
     assert rows["er"]["inputs"]["objects"] == "scores of scores.npz"
     assert "describe it as" in rows["clip"]["reasons"][0]
     # The row that used the texts, and it alone, is outdated by other texts.
