@@ -5,22 +5,15 @@ from typing import Any
 
 import pytest
 import torch
+from plain import B, K, tiny
 from torch.nn import functional as F
 
-from bench.method import Batch, Classes, Context, create
+from bench.method import Batch, Classes
 from methods.action2vec import Action2Vec
 
-K, D, W, B = 5, 6, 4, 3
 
-
-def made(segments: int = 3, seen: int = K) -> tuple[Any, Batch, Classes]:
-    torch.manual_seed(0)
-    classes = Classes([str(i) for i in range(seen)], torch.randn(seen, W, dtype=torch.float64))
-    method = create(Action2Vec, {})
-    method.build(Context(classes, {"features": D}, 8, torch.nn.Identity, D))
-    y = torch.tensor([0, 1, 2]).clamp(max=seen - 1)
-    x = torch.randn(B, segments, D, dtype=torch.float64)
-    return method.double().eval(), Batch({"features": x}, y), classes
+def made(segments: int = 3, seen: int = 5) -> tuple[Any, Batch, Classes]:
+    return tiny(Action2Vec, "features", segments, seen)
 
 
 def test_the_loss_by_hand() -> None:

@@ -5,21 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from plain import B, D, K, W, tiny
 
 from bench.method import Batch, Classes, Context, create
 from methods.e2e import E2E
 
-K, D, W, B = 5, 6, 4, 3
 
-
-def made(segments: int = 3, seen: int = K) -> tuple[Any, Batch, Classes]:
-    torch.manual_seed(0)
-    classes = Classes([str(i) for i in range(seen)], torch.randn(seen, W, dtype=torch.float64))
-    method = create(E2E, {})
-    method.build(Context(classes, {"video": D}, 8, torch.nn.Identity, D))
-    y = torch.tensor([0, 1, 2]).clamp(max=seen - 1)
-    x = torch.randn(B, segments, D, dtype=torch.float64)
-    return method.double().eval(), Batch({"video": x}, y), classes
+def made(segments: int = 3, seen: int = 5) -> tuple[Any, Batch, Classes]:
+    return tiny(E2E, "video", segments, seen)
 
 
 def test_the_loss_is_the_mean_squared_error_of_unit_vectors() -> None:

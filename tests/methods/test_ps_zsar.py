@@ -5,36 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from plain import B, D, K, W, layer, relu, tiny, unit
 
 from bench.method import Batch, Classes, Context, create
 from methods.ps_zsar import PSZSAR
 
-K, D, W, B = 5, 6, 4, 3
 
-
-def made(segments: int = 3, seen: int = K) -> tuple[Any, Batch, Classes]:
-    torch.manual_seed(0)
-    classes = Classes([str(i) for i in range(seen)], torch.randn(seen, W, dtype=torch.float64))
-    method = create(PSZSAR, {})
-    method.build(Context(classes, {"video": D}, 8, torch.nn.Identity, D))
-    y = torch.tensor([0, 1, 2]).clamp(max=seen - 1)
-    x = torch.randn(B, segments, D, dtype=torch.float64)
-    return method.double().eval(), Batch({"video": x}, y), classes
-
-
-def layer(module: Any, x: list[float]) -> list[float]:
-    """Return a linear layer's output in plain loops."""
-    rows = zip(module.weight.tolist(), module.bias.tolist(), strict=True)
-    return [sum(w * a for w, a in zip(row, x, strict=True)) + bias for row, bias in rows]
-
-
-def relu(x: list[float]) -> list[float]:
-    return [max(a, 0.0) for a in x]
-
-
-def unit(x: list[float]) -> list[float]:
-    norm = math.sqrt(sum(a * a for a in x))
-    return [a / norm for a in x]
+def made(segments: int = 3, seen: int = 5) -> tuple[Any, Batch, Classes]:
+    return tiny(PSZSAR, "video", segments, seen)
 
 
 def test_scores_the_product_of_unit_embeddings() -> None:
