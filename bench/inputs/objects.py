@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.config import Profile
-from bench.data.world_texts import definitions
 from bench.errors import UserError
 from bench.facts.names import finder, key
 from bench.inputs.encoder import Encoder
 from bench.inputs.texts import read_texts, spoken
+from bench.words.world_texts import definitions
 
 Vectors = NDArray[np.float32]
 

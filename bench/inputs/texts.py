@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Profile
-from bench.data.world_texts import definitions
 from bench.errors import UserError
 from bench.facts.names import key
 from bench.words.rule import split
+from bench.words.world_texts import definitions
 
 _NAMES, _TEXTS = ("word", "label", "class", "name"), ("defn", "text", "definition", "description")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")

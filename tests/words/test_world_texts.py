@@ -1,9 +1,9 @@
 """Definitions of the embedded world: all there, in the corpus's words, by one rule."""
 
 from bench.data.world_names import PRETEXT_SHAPES, SHAPES, SYNONYMS, canonical, world_classes
-from bench.data.world_texts import definitions
 from bench.inputs.texts import words_in
 from bench.words.corpus import PROPERTIES, sentences
+from bench.words.world_texts import definitions
 
 FOUND = definitions()
 CLASSES = [name for names in world_classes().values() for name in names]
