@@ -58,7 +58,8 @@ class Context:
 
     ``dims`` has an entry for each input that is there (0 for clips), so ``"objects" in ctx.dims``
     tells whether an input that the method only ``wants`` will be given. ``objects`` are the O
-    objects of the inputs ``objects`` and ``boxes``: names, word vectors, encoded texts.
+    objects of the inputs ``objects`` and ``boxes``: names, word vectors and, in their ``inputs``,
+    encoded ``texts`` and ``scored`` [O], 0 for what boxes alone know (its probability is always 0).
     """
 
     seen: Classes

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Settings(BaseModel):
@@ -62,7 +63,9 @@ class Network(Settings):
 class Train(Settings):
     """The schedule (paper: 150 epochs of ⌊100000/256⌋ iterations at batch 256).
 
-    The rate falls along half a cosine or, with ``milestones``, to a tenth at each of those steps.
+    The rate rises over ``warmup`` steps, from 0 or, with ``warmup_law: geometric``, from
+    lr / batch by a constant factor (ER). It then falls along half a cosine or, with
+    ``milestones``, by ``milestone_factor`` at each of those steps.
     """
 
     steps: Count = 58_500
@@ -73,7 +76,9 @@ class Train(Settings):
     weight_decay: float = 1e-4
     grad_clip: float = Field(default=0.0, ge=0)  # largest norm of the gradient; 0: not clipped
     warmup: Natural = 390
+    warmup_law: Literal["linear", "geometric"] = "linear"
     milestones: tuple[Count, ...] = ()
+    milestone_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     first_update_at_full_rate: bool = True  # the released scheduler steps after the optimiser
     seeds: tuple[Natural, ...] = (0,)
     log_every: Count = 50

@@ -2,7 +2,8 @@
 
 ``<data set>.npy``: of videos, [N,n,...] in the order of the index; ``<data set>.classes.npy``: of
 classes, [K,...] in the order of the index's classes; ``<data set>.json``: their key, digest and the
-videos that failed; ``objects.npz``: names, vectors [O,W] and, where they have texts, texts [O,E].
+videos that failed; ``objects.npz``: names, vectors [O,W], scored [O] (false: boxes alone know the
+object, and its probability is always 0) and, where they have texts, texts [O,E].
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,17 +62,25 @@ def write_classes(folder: Path, dataset: str, array: Array) -> str:
 
 
 def write_objects(
-    folder: Path, names: Sequence[str], vectors: Array, texts: Array | None = None
+    folder: Path,
+    names: Sequence[str],
+    vectors: Array,
+    texts: Array | None = None,
+    scored: int | None = None,
 ) -> str:
-    """Write the objects that scores or boxes count in; return their digest."""
+    """Write the objects that scores or boxes count in; return their digest.
+
+    The first ``scored`` of them (default: all) have probabilities.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    count = len(names) if scored is None else scored
     own: dict[str, Any] = {"names": np.array(names), "vectors": vectors}
+    own["scored"] = np.arange(len(names)) < count
     own |= {} if texts is None else {"texts": texts}
     with replacing(folder / "objects.npz") as part, part.open("wb") as handle:
         np.savez(handle, **own)
-    return digest(
-        [list(names), *(digest(a.tobytes()) for a in own.values() if a.dtype.kind == "f")]
-    )
+    numbers = [digest(a.tobytes()) for a in own.values() if a.dtype.kind == "f"]
+    return digest([list(names), *numbers, *([] if count == len(names) else [count])])
 
 
 def is_current(folder: Path, dataset: str, key: str) -> str:
@@ -98,13 +107,13 @@ def read_classes(folder: Path, dataset: str, count: int) -> Array:
     return array
 
 
-def read_objects(folder: Path) -> tuple[list[str], Array, Array | None]:
-    """Return names, vectors [O,W] and texts [O,E] or None of the objects."""
+def read_objects(folder: Path) -> tuple[list[str], Array, dict[str, Array]]:
+    """Return the objects' names, their vectors [O,W], and ``scored`` [O] and ``texts`` [O,E]."""
     path = folder / "objects.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            texts = arrays.get("texts")
-            return list(map(str, arrays["names"])), arrays["vectors"], texts
+            others = {name: arrays[name] for name in ("texts", "scored") if name in arrays}
+            return list(map(str, arrays["names"])), arrays["vectors"], others
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {AGAIN}") from None
     except DAMAGED as error:

@@ -13,7 +13,8 @@ class ALE(Bilinear):
 
     Exact: the weighted approximate ranking loss with the rank counted over all seen classes (the
     paper estimates it by sampling), as in ER's released comparison. Approximated: the features are
-    the profile's, and both sides are at unit length; no dropout (ER's comparison has 0.5).
+    the profile's, and both sides are at unit length; ER's comparison is a reading (raw
+    x, dropout 0.5).
     """
 
     label = "ALE"

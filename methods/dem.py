@@ -4,6 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.method import Batch, Classes, Context, Loss, Method
+from bench.settings import Share
 
 
 class DEM(Method):
@@ -15,22 +16,27 @@ class DEM(Method):
 
     Exact: the two layers with their ReLUs, the squared error, the nearest neighbour. Approximated:
     the features are the profile's, at unit length; the hidden layer is as wide as the profile's
-    heads (512 in ER's released comparison, without biases and with a dropout of 0.5 on s). The
-    paper's regulariser is the weight decay of the schedule: none where that is 0.
+    heads (512 in ER's released comparison, without biases; there x is as it is, and half of s is
+    dropped: ``unit_features: false, dropout: 0.5``). The paper's regulariser is the weight decay of
+    the schedule: none where that is 0.
     """
 
     label = "DEM"
     needs = ("features",)
     approximates = "other clip feature, at unit length"
 
+    unit_features: bool = True
+    dropout: Share = 0.0  # of s in training
+
     def build(self, ctx: Context) -> None:
         """Make f."""
         first, last = nn.Linear(ctx.word_dim, ctx.head), nn.Linear(ctx.head, ctx.dims["features"])
-        self.f = nn.Sequential(first, nn.ReLU(), last, nn.ReLU())
+        self.f = nn.Sequential(nn.Dropout(self.dropout), first, nn.ReLU(), last, nn.ReLU())
 
     def embed_video(self, batch: Batch) -> Tensor:
         """Return x [B,D]."""
-        return F.normalize(batch.inputs["features"].mean(1), dim=-1)
+        x = batch.inputs["features"].mean(1)
+        return F.normalize(x, dim=-1) if self.unit_features else x
 
     def embed_class(self, classes: Classes) -> Tensor:
         """Return f(s) [K,D]."""

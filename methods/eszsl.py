@@ -12,12 +12,12 @@ from bench.training.batches import Batches
 class ESZSL(Method):
     """An embarrassingly simple approach: one regularised least-squares problem.
 
-    X [D,N] are the mean features of the training videos, Y [N,K] is 1 for a video's class and −1
-    elsewhere, S [W,K] are the class vectors at unit length (numbered here):
+    X [D,N] are the mean features of the training videos, Y [N,K] is 1 for a video's class and
+    ``other`` elsewhere, S [W,K] are the class vectors at unit length (numbered here):
     (1) V = (X Xᵀ + 10^α I)⁻¹ X Y Sᵀ (S Sᵀ + 10^γ I)⁻¹; (2) score(x, c) = xᵀ V s_c.
 
     Exact: the closed form, in float64, with unit class vectors and α = 3, γ = 0 as in the
-    comparison of ER's paper. Y is the paper's; ER's released code has 0 where the paper has −1.
+    comparison of ER's paper. ``other`` is −1, the paper's; ER's released code has 0 (a reading).
     Approximated: the features are the profile's. They stay as they are: α was chosen for features
     of some tens of length, and unit length would leave nothing but the regulariser.
     """
@@ -29,6 +29,7 @@ class ESZSL(Method):
 
     alpha: float = 3.0  # published
     gamma: float = 0.0  # published
+    other: float = -1.0  # Y where the class is another one; published
 
     v: Tensor
 
@@ -43,7 +44,7 @@ class ESZSL(Method):
         right = s.new_zeros(len(self.v), len(seen))
         for batch in batches.all(s.device):
             x = batch.inputs["features"].mean(1).double()
-            y = 2 * F.one_hot(batch.y, len(seen)).double() - 1
+            y = torch.where(F.one_hot(batch.y, len(seen)) == 1, 1.0, self.other).double()
             gram += x.T @ x
             right += x.T @ y
         left = _solved(gram, self.alpha, right @ s, "alpha")

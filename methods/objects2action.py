@@ -18,7 +18,8 @@ class Objects2Action(ObjectBased):
     (3) video sparsity: p̂_v(y) = p_v(y) of the T_v objects with the largest p_v(y), else 0.
     (4) score(z) = Σ_y p̂_v(y) ĝ_yz.
 
-    An object without a word vector takes no part, in the ranking of (2) and (3) neither.
+    An object without a word vector, or one that boxes alone know, takes no part, in the ranking of
+    (2) and (3) neither.
 
     Exact: the algorithm, with averaged word vectors. That T_v is 100 too is this project's choice;
     ``video_top`` above the number of objects leaves (3) out.
@@ -34,8 +35,8 @@ class Objects2Action(ObjectBased):
 
     def embed_video(self, batch: Batch) -> Tensor:
         """Return p̂ [B,O] of equation (3)."""
-        return keep_top(super().embed_video(batch), self.video_top, self.has_vector)
+        return keep_top(super().embed_video(batch), self.video_top, self.ranked)
 
     def embed_class(self, classes: Classes) -> Tensor:
         """Return ĝ [K,O] of equation (2)."""
-        return keep_top(self.similarity(classes), self.action_top, self.has_vector)
+        return keep_top(self.similarity(classes), self.action_top, self.ranked)

@@ -11,8 +11,8 @@ class SJE(Bilinear):
     over the batch; classes are ranked by F.
 
     Exact: the loss, with the margin of 0.1 that the comparison gives for all three rankings.
-    Approximated: the features are the profile's, and both sides are at unit length; no dropout
-    (ER's released comparison has 0.5).
+    Approximated: the features are the profile's, and both sides are at unit length; ER's
+    released comparison is a reading (raw x, dropout 0.5).
     """
 
     label = "SJE"

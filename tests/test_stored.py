@@ -61,8 +61,14 @@ def test_what_does_not_fit_names_the_stage(tmp_path: Path, spoil: str) -> None:
 
 def test_objects_with_and_without_texts(tmp_path: Path) -> None:
     plain = write_objects(tmp_path, list("abcd"), ARRAY[:, 0])
-    assert read_objects(tmp_path)[2] is None
+    assert set(read_objects(tmp_path)[2]) == {"scored"}
     assert write_objects(tmp_path, list("abcd"), ARRAY[:, 0], ARRAY[:, 1]) != plain
-    names, vectors, texts = read_objects(tmp_path)
-    assert names == list("abcd") and texts is not None
-    assert np.array_equal(vectors, ARRAY[:, 0]) and np.array_equal(texts, ARRAY[:, 1])
+    names, vectors, others = read_objects(tmp_path)
+    assert names == list("abcd") and np.array_equal(others["texts"], ARRAY[:, 1])
+    assert np.array_equal(vectors, ARRAY[:, 0])
+
+
+def test_objects_that_boxes_alone_know_are_told_apart(tmp_path: Path) -> None:
+    plain = write_objects(tmp_path, list("abcd"), ARRAY[:, 0])
+    assert write_objects(tmp_path, list("abcd"), ARRAY[:, 0], scored=3) != plain
+    assert read_objects(tmp_path)[2]["scored"].tolist() == [True, True, True, False]

@@ -14,7 +14,7 @@ from bench.errors import UserError
 from bench.files import digest
 from bench.inputs.encoder import Encoder, Transformer, WordMean
 from bench.inputs.frames import FrameSampler
-from bench.inputs.names import object_names
+from bench.inputs.names import object_names, scored_names
 from bench.inputs.objects import encoded_objects, object_texts, object_vectors
 from bench.layout import Layout
 from bench.progress import track
@@ -104,7 +104,9 @@ class Work:
                 texts = encoded_objects(listed, self.encoder)
             except UserError as error:
                 print(f"objects: no texts ({error})")
-        return names, write_objects(self.layout.inputs / "objects", names, vectors, texts)
+        scored = len(scored_names(self.profile, self.layout.root))
+        folder = self.layout.inputs / "objects"
+        return names, write_objects(folder, names, vectors, texts, scored)
 
     def code(self, *modules: str) -> str:
         """Return the hash of the modules that make an input."""

@@ -5,32 +5,40 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.method import Batch, Classes, Context, Method
+from bench.settings import Share
 
 
 class Bilinear(Method):
     """F(x, c) = xᵀ W s_c, with x [D] a video's mean feature and s_c [W] the class vector.
 
     x and s are at unit length: the margin of the hinge losses is then on one scale, whatever
-    backbone the features come from.
+    backbone the features come from. ER's released comparison has ``unit_features: false`` (s stays
+    at unit length) and ``dropout: 0.5`` on x and on s.
     """
 
     needs = ("features",)
     approximates = "other clip feature; features and class vectors at unit length"
 
     margin: float = 0.1  # published in ER's comparison
+    unit_features: bool = True
+    dropout: Share = 0.0  # of x and of s in training
 
     def build(self, ctx: Context) -> None:
         """Make W [D,W] as a linear layer."""
         self.w = nn.Linear(ctx.dims["features"], ctx.word_dim, bias=False)
+        self.drop = nn.Dropout(self.dropout)
 
     def embed_video(self, batch: Batch) -> Tensor:
         """Return Wᵀx, [B,W]."""
-        mapped: Tensor = self.w(F.normalize(batch.inputs["features"].mean(1), dim=-1))
+        x = batch.inputs["features"].mean(1)
+        x = F.normalize(x, dim=-1) if self.unit_features else x
+        mapped: Tensor = self.w(self.drop(x))
         return mapped
 
     def embed_class(self, classes: Classes) -> Tensor:
         """Return s [K,W]."""
-        return F.normalize(classes.vectors, dim=-1)
+        s: Tensor = self.drop(F.normalize(classes.vectors, dim=-1))
+        return s
 
     def score(self, video: Tensor, classes: Tensor) -> Tensor:
         """Return the compatibilities [B,K]."""

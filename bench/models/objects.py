@@ -18,9 +18,13 @@ class ObjectBased(Method):
 
     object_vectors: Tensor
     has_vector: Tensor
+    ranked: Tensor
 
     def build(self, ctx: Context) -> None:
-        """Keep the objects' vectors [O,W] at unit length; zeros for names without a word vector."""
+        """Keep the objects' vectors [O,W] at unit length; zeros for names without a word vector.
+
+        ``ranked`` [O] are those with a vector and with probabilities: no other takes their places.
+        """
         if ctx.objects is None or not ctx.objects.vectors.any():
             raise UserError(
                 f"{self.label}: no object's name has a word vector; give other objects or vectors"
@@ -28,6 +32,8 @@ class ObjectBased(Method):
         self.names = list(ctx.objects.names)
         self.register_buffer("object_vectors", F.normalize(ctx.objects.vectors, dim=-1))
         self.register_buffer("has_vector", self.object_vectors.any(-1))
+        scored = ctx.objects.inputs.get("scored", torch.ones(len(self.names)))
+        self.register_buffer("ranked", self.has_vector & (scored.to(self.has_vector.device) > 0))
 
     def embed_video(self, batch: Batch) -> Tensor:
         """Return p(o|v) [B,O], the mean over frames."""

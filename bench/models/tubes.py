@@ -67,7 +67,7 @@ class Localised(ObjectBased):
 
     def embed_class(self, classes: Classes) -> Tensor:
         """Return the top objects' weights in the whole video and, with boxes, beside a person."""
-        globally = keep_top(self.relevance(classes), self.top, self.has_vector)
+        globally = keep_top(self.relevance(classes), self.top, self.ranked)
         if not self.has_boxes:
             return globally
         locally = keep_top(self.similarity(classes), self.local_top, self.boxed)

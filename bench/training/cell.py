@@ -201,9 +201,8 @@ def _objects(job: Job, device: torch.device) -> Classes | None:
     """Return the objects that the method's scores or boxes count in."""
     if not {"objects", "boxes", "signatures"} & set(job.inputs):
         return None
-    names, vectors, texts = read_objects(job.layout.inputs / "objects")
-    own = {} if texts is None else {"texts": texts}
-    return as_tensor_classes(names, vectors, device, own)
+    names, vectors, others = read_objects(job.layout.inputs / "objects")
+    return as_tensor_classes(names, vectors, device, others)
 
 
 def _held_out(job: Job, index: Index) -> set[int]:

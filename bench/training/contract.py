@@ -122,6 +122,8 @@ def _classes(prefix: str, count: int, given: set[str]) -> Classes:
     }
     own["signatures"][:, 0] = torch.arange(count) % _OBJECTS
     names = [f"{prefix} {i}" for i in range(count)]
+    known = {k: v for k, v in own.items() if k in given}
     if prefix == "object":
         names[1] = "person"
-    return Classes(names, vectors, {k: v for k, v in own.items() if k in given})
+        known["scored"] = (torch.arange(count) > 1).float()
+    return Classes(names, vectors, known)

@@ -25,12 +25,14 @@ def fitted(features: torch.Tensor, **values: float) -> tuple[ESZSL, Classes]:
     return method, seen
 
 
-def test_it_solves_the_two_sided_system() -> None:
+@pytest.mark.parametrize("other", [-1.0, 0.0])
+def test_it_solves_the_two_sided_system(other: float) -> None:
     torch.manual_seed(0)
     features = torch.randn(N, 2, D)
-    method, seen = fitted(features, alpha=0.5, gamma=-0.5)
+    method, seen = fitted(features, alpha=0.5, gamma=-0.5, other=other)
     x = features.mean(1).double().T
-    y = 2 * F.one_hot(torch.arange(N) % K, K).double() - 1
+    y = F.one_hot(torch.arange(N) % K, K).double()
+    y = y + other * (1 - y)
     s = F.normalize(seen.vectors.double(), dim=-1).T
     left = x @ x.T + 10**0.5 * torch.eye(D, dtype=torch.float64)
     right = s @ s.T + 10**-0.5 * torch.eye(W, dtype=torch.float64)

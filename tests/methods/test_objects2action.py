@@ -14,11 +14,15 @@ WORDS, CLASSES = RNG.normal(size=(BANK, W)), RNG.normal(size=(K, W))
 P = RNG.random((B, N, BANK))
 
 
-def built(words: np.ndarray = WORDS, **parameters: int) -> Objects2Action:
+def built(
+    words: np.ndarray = WORDS, boxed_only: tuple[int, ...] = (), **parameters: int
+) -> Objects2Action:
     method = Objects2Action()
     for name, value in parameters.items():
         setattr(method, name, value)
-    objects = Classes([f"o{i}" for i in range(len(words))], torch.from_numpy(words))
+    scored = torch.tensor([float(o not in boxed_only) for o in range(len(words))])
+    names = [f"o{i}" for i in range(len(words))]
+    objects = Classes(names, torch.from_numpy(words), {"scored": scored})
     seen = Classes(["seen"], torch.zeros(1, W))
     method.build(Context(seen, {"objects": len(words)}, 8, torch.nn.Identity, 0, objects))
     return method
@@ -56,6 +60,15 @@ def test_an_object_without_a_word_vector_takes_nobodys_place() -> None:
     p[..., 2] = 9
     found = scores(built(words, action_top=7, video_top=2), p)
     assert found == pytest.approx(reference(words, p, 7, 2))
+
+
+def test_an_object_that_boxes_alone_know_takes_nobodys_place() -> None:
+    p = P.copy()
+    p[..., [2, 5]] = 0
+    found = scores(built(boxed_only=(2, 5), action_top=3), p)
+    words = WORDS.copy()
+    words[[2, 5]] = 0  # as if they had no vector
+    assert found == pytest.approx(reference(words, p, 3, 100))
 
 
 def test_a_video_without_objects_scores_0_everywhere() -> None:

@@ -13,10 +13,10 @@ from methods.sje import SJE
 B, K, D, W = 5, 4, 6, 3
 
 
-def made(kind: type[Method]) -> tuple[Bilinear, Batch, Classes]:
+def made(kind: type[Method], **parameters: object) -> tuple[Bilinear, Batch, Classes]:
     torch.manual_seed(0)
     seen = Classes([str(i) for i in range(K)], torch.randn(K, W, dtype=torch.float64))
-    method = create(kind, {})
+    method = create(kind, parameters)
     method.build(Context(seen, {"features": D}, 8, torch.nn.Identity, 0))
     method.double()
     assert isinstance(method, Bilinear)
@@ -63,6 +63,16 @@ def test_the_score_is_the_compatibility() -> None:
 def test_a_video_that_violates_nothing_weighs_nothing() -> None:
     weights = rank_weights(torch.tensor([[0.0, 0.0, 0.0], [0.0, 2.0, 1.0]]))
     assert weights.tolist() == [0.0, 0.75]
+
+
+def test_the_reading_of_ERs_comparison() -> None:
+    method, batch, seen = made(DeViSE, unit_features=False, dropout=0.5)
+    method.eval()
+    x, s = batch.inputs["features"].mean(1), seen.vectors / seen.vectors.norm(dim=1, keepdim=True)
+    scores: Tensor = method.score(method.embed_video(batch), method.embed_class(seen))
+    assert torch.allclose(scores, x @ method.w.weight.T @ s.T)
+    method.train()
+    assert (method.embed_class(seen) == 0).any()
 
 
 def test_one_seen_class_has_no_loss() -> None:

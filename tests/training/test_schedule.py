@@ -42,6 +42,18 @@ def test_short_schedules(steps: int, warmup: int, late: bool) -> None:
     assert ((rates >= 0) & (rates <= 0.1)).all()
 
 
+def test_geometric_warm_up_starts_at_the_rate_over_the_batch_as_in_ER() -> None:
+    train = Train(steps=6, warmup=4, warmup_law="geometric", batch=16, lr=1.0)
+    rates = learning_rates(train.model_copy(update={"first_update_at_full_rate": False}))
+    assert rates == pytest.approx([1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 0.5])
+
+
+def test_milestones_halve_the_rate_where_asked() -> None:
+    train = Train(steps=4, warmup=0, milestones=(1, 3), milestone_factor=0.5, lr=1.0)
+    rates = learning_rates(train.model_copy(update={"first_update_at_full_rate": False}))
+    assert rates == pytest.approx([1, 0.5, 0.5, 0.25])
+
+
 def test_milestones_divide_the_rate_by_ten() -> None:
     train = Train(steps=6, warmup=1, milestones=(3, 5), lr=1.0, first_update_at_full_rate=False)
     assert learning_rates(train) == pytest.approx([0, 1, 1, 0.1, 0.1, 0.01])
