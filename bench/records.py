@@ -1,78 +1,146 @@
 """The record: what one cell (method × seed × training split) left behind, as one JSON file.
 
-This module is the documentation of the schema. Records live in
-``results/records/<profile>/<row>.<split>.seed<k>.json`` and are written whole or not at all.
-Accuracies are in percent of videos, closeness and dispersion are cosine distances.
+``docs/record.md`` documents the schema, ``docs/record.schema.json`` is made from the classes below
+by ``bench record schema``. Records live in ``results/records/<profile>/<cell>.json`` and are
+written whole or not at all.
 """
 
 import json
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bench.bits import unpack
 from bench.errors import UserError
 from bench.files import dump_json, write_text
+from bench.migrations import migrated
 
-VERSION = 1
+VERSION = 2
 Status = Literal["ok", "failed", "broken", "missing"]
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Coverage(BaseModel):
     """Videos of one data set that a cell should have embedded, and those that it could not."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = _STRICT
 
-    digest: str  # of the data set's manifest
+    digest: str
+    """Hash of the data set's manifest."""
     expected: int
+    """Videos that should have been embedded."""
     scored: int
-    failed: dict[str, str] = {}  # path -> reason
+    """Videos that were."""
+    failed: dict[str, str] = {}
+    """The others: path -> reason."""
 
 
 class Record(BaseModel):
-    """One cell. ``status``: ok; failed (it raised or diverged); broken (its file cannot be
-    imported); missing (an input that it needs is not there). All but ok carry a ``reason``.
-    """
+    """One cell: a method, or an alternative reading of it, with one seed on one training split."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = _STRICT
 
-    version: int = VERSION
+    version: int = Field(default=VERSION, ge=VERSION, le=VERSION)
+    """Version of this schema."""
     profile: str
-    row: str  # method name, or "method+parameter=value" for an alternative reading
+    """The profile of params.yaml."""
+    row: str
+    """The method's name, or "method+parameter=value" for an alternative reading."""
     method: str
-    reading: dict[str, Any] = {}  # parameters that differ from the method's defaults
+    """Name of the file in methods/."""
+    reading: dict[str, Any] = {}
+    """Parameters in which a reading differs from the method's defaults."""
     label: str
-    split: str  # training split: "transfer", or "<data set>.<protocol>.<split>"
+    """The row's name in tables."""
+    split: str
+    """Training split: "transfer", or "<data set>.<protocol>.<split>"."""
     seed: int
+    """Seed of every random number of the cell."""
     status: Status
+    """ok; failed (it raised or diverged); broken (its file cannot be imported); missing (an input
+    that it needs is not there)."""
     reason: str = ""
+    """Of every status but ok: why."""
 
     fingerprint: str = ""
-    parts: dict[str, str] = {}  # what the fingerprint was made of: source, core, parameters, ...
-    parameters: dict[str, Any] = {}  # resolved: method, train, input, backbone, words
+    """Hash of the parts, the seed and the training split: of all that decides the outcome."""
+    parts: dict[str, str] = {}
+    """What the fingerprint was made of, each a hash: core, source, method, settings, data, words,
+    split, tests, checkpoint, "input <name>"."""
+    parameters: dict[str, Any] = {}
+    """Resolved: method, train, input, network, inputs; checkpoint, if one was imported."""
     git_commit: str = ""
+    """The commit that was checked out."""
     git_dirty: bool = False
-    environment: dict[str, str] = {}  # python, torch, cuda, av, numpy, device, cpu
-    started: str = ""  # UTC, ISO 8601
+    """Whether bench/, methods/ or params.yaml had changes beside it."""
+    environment: dict[str, str] = {}
+    """Versions of Python and libraries, device, type of CPU, threads."""
+    decoder: str = ""
+    """What decoded the videos, with its version; empty where the data are features."""
+    started: str = ""
+    """UTC, ISO 8601."""
     wall_s: float = 0.0
+    """Seconds on the clock, of training and embedding."""
     cpu_s: float = 0.0
+    """Seconds of processor time."""
     world_size: int = 1
+    """Processes that trained together."""
     effective_batch: int = 0
+    """Videos of one step over all of them; 0 where nothing is trained by steps."""
     steps: int = 0
+    """Steps of training."""
     checkpoint: Literal["last", "best_on_test"] = "last"
-    losses: dict[str, float] = {}  # named parts of the loss, mean over the last logged interval
-    coverage: dict[str, Coverage] = {}  # per data set; of listed videos "<data set>.official3"
+    """Which checkpoint the metrics are of."""
+    best_on_test_step: int = 0
+    """The step that metrics_best_on_test is of; 0: none was looked for."""
+    losses: dict[str, float] = {}
+    """Named parts of the loss, mean over the last logged interval."""
 
-    metrics: dict[str, float] = {}  # "<data set>.<protocol>.<metric>", mean over the splits
-    metrics_best_on_test: dict[str, float] = {}  # the same, of the checkpoint chosen on test data
-    per_split: dict[str, dict[str, float]] = {}  # "<ds>.<protocol>.<metric>" -> split -> value
-    per_class: dict[str, dict[str, tuple[int, int]]] = {}  # "<ds>.<protocol>" -> class: n, right
-    split_digests: dict[str, str] = {}  # "<data set>.<protocol>" -> hash of the split file
+    data: dict[str, str] = {}
+    """Data set -> hash of its manifest, of all that the cell was trained or tested on."""
+    training_videos: dict[str, int] = {}
+    """Videos of the training split: expected, and used (the rest cannot be read)."""
+    coverage: dict[str, Coverage] = {}
+    """By tested data set; of a protocol that lists videos by "<data set>.<protocol>"."""
+    split_digests: dict[str, str] = {}
+    """By "<data set>.<protocol>": hash of the split file."""
+    embeddings: dict[str, str] = {}
+    """Data set, or "seen" -> hash of its embeddings, labels and scores, bit for bit."""
+
+    metrics: dict[str, float] = {}
+    """By "<data set>.<protocol>.<metric>": mean over the splits. Accuracies are in percent,
+    closeness and dispersion are cosine distances."""
+    metrics_best_on_test: dict[str, float] = {}
+    """The same of the checkpoint that was chosen on test data, if one was looked for."""
+    per_split: dict[str, dict[str, float]] = {}
+    """The same, split -> value, of protocols with more than one split."""
+    per_class: dict[str, dict[str, tuple[int, int]]] = {}
+    """By "<data set>.<protocol>": class -> videos, right; of protocols with one split."""
+    videos: dict[str, dict[str, int]] = {}
+    """By "<data set>.<protocol>": split -> videos that were scored, which is the bits of right."""
+    right: dict[str, dict[str, str]] = {}
+    """By "<data set>.<protocol>": split -> a bit for each scored video, 1 where it was classified
+    right, in the order of the data set's index, as hexadecimal digits (bench/bits.py)."""
 
     @property
     def cell(self) -> str:
         """The cell's name, also the name of its file."""
         return cell_name(self.row, self.split, self.seed)
+
+    @model_validator(mode="after")
+    def _bits_are_counted(self) -> Self:
+        for scope, texts in self.right.items():
+            counts = self.videos.get(scope, {})
+            if counts.keys() != texts.keys():
+                raise ValueError(f"right.{scope}: not of the splits of videos.{scope}")
+            for split, text in texts.items():
+                try:
+                    unpack(text, counts[split])
+                except ValueError as error:
+                    raise ValueError(f"right.{scope}.{split}: {error}") from None
+        return self
 
 
 def cell_name(row: str, split: str, seed: int) -> str:
@@ -80,24 +148,38 @@ def cell_name(row: str, split: str, seed: int) -> str:
     return f"{row}.{split}.seed{seed}"
 
 
+def schema() -> str:
+    """Return the JSON schema of a record, as docs/record.schema.json has it."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return dump_json({"$schema": dialect} | Record.model_json_schema())
+
+
 def write_record(folder: Path, record: Record) -> None:
-    """Write one record whole or not at all."""
-    write_text(folder / f"{record.cell}.json", dump_json(record.model_dump(mode="json")))
+    """Write one record whole or not at all, a pair of counts on one line."""
+    text = re.sub(
+        r"\[\n +(\d+),\n +(\d+)\n +\]", r"[\1, \2]", dump_json(record.model_dump(mode="json"))
+    )
+    write_text(folder / f"{record.cell}.json", text)
 
 
 def read_record(path: Path) -> Record:
-    """Read one record; a damaged file is a ``UserError`` that names it."""
+    """Read one record of this version or an older one; UserError if it is damaged or newer."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         version = raw.get("version")
-        if version != VERSION:
-            raise ValueError(f"schema version {version}, this program reads {VERSION}")
-        return Record.model_validate(raw)
+        if type(version) is not int or version < 1:
+            raise ValueError(f"schema version {version!r}")
+        if version > VERSION:
+            raise UserError(
+                f"{path}: a record of schema version {version}, newer than {VERSION}, the newest "
+                "that this program reads; update the checkout"
+            )
+        return Record.model_validate(migrated(raw, version, VERSION))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        reason = f"{where}: {first['msg']}"
-    except (ValueError, AttributeError, OSError) as error:
+        reason = f"{where}: {first['msg']}".removeprefix(": Value error, ")
+    except (ValueError, AttributeError, TypeError, KeyError, OSError, RecursionError) as error:
         reason = str(error)
     raise UserError(
         f"{path}: not a valid record ({reason}); delete it and run 'bench stage score', "

@@ -133,6 +133,11 @@ def test_every_cell_is_trained_scored_and_in_the_table(trained: Path) -> None:
         assert row["metrics"]["tiny.fifty-fifty.top1"]["mean"] > 0
     record = json.loads((trained / f"results/records/tiny/aurl.{DRAWS[0]}.seed0.json").read_text())
     facts = json.loads(results(trained)[f"aurl.{DRAWS[0]}.seed0"].read_text())
+    assert record["right"]["tiny.fifty-fifty"].keys() == {"00"}
+    assert record["embeddings"].keys() == {"tiny", "seen"}
+    assert record["training_videos"] == facts["training_videos"]
+    assert record["environment"]["cpu"]
+    assert record["decoder"] == ""
     videos = facts["training_videos"]["expected"] + record["coverage"]["tiny"]["expected"]
     used = facts["training_videos"]["used"] + record["coverage"]["tiny"]["scored"]
     assert (videos, used) == (60, 59)  # one feature is not finite
@@ -190,6 +195,21 @@ def test_a_method_is_trained_again_when_its_code_changes_and_not_for_a_comment(c
     assert "2 outdated" in run_bench(copy, "status").out
     assert rows(copy)["base_ls"]["status"] == "outdated"
     assert rows(copy)["aurl"]["status"] == "ok"
+
+
+def test_a_current_record_is_not_replaced_by_an_outdated_run(copy: Path) -> None:
+    """Records come by git, runs do not: those of this machine may be of older code."""
+    record, run = (f"aurl.{DRAWS[0]}.seed0.json", f"aurl.{DRAWS[0]}.seed0/run.json")
+    path = copy / "runs" / "tiny" / run
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fingerprint": "older"}))
+    file = copy / "results" / "records" / "tiny" / record
+    before = file.read_bytes()
+    ended = run_bench(copy, "stage", "score")
+    assert "1 older than their records, which were kept: aurl" in ended.out
+    assert file.read_bytes() == before
+    file.write_text("{")  # a damaged one is made again
+    assert run_bench(copy, "stage", "score").code == 0
+    assert json.loads(file.read_text())["fingerprint"] == "older"
 
 
 def test_a_table_from_partial_records(copy: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import checkpoint, data, doctor, methods, overlap, score, show, stages, words
+from bench.cli import checkpoint, data, doctor, methods, overlap, record, score, show, stages, words
 from bench.cli import splits as class_splits
 from bench.errors import UserError, nearest
 
@@ -23,6 +23,7 @@ app.add_typer(data.app, name="data")
 splits.command("show")(class_splits.splits_show)
 splits.command("overlap")(overlap.splits_overlap)
 app.add_typer(checkpoint.app, name="checkpoint")
+app.add_typer(record.app, name="record")
 app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)

@@ -6,16 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from bench.scoring.metrics import accuracies, closeness, cosine, dispersion, generalised
+from bench.bits import pack
+from bench.scoring.metrics import accuracies, closeness, cosine, dispersion, generalised, ranks
 
 
 @dataclass
 class Scores:
-    """Metrics as a record carries them; keys are "<data set>.<protocol>.<metric>"."""
+    """Metrics as a record carries them; keys are "<data set>.<protocol>.<metric>".
+
+    ``videos`` and ``right`` (packed bits, in the index's order) are by "<data set>.<protocol>" and
+    split, of test data sets.
+    """
 
     metrics: dict[str, float] = field(default_factory=dict)
     per_split: dict[str, dict[str, float]] = field(default_factory=dict)
     per_class: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    videos: dict[str, dict[str, int]] = field(default_factory=dict)
+    right: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def score(
@@ -54,6 +61,11 @@ def score(
                 found, per_class = _one(part, *columns)
                 for metric, value in found.items():
                     values.setdefault(metric, {})[str(one["name"])] = value
+                if dataset != "seen":
+                    bits = part.right([*columns[0], *columns[1]])
+                    scope, split = f"{dataset}.{protocol}", str(one["name"])
+                    scores.videos.setdefault(scope, {})[split] = len(bits)
+                    scores.right.setdefault(scope, {})[split] = pack(bits)
                 if len(listed) == 1:
                     scores.per_class[f"{dataset}.{protocol}"] = {
                         classes[c]: pair for c, pair in per_class.items()
@@ -68,12 +80,15 @@ def score(
 
 @dataclass(frozen=True)
 class _Parts:
-    """Of one data set: video [N,D], labels [N], ranking [N,K], and the cosines [N,K] if any."""
+    """Of one data set: video [N,D], labels [N], ranking [N,K], rows [N] of the index, and the
+    cosines [N,K] if any.
+    """
 
     video: Any
     labels: Any
     ranking: Any
     similarity: Any
+    rows: Any
 
     @classmethod
     def of(cls, dataset: str, arrays: Mapping[str, Any]) -> "_Parts":
@@ -81,11 +96,19 @@ class _Parts:
         same_space = video.shape[1] == of_class.shape[1]  # else the method has a score of its own
         similarity = cosine(video, of_class) if same_space else None
         ranking = arrays.get(f"{dataset}.score", similarity)
-        return cls(video, arrays[f"{dataset}.label"], ranking, similarity)
+        labels = arrays[f"{dataset}.label"]
+        rows = arrays.get(f"{dataset}.row", np.arange(len(labels)))
+        return cls(video, labels, ranking, similarity, rows)
 
     def only(self, mask: Any) -> "_Parts":
         cut = None if self.similarity is None else self.similarity[mask]
-        return _Parts(self.video[mask], self.labels[mask], self.ranking[mask], cut)
+        video, labels, ranking = self.video[mask], self.labels[mask], self.ranking[mask]
+        return _Parts(video, labels, ranking, cut, self.rows[mask])
+
+    def right(self, columns: Sequence[int]) -> Any:
+        """Return, for each video of these classes in the index's order, if it is right [M]."""
+        first = ranks(self.ranking, self.labels, columns) == 0
+        return first[np.argsort(self.rows[np.isin(self.labels, columns)], kind="stable")]
 
 
 def _one(

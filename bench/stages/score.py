@@ -1,9 +1,10 @@
 """Stage score: one record for every cell that was trained or that failed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -11,12 +12,12 @@ from bench.config import TRANSFER as ONCE
 from bench.config import Config
 from bench.data.index import read_index
 from bench.errors import UserError
-from bench.files import read_json
+from bench.files import digest, read_json
 from bench.layout import Layout
 from bench.official import video_name
 from bench.plan import TRANSFER, plan, split_file
 from bench.progress import track
-from bench.records import Coverage, Record, write_record
+from bench.records import Coverage, Record, read_record, write_record
 from bench.scoring.score import Scores, score
 
 _COPIED = (
@@ -33,21 +34,41 @@ def run(config: Config, layout: Layout) -> None:
     trained nor tried keeps the record it has.
     """
     failures = read_json(layout.runs / "failures.json") or {}
+    planned = {c.cell: c.fingerprint for c in plan(config, layout, readings=True)}
     finished = sorted(p.parent for p in layout.runs.glob("*/run.json"))
+    stale = [f for f in finished if _is_older(layout, f, planned.get(f.name, ""))]
+    finished = [folder for folder in finished if folder not in stale]
     for folder in track(finished, len(finished), "scoring"):
-        write_record(layout.records, _scored(config, layout, folder))
+        write_record(layout.records, score_cell(config, layout, folder))
     for facts in failures.values():
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
         write_record(layout.records, Record(profile=config.name, **copied))
-    wanted = {c.cell for c in plan(config, layout, readings=True)}
     for path in layout.records.glob("*.json"):
         # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
-        if path.stem not in wanted and "+checkpoint=" not in path.stem:
+        if path.stem not in planned and "+checkpoint=" not in path.stem:
             path.unlink()
     print(f"{len(finished)} cells scored, {len(failures)} failed")
+    if stale:
+        print(
+            f"{len(stale)} older than their records, which were kept: {stale[0].name}; "
+            "'bench train' brings the runs up to date"
+        )
 
 
-def _scored(config: Config, layout: Layout, folder: Path) -> Record:
+def _is_older(layout: Layout, folder: Path, current: str) -> bool:
+    """Tell whether a run is outdated and its record (from git, of another clone) is not."""
+    path = layout.records / f"{folder.name}.json"
+    run: str = read_json(folder / "run.json", "fingerprint")["fingerprint"]
+    if run == current or not path.is_file():
+        return False
+    try:
+        return read_record(path).fingerprint == current
+    except UserError:  # damaged: to be written again
+        return False
+
+
+def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
+    """Return the record of one finished cell, a folder of ``runs/<profile>``."""
     facts = read_json(folder / "run.json", *_COPIED, "embedded", "digests", "best_on_test_step")
     files = _split_files(config, layout, facts["split"])
     arrays = _arrays(folder / "embeddings.safetensors")
@@ -76,18 +97,51 @@ def _scored(config: Config, layout: Layout, folder: Path) -> Record:
         for name, one in facts["embedded"].items()
         if name != "seen"
     }
+    copied = {key: facts[key] for key in _COPIED}
+    copied["environment"] = facts["environment"] | facts.get("machine", {})
     return Record(
         profile=config.name,
         status="ok",
+        decoder=_decoder(config, facts["digests"], copied),
+        data=facts["digests"],
+        training_videos=facts.get("training_videos", {}),
+        embeddings=_embeddings(arrays),
         metrics=scores.metrics,
         per_split=scores.per_split,
         per_class=scores.per_class,
+        videos=scores.videos,
+        right=scores.right,
         metrics_best_on_test=best.metrics,
         coverage=coverage | listed,
         checkpoint=facts.get("checkpoint", "last"),
         split_digests={f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
-        **{key: facts[key] for key in _COPIED},
+        best_on_test_step=facts["best_on_test_step"],
+        **copied,
     )
+
+
+def _decoder(config: Config, datasets: Collection[str], facts: Mapping[str, Any]) -> str:
+    """Name what decoded the videos of these data sets ("" for features), with its version."""
+    kinds = {name: one.kind for name, one in config.profile.datasets.items()}
+    if "videos" not in {kinds.get(name) for name in datasets}:
+        return ""
+    versions = facts["environment"]
+    chosen = facts["parameters"].get("input", {}).get("backend", "auto")
+    ffmpeg = f" (FFmpeg {versions['ffmpeg']})" if "ffmpeg" in versions else ""
+    exact = f"PyAV {versions.get('av', '')}{ffmpeg}"  # also reads what decord would read wrong
+    return f"decord {versions.get('decord', '')}, {exact}" if chosen == "decord" else exact
+
+
+def _embeddings(arrays: Mapping[str, Any]) -> dict[str, str]:
+    """Return, for each data set, the hash of the names, types, shapes and bytes of its arrays."""
+    parts: dict[str, list[str]] = {}
+    for key in sorted(arrays):
+        dataset, _, name = key.rpartition(".")
+        array = np.ascontiguousarray(arrays[key])
+        parts.setdefault(dataset, []).append(
+            f"{name} {array.dtype} {array.shape} {digest(array.tobytes())}"
+        )
+    return {dataset: digest(lines) for dataset, lines in parts.items()}
 
 
 def _split_files(

@@ -1,11 +1,15 @@
 """Stage train: every cell whose fingerprint is missing; failures are listed and not cached."""
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +149,7 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
         one = next(s for s in splits if s["name"] == draw)
         seen, held_out = tuple(one["seen"]), tuple(one.get("held_out", ()))
         tests = {train_on: tuple(sorted([*one["unseen"], *(seen if held_out else ())]))}
+    trained = [train_on] if train_on else []
     facts: dict[str, Any] = {
         "profile": config.name,
         "row": cell.row,
@@ -155,6 +160,7 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
         "seed": cell.seed,
         "checkpoint": imported.get("chosen", "last"),
         "parts": cell.parts,
+        "machine": _machine(any(profile.datasets[n].kind == "videos" for n in [*tests, *trained])),
         **_git(layout.root),
     }
     return Job(
@@ -217,6 +223,21 @@ def _git(root: Path) -> dict[str, Any]:
 
     dirty = bool(ask("status", "--porcelain", "--", "bench", "methods", "params.yaml"))
     return {"git_commit": ask("rev-parse", "HEAD"), "git_dirty": dirty}
+
+
+@cache
+def _machine(videos: bool) -> dict[str, str]:
+    """Return what a cell's own process does not say: type of CPU, and versions of the decoders."""
+    facts = Path("/proc/cpuinfo").read_text(errors="replace") if sys.platform == "linux" else ""
+    named = re.search(r"^model name\s*:\s*(.+)$", facts, re.MULTILINE)
+    found = {"cpu": named[1].strip() if named else platform.processor()}
+    if videos:
+        import av
+
+        found["ffmpeg"] = str(av.ffmpeg_version_info)
+        with suppress(PackageNotFoundError):
+            found["decord"] = version("decord")
+    return found
 
 
 def _cores() -> int:

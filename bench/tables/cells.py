@@ -1,10 +1,10 @@
 """The state of every cell: planned against recorded, current against outdated."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bench.plan import PlannedCell
+from bench.plan import TRANSFER, PlannedCell
 from bench.records import Record
 from bench.tables.context import TableContext
 
@@ -19,14 +19,37 @@ class Cell:
     record: Record | None = None  # only of a cell that is ok, or ok with no file: it may be shown
 
 
+_OF_DATA = ("data", "words", "split", "input ")  # parts that a clone without data may not know
+
+
 def _differing(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
     """Name the parts that both sides have and that differ."""
     return sorted(key for key in expected.keys() & found if expected[key] != found[key])
 
 
+def changed(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Name the parts in which a record is ``found`` to differ from what its cell has now.
+
+    What a clone without data does not know of its own cells is not compared.
+    """
+    compared = expected.keys() | {key for key in found if not key.startswith(_OF_DATA)}
+    return sorted(key for key in compared if expected.get(key) != found.get(key))
+
+
 def _digests(record: Record) -> dict[str, str]:
-    data = {f"data of {name}": seen.digest for name, seen in record.coverage.items()}
-    return data | {f"split {scope}": value for scope, value in record.split_digests.items()}
+    """Name what must be the same in all records that stand in one table."""
+    parts = {f"data of {name}": value for name, value in record.data.items()}
+    parts |= {f"data of {name}": seen.digest for name, seen in record.coverage.items()}
+    parts |= {f"split {scope}": value for scope, value in record.split_digests.items()}
+    trained = f"training split {record.split}"
+    named = {"words": f"words of {_scope(record)}", "split": trained}
+    return parts | {named[key]: record.parts[key] for key in named.keys() & record.parts}
+
+
+def _scope(record: Record) -> str:
+    """Name the training splits that share their data sets and words."""
+    checkpoint = record.split == TRANSFER and "checkpoint" in record.reading
+    return "checkpoints" if checkpoint else record.split.split(".")[0]
 
 
 def _reference(context: TableContext, records: Iterable[Record]) -> dict[str, str]:
@@ -53,12 +76,30 @@ def _planned(planned: PlannedCell, record: Record | None) -> Cell:
         return Cell(planned, "missing", planned.missing)
     if record is None:
         return Cell(planned, "not run")
+    if differs := changed(planned.parts, record.parts):
+        return Cell(planned, "outdated", ", ".join(differs))
     if record.status != "ok":
         return Cell(planned, record.status, record.reason)
-    changed = _differing(planned.parts, record.parts)
-    if changed:
-        return Cell(planned, "outdated", ", ".join(changed))
     return Cell(planned, "ok", record=record)
+
+
+def _unplanned(row: Iterable[Record]) -> Iterator[Cell]:
+    """Yield the cells of a row that nothing plans: those made as its latest one was, or outdated.
+
+    What belongs to the data is compared over all rows (see ``_digests``).
+    """
+    records = list(row)
+    latest: dict[str, dict[str, str]] = defaultdict(dict)
+    for record in sorted(records, key=lambda record: record.started):
+        latest[_scope(record)] |= record.parts
+    for record in records:
+        differs = changed(latest[_scope(record)], record.parts)
+        if record.status != "ok":
+            yield Cell(record, "no file")
+        elif differs := [part for part in differs if not part.startswith(_OF_DATA)]:
+            yield Cell(record, "outdated", ", ".join(differs))
+        else:
+            yield Cell(record, "no file", record=record)
 
 
 def cells(context: TableContext) -> list[Cell]:
@@ -70,9 +111,11 @@ def cells(context: TableContext) -> list[Cell]:
     recorded = {record.cell: record for record in context.records}
     result = [_planned(planned, recorded.get(planned.cell)) for planned in context.planned]
     rows = {planned.row for planned in context.planned}
+    unplanned: dict[str, list[Record]] = defaultdict(list)
     for record in context.records:
         if record.row not in rows:
-            result.append(Cell(record, "no file", "", record if record.status == "ok" else None))
+            unplanned[record.row].append(record)
+    result += [cell for row in unplanned.values() for cell in _unplanned(row)]
     planned = [cell.record for cell in result if cell.record and cell.state == "ok"]
     reference = _reference(context, planned or [cell.record for cell in result if cell.record])
 

@@ -92,7 +92,7 @@ def test_below_the_root_of_a_checkout(bench: Bench, project: Path) -> None:
     assert bench("methods", cwd=project / "methods").code == 0
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"version": 99}', '{"version": 1}', "[1]"])
+@pytest.mark.parametrize("content", ["", "{", '{"version": 0}', '{"version": 1}', "[1]"])
 def test_a_damaged_record_names_its_file(bench: Bench, project: Path, content: str) -> None:
     folder = project / "results" / "records" / "mini"
     folder.mkdir(parents=True)

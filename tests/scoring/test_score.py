@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.bits import unpack
 from bench.protocols import full, half10, official3
 from bench.scoring.metrics import accuracies, closeness, cosine, dispersion
 from bench.scoring.score import score
@@ -103,6 +104,40 @@ def test_gzsl_ranks_over_all_classes_and_scatters_over_the_unseen() -> None:
     )
     assert "test.gzsl.top1" not in found
     assert found["test.gzsl.dispersion"] == pytest.approx(dispersion(video, labels, range(5, 9)))
+
+
+def test_right_videos_are_in_the_order_of_the_index() -> None:
+    rows = RNG.permutation(60)
+    listed = [f"v{i}" for i in (4, 8, 15, 16, 23, 42)]
+    half = {"name": "00", "seen": NAMES[:5], "unseen": NAMES[5:], "held_out": ["x"]}
+    splits = SPLITS | {("test", "official3"): official3(NAMES, [], [listed])}
+    splits |= {("test", "gzsl"): [half]}
+    names = {"test": {f"v{i}": i for i in range(60)}}
+    found = score(ARRAYS | {"test.row": rows}, {"test": NAMES}, splits, names)
+    labels, similarity = ARRAYS["test.label"], cosine(ARRAYS["test.video"], ARRAYS["test.class"])
+    first = dict(zip(rows, similarity.argmax(1) == labels, strict=True))
+    for protocol, split in (("full", "full"), ("gzsl", "00")):
+        expected = [first[i] for i in range(60)]
+        assert unpack(found.right[f"test.{protocol}"][split], 60).tolist() == expected
+    (text,) = found.right["test.official3"].values()
+    assert unpack(text, 6).tolist() == [first[i] for i in (4, 8, 15, 16, 23, 42)]
+
+    kept = sorted(np.random.RandomState(3).permutation(9)[:4].tolist())
+    own = {row: label for row, label in zip(rows, labels, strict=True) if label in kept}
+    among = dict(zip(rows, np.array(kept)[similarity[:, kept].argmax(1)], strict=True))
+    expected = [among[i] == own[i] for i in sorted(own)]
+    assert found.videos["test.half10"]["3"] == len(expected)
+    assert unpack(found.right["test.half10"]["3"], len(expected)).tolist() == expected
+    for split, top1 in found.per_split["test.half10.top1"].items():
+        count = found.videos["test.half10"][split]
+        bits = unpack(found.right["test.half10"][split], count)
+        assert 100 * bits.mean() == pytest.approx(top1, abs=1e-6)
+
+
+def test_training_videos_have_no_bits() -> None:
+    arrays = {key.replace("test", "seen"): value for key, value in ARRAYS.items()}
+    found = score(arrays, {"seen": NAMES}, {})
+    assert (found.right, found.videos) == ({}, {})
 
 
 def test_a_class_that_was_not_embedded() -> None:

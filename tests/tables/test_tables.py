@@ -104,7 +104,11 @@ def test_ties_are_marked_and_clear_losers_are_not(tmp_path: Path) -> None:
 
 
 def test_states_of_cells(tmp_path: Path) -> None:
-    records = [record("partial", 0), record("partial", 1), record("old", parts={"source": "z"})]
+    records = [
+        record("partial", 0),
+        record("partial", 1),
+        record("old", parts={"source": "z", "core": "b"}),
+    ]
     records += [record("nan", status="failed", reason="loss is NaN at step 3"), record("gone")]
     records += [record("poor", status="missing", reason="no object scores"), record("extra", 7)]
     planned = [planned_cell("partial", seed=seed) for seed in range(3)] + [planned_cell("old")]
@@ -161,6 +165,49 @@ def test_different_digests_are_never_averaged(what: str, tmp_path: Path) -> None
         (tmp_path / "mini_ucf.full.json").write_text(json.dumps(stored))
         row = rows("ablation", context(tmp_path, records, planned))["aurl"]
         assert row["metrics"]["mini_ucf.full.top1"]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "state"),
+    [
+        ({"source": "a", "core": "b"}, "ok"),
+        ({"source": "a", "core": "b", "data": "unknown here"}, "ok"),  # a clone without data
+        ({"source": "a", "core": "z"}, "outdated (core)"),
+        ({"source": "z", "core": "b"}, "outdated (source)"),
+        ({"source": "a"}, "outdated (core)"),
+        ({"source": "a", "core": "b", "tests": "fewer classes"}, "outdated (tests)"),
+    ],
+)
+@pytest.mark.parametrize("status", ["ok", "failed"])
+def test_what_changed_since_is_outdated(
+    parts: dict[str, str], state: str, status: str, tmp_path: Path
+) -> None:
+    one = record("aurl", parts=parts, status=status)
+    row = rows("ablation", context(tmp_path, [one], [planned_cell("aurl")]))["aurl"]
+    assert row["state"] == ("failed" if (status, state) == ("failed", "ok") else state)
+    assert ("mini_ucf.full.top1" in row["metrics"]) == (status == state == "ok")
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"parts": {"source": "z", "core": "b"}}, "source"),
+        ({"parts": {"source": "a", "core": "b", "words": "y"}}, "words of transfer"),
+        ({"parts": {"source": "a", "core": "b", "split": "y"}}, "training split transfer"),
+        ({"data": {"kinetics": "y"}}, "data of kinetics"),
+        ({"split_digests": {"mini_ucf.full": "y"}}, "split mini_ucf.full"),
+    ],
+)
+def test_a_row_whose_file_is_gone_is_not_mixed_either(
+    changed: dict[str, Any], named: str, tmp_path: Path
+) -> None:
+    same: dict[str, Any] = {"data": {"kinetics": "x"}, "split_digests": {"mini_ucf.full": "x"}}
+    same |= {"parts": {"source": "a", "core": "b", "words": "x", "split": "x"}}
+    new = [record("gone", seed, started="2", **same) for seed in (0, 1)]
+    old = record("gone", 2, started="1", **(same | changed))
+    row = rows("ablation", context(tmp_path, [*new, old], []))["gone"]
+    assert row["metrics"]["mini_ucf.full.top1"]["n"] == 2
+    assert f"outdated ({named})" in row["state"]
 
 
 def test_draws_are_the_repeats_of_fifty_fifty(tmp_path: Path) -> None:

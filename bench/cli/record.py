@@ -1,0 +1,159 @@
+"""``bench record``: one cell's record in readable form, and the schema of all of them."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.cli.stages import Profile, opened
+from bench.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from bench.records import Record
+
+app = typer.Typer(rich_markup_mode=None, help="Records: what one cell left (docs/record.md).")
+
+
+@app.command("show")
+def show(
+    cell: Annotated[str, typer.Argument(help="For example aurl.transfer.seed0.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON of the present schema.")] = False,
+    profile: Profile = None,
+) -> None:
+    """Print a record, and whether it is current. Example: bench record show CELL"""
+    from bench.records import read_record
+    from bench.stages.table import context
+    from bench.tables.cells import cells
+
+    config, layout = opened(profile)
+    path = layout.records / f"{cell}.json"
+    if not path.is_file():
+        raise no_cell(cell, [one.stem for one in layout.records.glob("*.json")], config.name)
+    record = read_record(path)
+    if as_json:
+        print(record.model_dump_json(indent=1))
+        return
+    states = {one.about.cell: one for one in cells(context(config, layout))}
+    found = states.get(cell)
+    _print(record, f"{found.state} {found.reason}".strip() if found else "not planned any more")
+
+
+@app.command("schema")
+def schema_() -> None:
+    """Print the JSON schema of records: bench record schema > docs/record.schema.json"""
+    from bench.records import schema
+
+    print(schema(), end="")
+
+
+def no_cell(cell: str, known: Sequence[str], profile: str) -> UserError:
+    """Build the error for a cell without a record: its row's cells, or the nearest name."""
+    if not known:
+        return UserError(f"profile {profile} has no records; run 'dvc repro'")
+    own = sorted(one for one in known if one.startswith(f"{cell}."))
+    if own:
+        more = f" and {len(own) - 3} more" if len(own) > 3 else ""
+        return UserError(f"'{cell}' is a row, not a cell; its cells: {', '.join(own[:3])}{more}")
+    close = difflib.get_close_matches(cell, known, n=1, cutoff=0.5)
+    rows = sorted({one.split(".")[0] for one in known})
+    return unknown(f"cell of profile {profile}", cell, close or rows)
+
+
+def _print(record: "Record", state: str) -> None:
+    """Print what a record says, section by section, and its metrics as a table."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if Console().is_terminal else 100, highlight=False)
+    for title, facts in _sections(record, state):
+        grid = Table(show_header=False, box=None, pad_edge=False)
+        grid.add_column(min_width=14)
+        grid.add_column(overflow="fold")
+        for name, text in facts:
+            if text:
+                grid.add_row(name, Text(text))
+        console.print(Text(title, "bold"))
+        console.print(grid)
+        console.print()
+    console.print(_metrics("metrics", record.metrics, record))
+    if record.metrics_best_on_test:
+        title = f"best on test (step {record.best_on_test_step})"
+        console.print(_metrics(title, record.metrics_best_on_test, record))
+
+
+def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    yield (
+        f"{record.cell} of profile {record.profile}",
+        [
+            ("status", " ".join(filter(None, (record.status, record.reason)))),
+            ("now", state),
+            ("method", f"{record.label} (methods/{record.method}.py)"),
+            ("reading", _pairs(record.reading)),
+            ("split, seed", f"{record.split}, {record.seed}"),
+        ],
+    )
+    dirty = ", with changes that were not committed" * record.git_dirty
+    rule = "best on the test sets" if record.checkpoint == "best_on_test" else "the last"
+    yield (
+        "Made by",
+        [
+            ("fingerprint", f"{record.fingerprint} ({_pairs(record.parts)})"),
+            ("commit", f"{record.git_commit}{dirty}"),
+            *((name, _pairs(value)) for name, value in record.parameters.items()),
+            ("environment", _pairs(record.environment)),
+            ("decoder", record.decoder),
+            ("started", record.started),
+            ("took", f"{record.wall_s:.1f} s, {record.cpu_s:.1f} s of processor time"),
+            ("steps", f"{record.steps} of {record.effective_batch} videos"),
+            ("world size", str(record.world_size)),
+            ("checkpoint", rule),
+            ("loss at the end", _pairs(record.losses)),
+        ],
+    )
+    used = record.training_videos
+    yield (
+        "Data",
+        [
+            ("manifests", _pairs(record.data)),
+            ("split files", _pairs(record.split_digests)),
+            ("embeddings", _pairs(record.embeddings)),
+            ("trained on", f"{used['used']}/{used['expected']} videos" if used else ""),
+            *(
+                (f"scored {name}", f"{seen.scored}/{seen.expected} videos")
+                for name, seen in record.coverage.items()
+            ),
+            *(
+                ("not scored", f"{name}: {path}: {reason}")
+                for name, seen in record.coverage.items()
+                for path, reason in seen.failed.items()
+            ),
+        ],
+    )
+
+
+def _metrics(title: str, metrics: Mapping[str, float], record: "Record") -> Any:
+    """Return metrics as a table: a line for each data set and protocol."""
+    from rich.table import Table
+
+    values: dict[str, dict[str, float]] = {}
+    for key, value in metrics.items():
+        scope, _, metric = key.rpartition(".")
+        values.setdefault(scope, {})[metric] = value
+    names = list(dict.fromkeys(metric for found in values.values() for metric in found))
+    table = Table(box=None, pad_edge=False)
+    for name in (title, *names, "splits", "videos"):
+        table.add_column(name, justify="left" if name == title else "right")
+    for scope, found in values.items():
+        counts = record.videos.get(scope, {})
+        shown = [f"{found[name]:.4g}" if name in found else "" for name in names]
+        sizes = [str(len(counts)), str(sum(counts.values()))] if counts else ["", ""]
+        table.add_row(scope, *shown, *sizes)
+    return table
+
+
+def _pairs(values: Any) -> str:
+    if not isinstance(values, dict):
+        return str(values)
+    return ", ".join(f"{name} {value}" for name, value in values.items())
