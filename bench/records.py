@@ -1,7 +1,8 @@
 """The record: what one cell (method × seed × training split) left behind, as one JSON file.
 
 This module is the documentation of the schema. Records live in
-``results/records/<profile>/<row>.<split>.seed<k>.json`` and are written whole or not at all.
+``results/records/<profile>/<row>.<split>.seed<k>.json`` and are written whole or not at all; the
+last key, ``checksum``, is the digest of the others (``bench.files.unsealed``).
 Accuracies are in percent of videos, closeness and dispersion are cosine distances.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import UserError
-from bench.files import dump_json, write_text
+from bench.files import unsealed, write_json
 
 VERSION = 1
 Status = Literal["ok", "failed", "broken", "missing"]
@@ -81,14 +82,14 @@ def cell_name(row: str, split: str, seed: int) -> str:
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Write one record whole or not at all."""
-    write_text(folder / f"{record.cell}.json", dump_json(record.model_dump(mode="json")))
+    """Write one record whole or not at all, with its checksum."""
+    write_json(folder / f"{record.cell}.json", record.model_dump(mode="json"))
 
 
 def read_record(path: Path) -> Record:
     """Read one record; a damaged file is a ``UserError`` that names it."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = unsealed(json.loads(path.read_text(encoding="utf-8")))
         version = raw.get("version")
         if version != VERSION:
             raise ValueError(f"schema version {version}, this program reads {VERSION}")

@@ -17,6 +17,7 @@ from bench.official import video_name
 from bench.plan import TRANSFER, plan, split_file
 from bench.progress import track
 from bench.records import Coverage, Record, write_record
+from bench.runs import BEST, EMBEDDINGS, read_run
 from bench.scoring.score import Scores, score
 
 _COPIED = (
@@ -34,8 +35,14 @@ def run(config: Config, layout: Layout) -> None:
     """
     failures = read_json(layout.runs / "failures.json") or {}
     finished = sorted(p.parent for p in layout.runs.glob("*/run.json"))
+    damaged: list[str] = []
     for folder in track(finished, len(finished), "scoring"):
-        write_record(layout.records, _scored(config, layout, folder))
+        try:
+            facts = read_run(folder, *_COPIED, "embedded", "digests", "best_on_test_step")
+        except UserError as error:  # a record of it stays: it was made of the undamaged files
+            damaged.append(str(error))
+        else:
+            write_record(layout.records, _scored(config, layout, folder, facts))
     for facts in failures.values():
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
         write_record(layout.records, Record(profile=config.name, **copied))
@@ -44,13 +51,15 @@ def run(config: Config, layout: Layout) -> None:
         # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
         if path.stem not in wanted and "+checkpoint=" not in path.stem:
             path.unlink()
-    print(f"{len(finished)} cells scored, {len(failures)} failed")
+    print(f"{len(finished) - len(damaged)} cells scored, {len(failures)} failed")
+    if damaged:
+        more = f" (and {len(damaged) - 1} more cells)" if len(damaged) > 1 else ""
+        raise UserError(f"{damaged[0]}{more}; the other cells are scored")
 
 
-def _scored(config: Config, layout: Layout, folder: Path) -> Record:
-    facts = read_json(folder / "run.json", *_COPIED, "embedded", "digests", "best_on_test_step")
+def _scored(config: Config, layout: Layout, folder: Path, facts: Mapping[str, Any]) -> Record:
     files = _split_files(config, layout, facts["split"])
-    arrays = _arrays(folder / "embeddings.safetensors")
+    arrays = _arrays(folder / EMBEDDINGS)
     rows = _rows(layout, facts["digests"], files)
     usable = {name for name in rows if f"{name}.row" in arrays}  # else trained by older code
     files = {key: file for key, file in files.items() if not _lists(file) or key[0] in usable}
@@ -65,7 +74,7 @@ def _scored(config: Config, layout: Layout, folder: Path) -> Record:
     best = Scores()
     if facts["best_on_test_step"]:
         tests = {name: classes for name, classes in names.items() if name != "seen"}
-        best = score(_arrays(folder / "best_on_test.safetensors"), tests, splits, rows)
+        best = score(_arrays(folder / BEST), tests, splits, rows)
     coverage = {
         name: Coverage(
             digest=facts["digests"].get(name, ""),
