@@ -23,12 +23,13 @@ from torch import Tensor
 
 from bench.config import Config
 from bench.errors import UserError, nearest, unknown
-from bench.files import dump_json, file_digest, read_json, replacing
+from bench.files import dump_sealed, file_digest, read_json, replacing
 from bench.layout import Layout
 from bench.method import Classes, Context, Method, create
 from bench.models.released import Released, released_names
 from bench.plan import row_id
 from bench.registry import load, scan
+from bench.runs import read_run
 from bench.settings import Network
 from bench.training.backbone import new_backbone
 
@@ -192,7 +193,7 @@ def import_checkpoint(config: Config, layout: Layout, file: Path, method: str, n
             "digest": file_digest(part),
             **facts,
         }
-        facts_part.write_text(dump_json(described), encoding="utf-8")
+        facts_part.write_text(dump_sealed(described), encoding="utf-8")
     return row_id(method, {"checkpoint": name})
 
 
@@ -204,7 +205,7 @@ def export_checkpoint(layout: Layout, cell: str, out: Path, force: bool) -> int:
     if out.exists() and not force:
         raise UserError(f"{out} exists already; --force replaces it")
     folder = layout.runs / cell
-    run = read_json(folder / "run.json", "method", "parameters", "row", "seed", "split")
+    run = read_run(folder, "method", "parameters", "row", "seed", "split")
     parameters = run["parameters"]
     imported = parameters.get("checkpoint")
     weights = folder / "model.safetensors"

@@ -4,18 +4,25 @@ import fcntl
 import hashlib
 import json
 import os
+import struct
+import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
 
-# What reading a truncated or foreign .npz, .gz or table raises.
-DAMAGED = (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+# What reading a truncated, damaged or foreign .npz, .gz or table raises.
+DAMAGED = (
+    KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError, struct.error,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+CHECKSUM = "checksum"  # the key under which an object carries the digest of its other keys
 
 
 @contextmanager
@@ -41,7 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` whole or not at all; a file that holds it already is kept."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    if path.is_file() and path.read_bytes() == text.encode():
         return
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
@@ -52,13 +59,38 @@ def dump_json(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def dump_sealed(value: Mapping[Any, Any]) -> str:
+    """Return an object as JSON whose last key is the checksum of the others."""
+    plain = json.loads(dump_json(value))
+    return dump_json({**plain, CHECKSUM: digest(plain)})
+
+
+def write_json(path: Path, value: Mapping[Any, Any]) -> None:
+    """Write an object as JSON with its checksum, whole or not at all (NaN: ``ValueError``)."""
+    write_text(path, dump_sealed(value))
+
+
+def unsealed(value: Any) -> Any:
+    """Return a parsed JSON value without its checksum; ValueError if that does not fit.
+
+    A value without one passes: files of older versions and those that people write have none.
+    """
+    if not isinstance(value, dict) or CHECKSUM not in value:
+        return value
+    plain = {k: v for k, v in value.items() if k != CHECKSUM}
+    if digest(plain) != value[CHECKSUM]:
+        raise ValueError("its checksum does not fit: damaged, or edited by hand")
+    return plain
+
+
 def read_json(path: Path, *keys: str) -> Any:
     """Return a JSON file's value, or None where there is no such file.
 
-    Raises UserError for a damaged file: no JSON, or not an object with all ``keys``.
+    Raises UserError for a damaged file: no JSON, a checksum that does not fit, or not an object
+    with all ``keys``.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = unsealed(json.loads(path.read_text(encoding="utf-8")))
         for key in keys:
             if not isinstance(value, dict) or key not in value:
                 raise ValueError(f"without '{key}'")
@@ -67,6 +99,21 @@ def read_json(path: Path, *keys: str) -> Any:
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); delete it and rerun its stage") from None
     return value
+
+
+def write_sealed(path: Path, content: "bytes | memoryview") -> None:
+    """Write bytes after their SHA-256, whole or not at all."""
+    with replacing(path) as part, part.open("wb") as handle:
+        handle.write(hashlib.sha256(content).digest())
+        handle.write(content)
+
+
+def read_sealed(path: Path) -> bytes | None:
+    """Return what ``write_sealed`` wrote; None if the file is not there or damaged."""
+    if not path.is_file():
+        return None
+    found = path.read_bytes()
+    return found[32:] if hashlib.sha256(found[32:]).digest() == found[:32] else None
 
 
 def digest(value: Any) -> str:
@@ -84,13 +131,31 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
 
 
+def known_digest(path: Path) -> str:
+    """Return ``file_digest``, computed once a process while size and mtime stay; "" if absent."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ""
+    return _digest_of(path, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
+    return file_digest(path)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on ``path``; wait for it if another process has it.
+    """Hold an exclusive lock on ``path``; say so and wait if another process has it.
 
     The kernel drops the lock when the process ends, however it ends, so no stale lock survives.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another process that holds {path}", file=sys.stderr, flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -2,7 +2,8 @@
 
 ``docs/record.md`` documents the schema, ``docs/record.schema.json`` is made from the classes below
 by ``bench record schema``. Records live in ``results/records/<profile>/<cell>.json`` and are
-written whole or not at all.
+written whole or not at all; the last key of a file, ``checksum``, is the digest of the others
+(``bench.files.unsealed``).
 """
 
 import json
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bench.bits import unpack
 from bench.errors import UserError
-from bench.files import dump_json, write_text
+from bench.files import dump_json, dump_sealed, unsealed, write_text
 from bench.migrations import migrated
 
 VERSION = 2
@@ -151,21 +152,23 @@ def cell_name(row: str, split: str, seed: int) -> str:
 def schema() -> str:
     """Return the JSON schema of a record, as docs/record.schema.json has it."""
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    return dump_json({"$schema": dialect} | Record.model_json_schema())
+    found = Record.model_json_schema()
+    about = "Digest of the other keys, as bench.files.dump_sealed makes it."
+    found["properties"]["checksum"] = {"description": about, "type": "string"}
+    return dump_json({"$schema": dialect} | found)
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Write one record whole or not at all, a pair of counts on one line."""
-    text = re.sub(
-        r"\[\n +(\d+),\n +(\d+)\n +\]", r"[\1, \2]", dump_json(record.model_dump(mode="json"))
-    )
-    write_text(folder / f"{record.cell}.json", text)
+    """Write one record whole or not at all, with its checksum, a pair of counts on one line."""
+    text = dump_sealed(record.model_dump(mode="json"))
+    pairs = re.sub(r"\[\n +(\d+),\n +(\d+)\n +\]", r"[\1, \2]", text)
+    write_text(folder / f"{record.cell}.json", pairs)
 
 
 def read_record(path: Path) -> Record:
     """Read one record of this version or an older one; UserError if it is damaged or newer."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = unsealed(json.loads(path.read_text(encoding="utf-8")))
         version = raw.get("version")
         if type(version) is not int or version < 1:
             raise ValueError(f"schema version {version!r}")

@@ -86,8 +86,9 @@ class Train(Settings):
     checkpoint_every: Natural = 0  # steps between states that a killed training resumes from
     keep_model: bool = True
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    stall_s: Natural = 3600  # a cell that ends no step and no video for so long fails; 0: no limit
 
     def numbers(self) -> dict[str, object]:
         """The part that decides the outcome of one seed, for fingerprints."""
-        ignored = {"seeds", "checkpoint_every", "keep_model", "device"}
+        ignored = {"seeds", "checkpoint_every", "keep_model", "device", "stall_s"}
         return self.model_dump(mode="json", exclude=ignored)

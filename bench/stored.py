@@ -1,9 +1,10 @@
 """The inputs that methods ask for, as files: ``data/<profile>/inputs/<input>/``.
 
 ``<data set>.npy``: of videos, [N,n,...] in the order of the index; ``<data set>.classes.npy``: of
-classes, [K,...] in the order of the index's classes; ``<data set>.json``: their key, digest and the
-videos that failed; ``objects.npz``: names, vectors [O,W], scored [O] (false: boxes alone know the
-object, and its probability is always 0) and, where they have texts, texts [O,E].
+classes, [K,...] in the order of the index's classes; ``<data set>.json``: key and digest of the
+former and the videos that failed; ``<data set>.classes.json``: digest of the latter;
+``objects.npz``: names, vectors [O,W], scored [O] (false: boxes alone know the object, and its
+probability is always 0) and, where they have texts, texts [O,E].
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED, digest, dump_json, file_digest, read_json, replacing, write_text
+from bench.files import (
+    DAMAGED,
+    digest,
+    file_digest,
+    known_digest,
+    read_json,
+    replacing,
+    write_json,
+)
 
 Array = NDArray[Any]
 AGAIN = "run 'bench stage inputs'"
@@ -50,14 +59,17 @@ def write_videos(
         "digest": file_digest(folder / f"{dataset}.npy"),
         "failures": {str(row): why for row, why in failures.items()},
     }
-    write_text(folder / f"{dataset}.json", dump_json(facts))
+    write_json(folder / f"{dataset}.json", facts)
 
 
 def write_classes(folder: Path, dataset: str, array: Array) -> str:
     """Write an array [K,...] of a data set's classes; return its digest."""
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / f"{dataset}.classes.npy") as part, part.open("wb") as handle:
-        np.save(handle, array)
+    with replacing(folder / f"{dataset}.classes.npy") as part:
+        with part.open("wb") as handle:
+            np.save(handle, array)
+        written = file_digest(part)
+    write_json(folder / f"{dataset}.classes.json", {"digest": written})
     return digest(array.tobytes())
 
 
@@ -84,16 +96,21 @@ def write_objects(
 
 
 def is_current(folder: Path, dataset: str, key: str) -> str:
-    """Return the digest of a data set's videos if they were computed with this key, else ""."""
-    facts = read_json(folder / f"{dataset}.json", "key", "digest")
-    there = facts and facts["key"] == key and (folder / f"{dataset}.npy").is_file()
-    return str(facts["digest"]) if there else ""
+    """Return the digest of a data set's videos if they are whole and of this key, else ""."""
+    try:
+        facts = read_json(folder / f"{dataset}.json", "key", "digest")
+    except UserError:  # damaged: they are made anew
+        return ""
+    if not facts or facts["key"] != key:
+        return ""
+    whole = known_digest(folder / f"{dataset}.npy") == facts["digest"]
+    return str(facts["digest"]) if whole else ""
 
 
 def read_videos(folder: Path, dataset: str, count: int) -> tuple[Array, dict[int, str]]:
     """Return the array [N,n,...] of a data set's videos, mapped from its file, and the failures."""
-    facts = read_json(folder / f"{dataset}.json", "failures")
-    array = _load(folder / f"{dataset}.npy", "r")
+    facts = read_json(folder / f"{dataset}.json", "failures", "digest")
+    array = _load(folder / f"{dataset}.npy", facts, "r")
     if facts is None or len(array) != count:
         raise UserError(f"{folder}: not of the {count} videos of {dataset}; {AGAIN}")
     return array, {int(row): why for row, why in facts["failures"].items()}
@@ -101,7 +118,8 @@ def read_videos(folder: Path, dataset: str, count: int) -> tuple[Array, dict[int
 
 def read_classes(folder: Path, dataset: str, count: int) -> Array:
     """Return the array [K,...] of a data set's classes."""
-    array = _load(folder / f"{dataset}.classes.npy")
+    facts = read_json(folder / f"{dataset}.classes.json", "digest")
+    array = _load(folder / f"{dataset}.classes.npy", facts)
     if len(array) != count:
         raise UserError(f"{folder}: not of the {count} classes of {dataset}; {AGAIN}")
     return array
@@ -120,8 +138,10 @@ def read_objects(folder: Path) -> tuple[list[str], Array, dict[str, Array]]:
         raise UserError(f"{path}: damaged ({error}); {AGAIN}") from None
 
 
-def _load(path: Path, mode: Any = None) -> Array:
+def _load(path: Path, facts: Any, mode: Any = None) -> Array:
     try:
+        if facts is not None and known_digest(path) not in ("", facts["digest"]):
+            raise ValueError("not the file that was written")
         array: Array = np.load(path, mmap_mode=mode, allow_pickle=False)
         return array
     except FileNotFoundError:

@@ -1,6 +1,5 @@
 """From a description to an index: one row a video (path, class, frames, bytes), and a digest."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED, digest, dump_json, replacing, write_text
+from bench.files import DAMAGED, digest, file_digest, read_json, replacing, write_json
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -62,18 +61,25 @@ def write_index(
     }
     with replacing(folder / f"{name}.parquet") as part:
         rows.to_parquet(part, index=False)
-    write_text(folder / f"{name}.json", dump_json(facts))
+        facts["file"] = file_digest(part)
+    write_json(folder / f"{name}.json", facts)
 
 
 def read_index(folder: Path, name: str) -> Index:
-    """Read what ``write_index`` wrote; a missing index names the stage that makes it."""
+    """Read what ``write_index`` wrote; UserError names the stage that makes one anew."""
+    table = folder / f"{name}.parquet"
+    facts = read_json(folder / f"{name}.json", "digest", "classes")
+    if facts is None:
+        raise UserError(f"{folder / name}.json is missing; run 'bench stage data'")
     try:
-        facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        rows = pd.read_parquet(folder / f"{name}.parquet")
+        now = file_digest(table)
+        if facts.get("file", now) != now:
+            raise ValueError("not the file that was written")
+        rows = pd.read_parquet(table)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing; run 'bench stage data'") from None
     except DAMAGED as error:
-        raise UserError(f"{folder}/{name}: damaged ({error}); run 'bench stage data'") from None
+        raise UserError(f"{table}: damaged ({error}); run 'bench stage data'") from None
     classes = list(facts["classes"])
     place = {c: i for i, c in enumerate(classes)}
     return Index(

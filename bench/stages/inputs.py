@@ -7,7 +7,7 @@ that need it are rows with the status *missing*.
 from typing import Any
 
 from bench.config import Config
-from bench.files import dump_json, write_text
+from bench.files import write_json
 from bench.inputs.makers import MAKERS
 from bench.inputs.work import Lacking, NotDescribed, Work
 from bench.layout import Layout
@@ -37,4 +37,4 @@ def run(config: Config, layout: Layout) -> None:
         status[name] = {"source": source, "digests": digests, "lacking": lacking}
         state = "ok" if not lacking else f"missing: {next(iter(lacking.values()))}"
         print(f"{name}: {len(digests)} of {len(work.datasets)} data sets, {state}", flush=True)
-    write_text(layout.inputs_status, dump_json(status))
+    write_json(layout.inputs_status, status)

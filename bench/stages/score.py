@@ -18,6 +18,7 @@ from bench.official import video_name
 from bench.plan import TRANSFER, plan, split_file
 from bench.progress import track
 from bench.records import Coverage, Record, read_record, write_record
+from bench.runs import BEST, EMBEDDINGS, read_run
 from bench.scoring.score import Scores, score
 
 _COPIED = (
@@ -36,10 +37,16 @@ def run(config: Config, layout: Layout) -> None:
     failures = read_json(layout.runs / "failures.json") or {}
     planned = {c.cell: c.fingerprint for c in plan(config, layout, readings=True)}
     finished = sorted(p.parent for p in layout.runs.glob("*/run.json"))
-    stale = [f for f in finished if _is_older(layout, f, planned.get(f.name, ""))]
-    finished = [folder for folder in finished if folder not in stale]
+    stale: list[str] = []
+    damaged: list[str] = []
     for folder in track(finished, len(finished), "scoring"):
-        write_record(layout.records, score_cell(config, layout, folder))
+        try:
+            if _is_older(layout, folder, planned.get(folder.name, "")):
+                stale.append(folder.name)
+            else:
+                write_record(layout.records, score_cell(config, layout, folder))
+        except UserError as error:  # a record of it stays: it was made of the undamaged files
+            damaged.append(str(error))
     for facts in failures.values():
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
         write_record(layout.records, Record(profile=config.name, **copied))
@@ -47,12 +54,16 @@ def run(config: Config, layout: Layout) -> None:
         # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
         if path.stem not in planned and "+checkpoint=" not in path.stem:
             path.unlink()
-    print(f"{len(finished)} cells scored, {len(failures)} failed")
+    done = len(finished) - len(damaged) - len(stale)
+    print(f"{done} cells scored, {len(failures)} failed")
     if stale:
         print(
-            f"{len(stale)} older than their records, which were kept: {stale[0].name}; "
+            f"{len(stale)} older than their records, which were kept: {stale[0]}; "
             "'bench train' brings the runs up to date"
         )
+    if damaged:
+        more = f" (and {len(damaged) - 1} more cells)" if len(damaged) > 1 else ""
+        raise UserError(f"{damaged[0]}{more}; the other cells are scored")
 
 
 def _is_older(layout: Layout, folder: Path, current: str) -> bool:
@@ -68,10 +79,13 @@ def _is_older(layout: Layout, folder: Path, current: str) -> bool:
 
 
 def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
-    """Return the record of one finished cell, a folder of ``runs/<profile>``."""
-    facts = read_json(folder / "run.json", *_COPIED, "embedded", "digests", "best_on_test_step")
+    """Return the record of one finished cell, a folder of ``runs/<profile>``.
+
+    UserError if a file of it is not the one that the training wrote.
+    """
+    facts = read_run(folder, *_COPIED, "embedded", "digests", "best_on_test_step")
     files = _split_files(config, layout, facts["split"])
-    arrays = _arrays(folder / "embeddings.safetensors")
+    arrays = _arrays(folder / EMBEDDINGS)
     rows = _rows(layout, facts["digests"], files)
     usable = {name for name in rows if f"{name}.row" in arrays}  # else trained by older code
     files = {key: file for key, file in files.items() if not _lists(file) or key[0] in usable}
@@ -86,7 +100,7 @@ def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
     best = Scores()
     if facts["best_on_test_step"]:
         tests = {name: classes for name, classes in names.items() if name != "seen"}
-        best = score(_arrays(folder / "best_on_test.safetensors"), tests, splits, rows)
+        best = score(_arrays(folder / BEST), tests, splits, rows)
     coverage = {
         name: Coverage(
             digest=facts["digests"].get(name, ""),

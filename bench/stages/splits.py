@@ -10,7 +10,7 @@ from bench import protocols
 from bench.config import TRANSFER, Config, FiftyFifty
 from bench.data.index import read_index
 from bench.errors import UserError
-from bench.files import digest, dump_json, read_json, write_text
+from bench.files import digest, read_json, write_json
 from bench.layout import Layout
 from bench.official import read_lists
 from bench.overlap import nearest_test_classes, verdicts
@@ -144,5 +144,5 @@ def _videos(layout: Layout, name: str) -> dict[str, list[str]]:
 
 
 def _write(path: Path, value: dict[str, Any]) -> Path:
-    write_text(path, dump_json(value))
+    write_json(path, value)
     return path

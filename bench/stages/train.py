@@ -16,10 +16,11 @@ from typing import Any
 from bench.config import TRANSFER as ONCE
 from bench.config import Config
 from bench.errors import UserError, unknown
-from bench.files import dump_json, locked, read_json, write_text
+from bench.files import locked, read_json, write_json
 from bench.layout import Layout
 from bench.plan import TRANSFER, PlannedCell, plan, split_file
 from bench.registry import load, scan
+from bench.runs import read_run
 from bench.training.job import Job
 from bench.training.pool import Outcome, run_jobs
 
@@ -54,6 +55,7 @@ def run(
         for row, reason in {c.row: c.missing for c in chosen if c.missing}.items():
             print(f"{row}: missing, {reason}")
         failures = _train(config, layout, missing, jobs)
+        failures += _harmed(config, layout, able, failures) if missing else []
         if not only:
             _prune(config, layout)
         _write_failures(layout, cells, chosen, failures)
@@ -61,8 +63,12 @@ def run(
 
 
 def is_done(layout: Layout, cell: PlannedCell) -> bool:
-    """Tell whether a finished result with the cell's fingerprint is there."""
-    facts = read_json(layout.runs / cell.cell / "run.json", "fingerprint")
+    """Tell whether a finished, undamaged result with the cell's fingerprint is there."""
+    try:
+        facts = read_run(layout.runs / cell.cell, "fingerprint")
+    except UserError as error:
+        print(error, file=sys.stderr, flush=True)
+        return False
     return bool(facts) and facts["fingerprint"] == cell.fingerprint
 
 
@@ -85,6 +91,16 @@ def _train(
             if outcome.status != "ok":
                 failures.append(outcome)
     return failures
+
+
+def _harmed(
+    config: Config, layout: Layout, able: Sequence[PlannedCell], failures: Sequence[Outcome]
+) -> list[Outcome]:
+    """Return the cells whose files another one changed or removed after they were finished."""
+    known = {one.job.cell for one in failures}
+    lost = [c for c in able if c.cell not in known and not is_done(layout, c)]
+    reason = "its files were changed or removed after it had finished, while other cells ran"
+    return [Outcome(_job(config, layout, cell), "failed", reason, 0.0) for cell in lost]
 
 
 def _check_values(config: Config, layout: Layout, missing: Sequence[PlannedCell]) -> None:
@@ -197,12 +213,15 @@ def _write_failures(
     """Keep runs/failures.json: what failed now, and earlier failures that were not tried now."""
     path = layout.runs / "failures.json"
     tried, known = {c.cell for c in chosen}, {c.cell for c in cells}
+    names = {one.job.cell for one in failures}
+    done = {c.cell for c in chosen if c.cell in names and is_done(layout, c)}
     old = {k: v for k, v in (read_json(path) or {}).items() if k in known - tried}
     for one in failures:
         facts = {k: v for k, v in one.job.facts.items() if k != "profile"}
         old[one.job.cell] = {**facts, "status": one.status, "reason": one.reason}
-        shutil.rmtree(layout.runs / one.job.cell, ignore_errors=True)
-    write_text(path, dump_json(old))
+        if one.job.cell not in done:  # --force failed on it: what it had holds
+            shutil.rmtree(layout.runs / one.job.cell, ignore_errors=True)
+    write_json(path, old)
 
 
 def _prune(config: Config, layout: Layout) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.config import Config
 from bench.errors import UserError
-from bench.files import digest, dump_json, read_json, replacing, write_text
+from bench.files import digest, read_json, replacing, write_json
 from bench.inputs.names import object_names
 from bench.inputs.texts import spoken, text_words
 from bench.layout import Layout
@@ -64,7 +64,7 @@ def run(config: Config, layout: Layout) -> None:
         "sources": {str(file): _sample(layout.root / file) for file in files},
         "classes": words,
     }
-    write_text(layout.words / "words.json", dump_json(facts))
+    write_json(layout.words / "words.json", facts)
     print(f"class vectors of {sum(map(len, names.values()))} classes")
 
 

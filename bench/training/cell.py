@@ -5,20 +5,20 @@ import platform
 import random
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import save, save_file
 from safetensors.torch import load_file
 from safetensors.torch import save_file as save_tensors
 
 from bench.data.index import Index, read_index
 from bench.errors import UserError
-from bench.files import dump_json, file_digest, read_json, replacing, write_text
+from bench.files import digest, file_digest, read_json, replacing, write_json, write_text
 from bench.method import Classes, Context, Method, as_tensor_classes, create, parameters_of
 from bench.registry import load
 from bench.scoring.metrics import cosine
@@ -40,8 +40,11 @@ class MissingInput(Exception):
     """The method needs an input that this profile does not have."""
 
 
-def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
-    """Train, embed, and move the whole result to ``runs/<profile>/<cell>``; or raise."""
+def run_cell(job: Job, report: Callable[[int], None] = lambda step: None) -> None:
+    """Train, embed, and move the whole result to ``runs/<profile>/<cell>``; or raise.
+
+    ``report`` gets the number of finished steps after each step and every few embedded videos.
+    """
     started, wall, cpu = time.gmtime(), time.perf_counter(), time.process_time()
     device = prepare(job.train.device)
     random.seed(job.seed)
@@ -83,14 +86,23 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
     batches = Batches(first, *usable, job.train.batch, job.seed)
     state = job.layout.scratch / "state" / f"{job.cell}-{job.fingerprint}.pt"
     parts: dict[str, Embedded] = {}
+    done = 0
+
+    def stepped(step: int) -> None:
+        nonlocal done
+        done = step
+        report(done)
+
+    def alive() -> None:
+        report(done)
 
     def embed_all() -> None:
         for name, listed in job.tests.items():
             chosen = _rows(indices[name], listed, rows if held_out else ())
             classes = _classes(job, indices[name], listed, vectors[name], device)
-            parts[name] = embed(method, sources[name], indices[name].paths, *chosen, classes)
+            parts[name] = embed(method, sources[name], indices[name].paths, *chosen, classes, alive)
 
-    best = _BestOnTest(state.with_suffix(".best"))
+    best = _BestOnTest(state)
 
     def evaluate(step: int) -> None:
         embed_all()
@@ -102,11 +114,11 @@ def run_cell(job: Job, report: Any = lambda step, loss: None) -> None:
     elif method.fit is not None:
         method.fit(batches, seen)
     else:
-        log = train(method, batches, seen, job.train, state, job.input.workers, report, evaluate)
+        log = train(method, batches, seen, job.train, state, job.input.workers, stepped, evaluate)
     embed_all()
     some = _first_per_class(*usable, job.input.seen_per_class)
     if some[0]:
-        parts["seen"] = embed(method, first, indices[job.train_on].paths, *some, seen)
+        parts["seen"] = embed(method, first, indices[job.train_on].paths, *some, seen, alive)
     facts = {
         **job.facts,
         "fingerprint": job.fingerprint,
@@ -258,23 +270,33 @@ def _parameters(job: Job, kind: type[Method], method: Method) -> dict[str, Any]:
 
 
 class _BestOnTest:
-    """Embeddings of the checkpoint that did best on the test sets, as the released code picks."""
+    """Embeddings of the checkpoint that did best on the test sets, as the released code picks.
 
-    def __init__(self, folder: Path) -> None:
-        kept = sorted(folder.glob("*.safetensors"))
-        self.folder, self.step, self.top1 = folder, 0, -1.0
-        if kept:  # of a training that was killed and now resumes
-            step, top1 = kept[-1].stem.split("-")
-            self.step, self.top1 = int(step), float(top1)
+    They lie beside ``state``, the training's own, as ``<step>-<top-1>-<digest>.safetensors``.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.folder, self.step, self.top1 = state.with_suffix(".best"), 0, -1.0
+        kept = sorted(self.folder.glob("*.safetensors"))  # of a training that was killed
+        for old in kept[:-1]:  # killed between the write of one and the removal of the other
+            old.unlink()
+        if kept:
+            step, top1, known = kept[-1].stem.split("-")
+            if file_digest(kept[-1]) == known:
+                self.step, self.top1 = int(step), float(top1)
+            else:  # damaged: only a whole training can tell which step was best
+                kept[-1].unlink()
+                state.unlink(missing_ok=True)
 
     def offer(self, step: int, parts: Mapping[str, Embedded]) -> None:
         """Keep the embeddings if their mean top-1 over the test sets is a new best."""
         top1 = float(np.mean([_top1(e) for e in parts.values()]))
         if top1 > self.top1:
             self.step, self.top1 = step, top1
-            new = self.folder / f"{step:08d}-{top1:.6f}.safetensors"
+            content = save(_flat(parts))
+            new = self.folder / f"{step:08d}-{top1:.6f}-{digest(content)}.safetensors"
             with replacing(new) as part:
-                save_file(_flat(parts), part)
+                part.write_bytes(content)
             for old in self.folder.glob("*"):  # only now, so that a kill loses nothing
                 if old != new:
                     old.unlink()
@@ -318,7 +340,8 @@ def _finish(
         columns = list(log[0])
         lines = [",".join(columns), *(",".join(f"{row[c]:.9g}" for c in columns) for row in log)]
         write_text(work / "log.csv", "\n".join(lines) + "\n")
-    write_text(work / "run.json", dump_json(facts))
+    files = {path.name: file_digest(path) for path in sorted(work.iterdir())}
+    write_json(work / "run.json", {**facts, "files": files})
     final = job.layout.runs / job.cell
     final.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(final, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Embeddings of videos and classes by a trained method, as arrays that scoring can read alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,10 +35,12 @@ def embed(
     rows: Sequence[int],
     labels: Sequence[int],
     classes: Classes,
+    alive: Callable[[], None] = lambda: None,
 ) -> Embedded:
     """Embed ``rows`` (labels [N] count in ``classes``); a video that fails is listed, not replaced.
 
-    Raises FloatingPointError if an embedding is not finite.
+    ``alive`` is called after every few videos. Raises FloatingPointError if an embedding is not
+    finite.
     """
     device = classes.vectors.device
     method.eval()
@@ -61,6 +63,7 @@ def embed(
             if method.score is not None:
                 scores.append(method.score(videos[-1], of_class).float().cpu())
             kept += read[1]
+        alive()
     video = torch.cat(videos) if videos else of_class[:0]
     arrays: dict[str, NDArray[np.float32] | NDArray[np.int32]] = {
         "video": _array(video),

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.files import replacing
+from bench.files import read_sealed, write_sealed
 from bench.method import Batch, Classes, Method
 from bench.settings import Train
 from bench.training.batches import Batches, stream
@@ -29,13 +30,14 @@ def train(
     settings: Train,
     state: Path,
     workers: int = 0,
-    report: Callable[[int, float], None] = lambda step, loss: None,
+    report: Callable[[int], None] = lambda step: None,
     evaluate: Callable[[int], None] = lambda step: None,
 ) -> Log:
     """Minimise ``method.loss`` and return the log, one row each ``log_every`` steps.
 
     Starts from ``state`` where that file is (a training that was killed), and writes it each
-    ``checkpoint_every`` steps; a resumed run ends in the very numbers of an unbroken one.
+    ``checkpoint_every`` steps; a resumed run ends in the very numbers of an unbroken one. A damaged
+    ``state`` counts as none. ``report`` gets the number of finished steps after each.
     Raises Diverged with the step at which the loss is not finite.
     """
     device = seen.vectors.device
@@ -70,8 +72,8 @@ def train(
             count = (done - 1) % settings.log_every + 1
             means = {name: value.item() / count for name, value in sums.items()}
             log.append({"step": done, "lr": float(rates[step]), **means})
-            report(done, means["loss"])
             sums = {}
+        report(done)
         if settings.eval_every and (done % settings.eval_every == 0 or done == settings.steps):
             evaluate(done)
             method.train()
@@ -99,16 +101,18 @@ def _save(
     }
     if torch.cuda.is_available():
         whole["random_cuda"] = torch.cuda.get_rng_state()
-    with replacing(state) as part:
-        torch.save(whole, part)
+    content = io.BytesIO()
+    torch.save(whole, content)
+    write_sealed(state, content.getbuffer())  # torch itself does not notice a flipped bit
 
 
 def _resume(
     state: Path, method: Method, optimiser: torch.optim.Optimizer
 ) -> tuple[int, Log, dict[str, Tensor]]:
-    if not state.is_file():
+    content = read_sealed(state)
+    if content is None:
         return 0, [], {}
-    whole = torch.load(state, weights_only=True)
+    whole = torch.load(io.BytesIO(content), weights_only=True)
     method.load_state_dict(whole["method"])
     optimiser.load_state_dict(whole["optimiser"])
     torch.set_rng_state(whole["random"])

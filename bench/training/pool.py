@@ -5,12 +5,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any
 
 from bench.training.job import Job
+
+DIED = "its process died (killed, or out of memory)"
+Ended = tuple[str, str, bool]
 
 _progress: Any = None  # shared by the parent through the worker's initialiser
 
@@ -30,17 +34,20 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Yield outcomes as they come; ``tick`` gets the steps of unfinished cells, twice a second.
 
-    A worker that dies (killed, out of memory, ``os._exit``) fails its own cell and is replaced.
+    A worker that dies (killed, out of memory, ``os._exit``) fails its own cell and is replaced; so
+    does one whose cell ends no step and no video for its ``stall_s`` seconds. One whose cell left
+    the process changed (``isolation``) is replaced, so that the next cell's numbers are its own.
     """
     # Read by the C library as a worker starts: it keeps freed memory, which each step needs again.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000000")
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
     context = get_context("spawn")
     slots = min(side_by_side, len(jobs))
-    progress = context.Array("d", slots)
+    progress = context.Array("d", 2 * slots)  # steps of each slot, then its last sign of life
     workers = [_worker(context, progress, slot, gpus) for slot in range(slots)]
     todo = list(reversed(jobs))
-    running: dict[Future[tuple[str, str]], tuple[int, Job, float]] = {}
+    running: dict[Future[Ended], tuple[int, Job, float]] = {}
+    stalled: set[Future[Ended]] = set()
     try:
         while todo or running:
             idle = set(range(slots)) - {slot for slot, _, _ in running.values()}
@@ -54,18 +61,30 @@ def run_jobs(
                 slot, job, began = running.pop(future)
                 progress[slot] = 0.0
                 try:
-                    status, reason = future.result()
+                    status, reason, reusable = future.result()
                 except BrokenProcessPool:
-                    status, reason = "failed", "its process died (killed, or out of memory)"
+                    status, reason, reusable = "failed", DIED, False
+                    if future in stalled:
+                        reason = f"no step and no video ended for {job.train.stall_s} s (stall_s)"
+                if not reusable:
                     workers[slot].shutdown(wait=False)
                     workers[slot] = _worker(context, progress, slot, gpus)
                 yield Outcome(job, status, reason, time.monotonic() - began)
-            tick(sum(progress[:]))
+            for future, (slot, job, began) in running.items():
+                quiet = time.monotonic() - max(began, progress[slots + slot])
+                if job.train.stall_s and quiet > job.train.stall_s and future not in stalled:
+                    stalled.add(future)
+                    _end(workers[slot], kill=True)
+            tick(sum(progress[:slots]))
     finally:
         for worker in workers:
-            for process in list((worker._processes or {}).values()):
-                process.terminate()
+            _end(worker)
             worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _end(worker: ProcessPoolExecutor, kill: bool = False) -> None:
+    for process in list((worker._processes or {}).values()):
+        (process.kill if kill else process.terminate)()
 
 
 def _worker(context: Any, progress: Any, slot: int, gpus: int) -> ProcessPoolExecutor:
@@ -92,7 +111,20 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(job: Job) -> tuple[str, str]:
+def _work(job: Job) -> Ended:
+    """Run a cell; return its status, the reason, and whether this process may run another."""
+    from bench.errors import UserError
+    from bench.training.device import prepare
+    from bench.training.isolation import changed, process_state
+
+    with suppress(UserError):  # which the cell itself reports
+        prepare(job.train.device)  # as every cell does: that is no change
+    before = process_state()
+    status, reason = _tried(job)
+    return status, reason, not changed(before)
+
+
+def _tried(job: Job) -> tuple[str, str]:
     from bench.errors import UserError
     from bench.files import locked
     from bench.registry import blame, load
@@ -119,6 +151,7 @@ def _work(job: Job) -> tuple[str, str]:
     return "ok", ""
 
 
-def _report(step: int, loss: float) -> None:
+def _report(step: int) -> None:
     shared, slot = _progress
     shared[slot] = float(step)
+    shared[len(shared) // 2 + slot] = time.monotonic()  # the same clock in every process

@@ -1,11 +1,10 @@
 """The store: every frame of a small data set, decoded once, in one memory-mapped file.
 
 A store is ``frames-<key>.npy``, uint8 [all frames,h,w,3], and ``frames-<key>.json``: the videos'
-paths, their lengths in that order, and the failures. The index is written last, so that a store
-with an index is a whole one.
+paths, their lengths in that order, the failures, and the digest of the frames' file. The index is
+written last, so that a store with an index is a whole one.
 """
 
-import json
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,22 +16,32 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from bench.files import digest, dump_json, locked, replacing, write_text
+from bench.errors import UserError
+from bench.files import (
+    digest,
+    file_digest,
+    known_digest,
+    locked,
+    read_json,
+    replacing,
+    write_json,
+)
 from bench.progress import track
 from bench.video.frames import check_indices, read_resized
 from bench.video.read import Backend, VideoError
 from bench.video.rgb import Pixels
 
-FORMAT = 2
+FORMAT = 3
 
 
 class FrameStore:
     """``Frames`` from a store; safe to pickle and to fork."""
 
     def __init__(self, index: Path) -> None:
-        """Read the ``index`` file; the pixels beside it are mapped at the first use."""
-        content = json.loads(index.read_text(encoding="utf-8"))
+        """Read the ``index`` file (UserError if damaged); pixels are mapped at the first use."""
+        content = read_json(index, "shape", "paths", "lengths", "failures", "digest")
         self._index = index
+        self._digest: str = content["digest"]
         self._shape: tuple[int, ...] = tuple(content["shape"])
         self._paths: list[str] = content["paths"]
         self._lengths: list[int] = content["lengths"]
@@ -53,11 +62,8 @@ class FrameStore:
         return self._pixels.take(np.asarray(indices, np.int64) + self._offsets[i], axis=0)
 
     def is_whole(self) -> bool:
-        """Tell whether the frames' file is there with the size that the index says."""
-        try:
-            return self._pixels.shape == self._shape
-        except (OSError, ValueError):
-            return False
+        """Tell whether the frames' file is there and the one that was written."""
+        return known_digest(self._index.with_suffix(".npy")) == self._digest
 
     @cached_property
     def _pixels(self) -> Pixels:
@@ -92,17 +98,26 @@ def build_store(
     name = digest([FORMAT, key, list(paths), sizes, list(size), jpeg])
     index = directory / f"frames-{name}.json"
     with locked(directory / ".lock"):
-        if index.is_file() and (store := FrameStore(index)).is_whole():
+        if store := _opened(index):
             return store
         for part in directory.glob(".frames-*.part"):  # left by a kill; ours is the only writer
             part.unlink()
         decode = partial(_decode, size=size, jpeg=jpeg, backend=backend)
         content = _write(index.with_suffix(".npy"), _decode_all(decode, videos, jobs), size, paths)
-        write_text(index, dump_json(content))
+        write_json(index, content)
         for old in directory.glob("frames-*.*"):
             if old.stem != index.stem:
                 old.unlink()
     return FrameStore(index)
+
+
+def _opened(index: Path) -> FrameStore | None:
+    """Return the store of an index, or None where there is none or either file is damaged."""
+    try:
+        store = FrameStore(index) if index.is_file() else None
+    except UserError:
+        return None
+    return store if store and store.is_whole() else None
 
 
 def _write(
@@ -127,7 +142,14 @@ def _write(
         handle.seek(0)
         _header(handle, shape)
         handle.flush()
-    return {"shape": shape, "paths": list(paths), "lengths": lengths, "failures": failures}
+        written = file_digest(part)
+    return {
+        "shape": shape,
+        "paths": list(paths),
+        "lengths": lengths,
+        "failures": failures,
+        "digest": written,
+    }
 
 
 def _header(handle: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -1,0 +1,57 @@
+"""What a method may leave behind in its process that would change another method's numbers."""
+
+import gc
+import os
+import random
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def process_state() -> dict[str, Any]:
+    """Return the settings of this process that numbers depend on, but for the random generators.
+
+    Those are seeded anew for each cell. Functions of torch and of the project count by identity, so
+    that a replaced one is noticed.
+    """
+    cudnn = torch.backends.cudnn
+    denormal = torch.tensor(1e-39)
+    return {
+        "dtype": torch.get_default_dtype(),
+        "device": torch.get_default_device(),
+        "gradients": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "anomalies": torch.is_anomaly_enabled(),
+        "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "filled": torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
+        "denormals": bool(denormal.mul(1) == 0),
+        "matmul": torch.get_float32_matmul_precision(),
+        "cudnn": (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32),
+        "numpy": tuple(sorted(np.geterr().items())),
+        "folder": os.getcwd(),
+        "environment": dict(os.environ),
+        "garbage": gc.isenabled(),
+        "functions": {name: _functions(module) for name, module in _watched()},
+    }
+
+
+def changed(before: dict[str, Any]) -> list[str]:
+    """Name what differs from an earlier ``process_state``; modules imported since do not count."""
+    now = process_state()
+    now["functions"] = {k: v for k, v in now["functions"].items() if k in before["functions"]}
+    return [name for name, value in before.items() if now[name] != value]
+
+
+def _watched() -> list[tuple[str, ModuleType]]:
+    own = [name for name in sys.modules if name.startswith("bench.")]
+    modules = {name: sys.modules[name] for name in own}
+    return [*modules.items(), ("torch", torch), ("F", torch.nn.functional), ("random", random)]
+
+
+def _functions(module: ModuleType) -> dict[str, int]:
+    """Return name -> identity of a module's callables."""
+    return {k: id(v) for k, v in list(vars(module).items()) if callable(v)}
