@@ -3,19 +3,33 @@
 import fcntl
 import hashlib
 import json
+import lzma
 import os
+import re
+import struct
 import tempfile
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench.errors import UserError
 
-# What reading a truncated or foreign .npz, .gz or table raises.
-DAMAGED = (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+# What reading a truncated, foreign or hostile .npz, .gz, .json or table raises; RuntimeError is a
+# zip with a password or a nesting too deep, MemoryError a header that promises terabytes.
+DAMAGED = (
+    LookupError, ValueError, TypeError, AttributeError, OSError, EOFError, ArithmeticError,
+    MemoryError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    struct.error, tokenize.TokenError,
+)  # fmt: skip
 
 
 @contextmanager
@@ -41,7 +55,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` whole or not at all; a file that holds it already is kept."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    if path.is_file() and path.read_bytes() == text.encode():
         return
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
@@ -58,7 +72,7 @@ def read_json(path: Path, *keys: str) -> Any:
     Raises UserError for a damaged file: no JSON, or not an object with all ``keys``.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parsed_json(path.read_text(encoding="utf-8"))
         for key in keys:
             if not isinstance(value, dict) or key not in value:
                 raise ValueError(f"without '{key}'")
@@ -67,6 +81,42 @@ def read_json(path: Path, *keys: str) -> Any:
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); delete it and rerun its stage") from None
     return value
+
+
+_ODD = re.compile(r"NaN|Infinity|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{300}")
+
+
+def parsed_json(text: str) -> Any:
+    """Return the value of a JSON text that can be written again.
+
+    Raises ValueError also for what Python's own reader takes beyond JSON (NaN, infinity, a number
+    or a nesting too large) and for half a surrogate pair, which no file could hold.
+    """
+    try:
+        value = json.loads(text)
+        if _ODD.search(text):
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def read_arrays(path: Path, *names: str, optional: Collection[str] = ()) -> "dict[str, Array]":
+    """Return arrays of an .npz by name; nothing of it is unpickled.
+
+    Raises one of ``DAMAGED`` for anything but an .npz with all ``names``.
+    """
+    import numpy as np
+
+    with path.open("rb") as handle:  # so that it is closed whatever np.load makes of it
+        stored = np.load(handle, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("it is one array, not an .npz")
+        found = {n: stored[n] for n in (*names, *(o for o in optional if o in stored))}
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"'{name}' is no array")
+    return found
 
 
 def digest(value: Any) -> str:

@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED, digest, dump_json, file_digest, read_json, replacing, write_text
+from bench.files import (
+    DAMAGED,
+    digest,
+    dump_json,
+    file_digest,
+    read_arrays,
+    read_json,
+    replacing,
+    write_text,
+)
 
 Array = NDArray[Any]
 AGAIN = "run 'bench stage inputs'"
@@ -85,15 +94,18 @@ def read_videos(folder: Path, dataset: str, count: int) -> tuple[Array, dict[int
     """Return the array [N,n,...] of a data set's videos, mapped from its file, and the failures."""
     facts = read_json(folder / f"{dataset}.json", "failures")
     array = _load(folder / f"{dataset}.npy", "r")
-    if facts is None or len(array) != count:
+    if facts is None or array.ndim < 2 or len(array) != count:
         raise UserError(f"{folder}: not of the {count} videos of {dataset}; {AGAIN}")
-    return array, {int(row): why for row, why in facts["failures"].items()}
+    try:
+        return array, {int(row): str(why) for row, why in facts["failures"].items()}
+    except DAMAGED as error:
+        raise UserError(f"{folder}/{dataset}.json: damaged ({error}); {AGAIN}") from None
 
 
 def read_classes(folder: Path, dataset: str, count: int) -> Array:
     """Return the array [K,...] of a data set's classes."""
     array = _load(folder / f"{dataset}.classes.npy")
-    if len(array) != count:
+    if not array.ndim or len(array) != count:
         raise UserError(f"{folder}: not of the {count} classes of {dataset}; {AGAIN}")
     return array
 
@@ -102,9 +114,13 @@ def read_objects(folder: Path) -> tuple[list[str], Array, Array | None]:
     """Return names, vectors [O,W] and texts [O,E] or None of the objects."""
     path = folder / "objects.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            texts = arrays.get("texts")
-            return list(map(str, arrays["names"])), arrays["vectors"], texts
+        arrays = read_arrays(path, "names", "vectors", optional=["texts"])
+        names, vectors = list(map(str, arrays["names"])), arrays["vectors"]
+        texts = arrays.get("texts")
+        for array in (vectors, texts):
+            if array is not None and (array.ndim != 2 or len(array) != len(names)):
+                raise ValueError(f"{len(names)} names do not fit {list(array.shape)}")
+        return names, vectors, texts
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {AGAIN}") from None
     except DAMAGED as error:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED, digest, dump_json, replacing, write_text
+from bench.files import DAMAGED, digest, dump_json, read_arrays, replacing, write_text
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -70,10 +70,14 @@ def read_index(folder: Path, name: str) -> Index:
     try:
         facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         rows = pd.read_parquet(folder / f"{name}.parquet")
+        return _index(folder, name, facts, rows)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing; run 'bench stage data'") from None
     except DAMAGED as error:
         raise UserError(f"{folder}/{name}: damaged ({error}); run 'bench stage data'") from None
+
+
+def _index(folder: Path, name: str, facts: Any, rows: pd.DataFrame) -> Index:
     classes = list(facts["classes"])
     place = {c: i for i, c in enumerate(classes)}
     return Index(
@@ -110,14 +114,25 @@ def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Ar
             arrays: Any = {k: table[k].to_numpy() for k in table}
             features = np.stack(list(arrays[key["features"]]))
         else:
-            arrays = np.load(file, allow_pickle=False)
+            arrays = read_arrays(file, key["features"], key["labels"], optional=[key["ids"]])
             features = arrays[key["features"]]
-        labels = np.asarray(arrays[key["labels"]])
-        ids = arrays[key["ids"]] if key["ids"] in arrays else np.arange(len(labels))
+        labels = _named(arrays[key["labels"]])
+        ids = _named(arrays[key["ids"]]) if key["ids"] in arrays else np.arange(len(labels))
+        if features.dtype.kind not in "fiub" or 0 in features.shape[1:]:
+            raise ValueError(f"they are {features.dtype} {list(features.shape)}")
     except DAMAGED as error:
         raise UserError(f"{file}: cannot be read as features ({error})") from None
     if features.ndim not in (2, 3) or len(features) != len(labels):
         raise UserError(f"{file}: features {features.shape} do not fit labels {labels.shape}")
-    if labels.dtype == object:
-        labels = labels.astype(str)
-    return features, labels, np.asarray(ids)
+    return features, labels, ids
+
+
+def _named(values: Array) -> Array:
+    """Return labels or ids [N]: integers, or text that a file can hold."""
+    if values.ndim != 1:
+        raise ValueError(f"labels and ids are lists, not {list(values.shape)}")
+    if values.dtype.kind in "iu":
+        return values
+    values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values.astype(str)
+    "".join(values).encode()
+    return values
