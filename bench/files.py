@@ -3,24 +3,34 @@
 import fcntl
 import hashlib
 import json
+import lzma
 import os
+import re
 import struct
 import sys
 import tempfile
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench.errors import UserError
 
-# What reading a truncated, damaged or foreign .npz, .gz or table raises.
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+# What reading a truncated, foreign or hostile .npz, .gz, .json or table raises; RuntimeError is a
+# zip with a password or a nesting too deep, MemoryError a header that promises terabytes.
 DAMAGED = (
-    KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError, struct.error,
-    zipfile.BadZipFile, zlib.error,
+    LookupError, ValueError, TypeError, AttributeError, OSError, EOFError, ArithmeticError,
+    MemoryError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    struct.error, tokenize.TokenError,
 )  # fmt: skip
 CHECKSUM = "checksum"  # the key under which an object carries the digest of its other keys
 
@@ -90,7 +100,7 @@ def read_json(path: Path, *keys: str) -> Any:
     with all ``keys``.
     """
     try:
-        value = unsealed(json.loads(path.read_text(encoding="utf-8")))
+        value = unsealed(parsed_json(path.read_text(encoding="utf-8")))
         for key in keys:
             if not isinstance(value, dict) or key not in value:
                 raise ValueError(f"without '{key}'")
@@ -114,6 +124,42 @@ def read_sealed(path: Path) -> bytes | None:
         return None
     found = path.read_bytes()
     return found[32:] if hashlib.sha256(found[32:]).digest() == found[:32] else None
+
+
+_ODD = re.compile(r"NaN|Infinity|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{300}")
+
+
+def parsed_json(text: str) -> Any:
+    """Return the value of a JSON text that can be written again.
+
+    Raises ValueError also for what Python's own reader takes beyond JSON (NaN, infinity, a number
+    or a nesting too large) and for half a surrogate pair, which no file could hold.
+    """
+    try:
+        value = json.loads(text)
+        if _ODD.search(text):
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def read_arrays(path: Path, *names: str, optional: Collection[str] = ()) -> "dict[str, Array]":
+    """Return arrays of an .npz by name; nothing of it is unpickled.
+
+    Raises one of ``DAMAGED`` for anything but an .npz with all ``names``.
+    """
+    import numpy as np
+
+    with path.open("rb") as handle:  # so that it is closed whatever np.load makes of it
+        stored = np.load(handle, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("it is one array, not an .npz")
+        found = {n: stored[n] for n in (*names, *(o for o in optional if o in stored))}
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"'{name}' is no array")
+    return found
 
 
 def digest(value: Any) -> str:

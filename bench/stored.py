@@ -20,6 +20,7 @@ from bench.files import (
     digest,
     file_digest,
     known_digest,
+    read_arrays,
     read_json,
     replacing,
     write_json,
@@ -111,16 +112,19 @@ def read_videos(folder: Path, dataset: str, count: int) -> tuple[Array, dict[int
     """Return the array [N,n,...] of a data set's videos, mapped from its file, and the failures."""
     facts = read_json(folder / f"{dataset}.json", "failures", "digest")
     array = _load(folder / f"{dataset}.npy", facts, "r")
-    if facts is None or len(array) != count:
+    if facts is None or array.ndim < 2 or len(array) != count:
         raise UserError(f"{folder}: not of the {count} videos of {dataset}; {AGAIN}")
-    return array, {int(row): why for row, why in facts["failures"].items()}
+    try:
+        return array, {int(row): str(why) for row, why in facts["failures"].items()}
+    except DAMAGED as error:
+        raise UserError(f"{folder}/{dataset}.json: damaged ({error}); {AGAIN}") from None
 
 
 def read_classes(folder: Path, dataset: str, count: int) -> Array:
     """Return the array [K,...] of a data set's classes."""
     facts = read_json(folder / f"{dataset}.classes.json", "digest")
     array = _load(folder / f"{dataset}.classes.npy", facts)
-    if len(array) != count:
+    if not array.ndim or len(array) != count:
         raise UserError(f"{folder}: not of the {count} classes of {dataset}; {AGAIN}")
     return array
 
@@ -129,9 +133,12 @@ def read_objects(folder: Path) -> tuple[list[str], Array, dict[str, Array]]:
     """Return the objects' names, their vectors [O,W], and ``scored`` [O] and ``texts`` [O,E]."""
     path = folder / "objects.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            others = {name: arrays[name] for name in ("texts", "scored") if name in arrays}
-            return list(map(str, arrays["names"])), arrays["vectors"], others
+        arrays = read_arrays(path, "names", "vectors", optional=["texts", "scored"])
+        names, vectors = list(map(str, arrays.pop("names"))), arrays.pop("vectors")
+        for name, array in {"vectors": vectors, **arrays}.items():
+            if array.ndim != 1 + (name != "scored") or len(array) != len(names):
+                raise ValueError(f"{len(names)} names do not fit {list(array.shape)}")
+        return names, vectors, arrays
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {AGAIN}") from None
     except DAMAGED as error:

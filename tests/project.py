@@ -31,13 +31,13 @@ def copy_project(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
 
 
-def run_bench(folder: Path, *words: str) -> Ended:
-    """Run ``bench WORDS`` in ``folder``, within this process."""
+def run_bench(folder: Path, *words: str, fresh: bool = True) -> Ended:
+    """Run ``bench WORDS`` in ``folder``, within this process; not ``fresh``: no code has changed."""
     from bench import sources
     from bench.cli.main import main
 
-    for cached in (sources.parsed, sources.normalised):  # a process runs one command
-        cached.cache_clear()
+    for cached in (sources.parsed, sources.normalised) if fresh else ():
+        cached.cache_clear()  # a process runs one command
     out, err = io.StringIO(), io.StringIO()
     before, sys.argv = sys.argv, ["bench", *words]
     try:

@@ -10,7 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED, digest, file_digest, read_json, replacing, write_json
+from bench.files import (
+    DAMAGED,
+    digest,
+    file_digest,
+    read_arrays,
+    read_json,
+    replacing,
+    write_json,
+)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -75,11 +83,14 @@ def read_index(folder: Path, name: str) -> Index:
         now = file_digest(table)
         if facts.get("file", now) != now:
             raise ValueError("not the file that was written")
-        rows = pd.read_parquet(table)
+        return _index(folder, name, facts, pd.read_parquet(table))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing; run 'bench stage data'") from None
     except DAMAGED as error:
         raise UserError(f"{table}: damaged ({error}); run 'bench stage data'") from None
+
+
+def _index(folder: Path, name: str, facts: Any, rows: pd.DataFrame) -> Index:
     classes = list(facts["classes"])
     place = {c: i for i, c in enumerate(classes)}
     return Index(
@@ -116,14 +127,25 @@ def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Ar
             arrays: Any = {k: table[k].to_numpy() for k in table}
             features = np.stack(list(arrays[key["features"]]))
         else:
-            arrays = np.load(file, allow_pickle=False)
+            arrays = read_arrays(file, key["features"], key["labels"], optional=[key["ids"]])
             features = arrays[key["features"]]
-        labels = np.asarray(arrays[key["labels"]])
-        ids = arrays[key["ids"]] if key["ids"] in arrays else np.arange(len(labels))
+        labels = _named(arrays[key["labels"]])
+        ids = _named(arrays[key["ids"]]) if key["ids"] in arrays else np.arange(len(labels))
+        if features.dtype.kind not in "fiub" or 0 in features.shape[1:]:
+            raise ValueError(f"they are {features.dtype} {list(features.shape)}")
     except DAMAGED as error:
         raise UserError(f"{file}: cannot be read as features ({error})") from None
     if features.ndim not in (2, 3) or len(features) != len(labels):
         raise UserError(f"{file}: features {features.shape} do not fit labels {labels.shape}")
-    if labels.dtype == object:
-        labels = labels.astype(str)
-    return features, labels, np.asarray(ids)
+    return features, labels, ids
+
+
+def _named(values: Array) -> Array:
+    """Return labels or ids [N]: integers, or text that a file can hold."""
+    if values.ndim != 1:
+        raise ValueError(f"labels and ids are lists, not {list(values.shape)}")
+    if values.dtype.kind in "iu":
+        return values
+    values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values.astype(str)
+    "".join(values).encode()
+    return values

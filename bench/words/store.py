@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED
+from bench.files import DAMAGED, read_arrays
 
 
 def load_class_vectors(folder: Path, dataset: str) -> dict[str, NDArray[np.float32]]:
     """Return class -> vector [D] of one data set, as the stage words stored them."""
     path = folder / "classes.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            names, vectors = arrays[f"{dataset}.names"], arrays[f"{dataset}.vectors"]
+        names, vectors = read_arrays(path, f"{dataset}.names", f"{dataset}.vectors").values()
+        if vectors.ndim != 2 or names.shape != vectors.shape[:1]:
+            raise ValueError(f"{list(names.shape)} names do not fit {list(vectors.shape)}")
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run 'bench stage words'") from None
     except DAMAGED as error:
