@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.inputs.clip import open_folder
+from bench.inputs.hugging_face import open_folder
 from bench.inputs.texts import words_in
 
 Vectors = NDArray[np.float32]

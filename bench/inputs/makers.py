@@ -17,7 +17,7 @@ from bench.errors import UserError
 from bench.facts.names import key as spelling
 from bench.files import digest, file_digest
 from bench.inputs.classifier import load_classifier, read_scores
-from bench.inputs.clip import ClipModel, class_embeddings
+from bench.inputs.clip import class_embeddings, open_image_text
 from bench.inputs.detector import load_detector
 from bench.inputs.features import (
     backbone_key,
@@ -181,8 +181,11 @@ def clip(work: Work, dataset: str) -> tuple[str, str]:
     if described is None:
         raise NotDescribed
     folder = (work.layout.root / described.folder).resolve()
-    model = work.once("clip", lambda: ClipModel(folder, work.device))
-    classes = class_embeddings(model, work.index(dataset).classes, described.templates)
+    model = work.once("clip", lambda: open_image_text(folder, work.device))
+    try:
+        classes = class_embeddings(model, work.index(dataset).classes, described.templates)
+    except UserError as error:
+        raise Lacking(str(error)) from None
     own = write_classes(work.layout.inputs / "clip", dataset, classes)
     key = [work.code("inputs/clip"), model.digest]
     # Frames of their own size: the model resizes with its own filter.

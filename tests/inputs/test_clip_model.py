@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from bench.errors import UserError
-from bench.inputs.clip import ClipModel, class_embeddings
+from bench.inputs.clip import class_embeddings, open_image_text
+from bench.inputs.clip_hf import HuggingFaceClip
 
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 40, 56, 3), np.uint8)
@@ -84,7 +86,7 @@ def by_hand(mean: list[float], std: list[float]) -> torch.Tensor:
 
 
 def test_images(saved: Path) -> None:
-    model = ClipModel(saved)
+    model = HuggingFaceClip(saved)
     found = model.images(FRAMES)
     assert model.size == SIZE and found.shape == (2, 6) and found.dtype == np.float32
     wanted = own(saved, pixel_values=by_hand(MEAN, STD)).image_embeds.numpy()
@@ -98,11 +100,11 @@ def test_images_are_prepared_as_transformers_does(saved: Path) -> None:
     made = transformers.CLIPImageProcessor(size={"shortest_edge": SIZE}, crop_size=square)
     pixels = made(images=list(FRAMES), return_tensors="pt")["pixel_values"]
     wanted = own(saved, pixel_values=pixels).image_embeds.numpy()
-    assert unit(ClipModel(saved).images(FRAMES)) == pytest.approx(wanted, abs=1e-6)
+    assert unit(HuggingFaceClip(saved).images(FRAMES)) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_image_embeddings_keep_their_length(saved: Path) -> None:
-    found = ClipModel(saved).images(FRAMES)
+    found = HuggingFaceClip(saved).images(FRAMES)
     assert np.abs(np.linalg.norm(found, axis=1) - 1).min() > 0.01
 
 
@@ -117,14 +119,14 @@ def test_the_directorys_own_preprocessing(copied: Path) -> None:
     (copied / "preprocessor_config.json").write_text(json.dumps(described))
     pixels = by_hand([0.1, 0.2, 0.3], [1.0, 0.9, 0.8])
     wanted = own(copied, pixel_values=pixels).image_embeds.numpy()
-    assert unit(ClipModel(copied).images(FRAMES)) == pytest.approx(wanted, abs=2e-3)
+    assert unit(HuggingFaceClip(copied).images(FRAMES)) == pytest.approx(wanted, abs=2e-3)
 
 
 def test_texts(saved: Path) -> None:
     import transformers
 
     tokenizer = transformers.CLIPTokenizer.from_pretrained(saved)
-    found = ClipModel(saved).texts(PROMPTS)
+    found = HuggingFaceClip(saved).texts(PROMPTS)
     assert found.shape == (3, 6)
     for prompt, row in zip(PROMPTS, found, strict=True):
         tokens = tokenizer(prompt, truncation=True, max_length=24, return_tensors="pt")
@@ -133,15 +135,14 @@ def test_texts(saved: Path) -> None:
 
 
 def test_batches_keep_the_order_of_prompts(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = ClipModel(saved)
-    whole = model.texts(PROMPTS)
+    model, names = HuggingFaceClip(saved), ["bat", "cab", "bad"]
+    whole = class_embeddings(model, names, ["a {}."])
     monkeypatch.setattr("bench.inputs.clip._BATCH", 2)
-    assert model.texts(PROMPTS) == pytest.approx(whole, abs=1e-5)
-    assert model.texts([]).shape == (0, 6)
+    assert class_embeddings(model, names, ["a {}."]) == pytest.approx(whole, abs=1e-5)
 
 
 def test_class_embeddings(saved: Path) -> None:
-    model = ClipModel(saved)
+    model = HuggingFaceClip(saved)
     templates = ["a video of a person {}.", "{}: {x}"]
     found = class_embeddings(model, ["ApplyEyeMakeup", "brush_hair"], templates)
     for row, name in zip(found, ["apply eye makeup", "brush hair"], strict=True):
@@ -152,15 +153,15 @@ def test_class_embeddings(saved: Path) -> None:
 @pytest.mark.parametrize("templates", [[], ["a {}", "a video"]])
 def test_bad_templates(saved: Path, templates: list[str]) -> None:
     with pytest.raises(UserError, match=r"inputs\.clip\.templates"):
-        class_embeddings(ClipModel(saved), ["a"], templates)
+        class_embeddings(HuggingFaceClip(saved), ["a"], templates)
 
 
 def test_the_digest_follows_the_files(copied: Path) -> None:
-    before = ClipModel(copied).digest
+    before = HuggingFaceClip(copied).digest
     (copied / "README.md").write_text("about")
-    assert ClipModel(copied).digest == before
+    assert HuggingFaceClip(copied).digest == before
     (copied / "preprocessor_config.json").write_text('{"image_mean": [0, 0, 0]}')
-    assert ClipModel(copied).digest != before
+    assert HuggingFaceClip(copied).digest != before
 
 
 def test_another_model(copied: Path) -> None:
@@ -172,16 +173,25 @@ def test_another_model(copied: Path) -> None:
     transformers.BertModel(config).save_pretrained(copied)
     (copied / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n")
     with pytest.raises(UserError, match="model_type bert; give a Hugging Face directory"):
-        ClipModel(copied)
+        HuggingFaceClip(copied)
 
 
-def test_open_clips_own_format(tmp_path: Path) -> None:
-    (tmp_path / "open_clip_config.json").write_text("{}")
-    with pytest.raises(UserError, match="open_clip's format; give a Hugging Face directory"):
-        ClipModel(tmp_path)
+def test_a_tokenizer_without_vocabulary(copied: Path) -> None:
+    for name in ("vocab.json", "merges.txt"):
+        (copied / name).unlink()
+    with pytest.raises(UserError, match="its tokenizer knows no letter; restore its files"):
+        open_image_text(copied)
+
+
+def test_a_weight_that_is_not_finite(copied: Path) -> None:
+    state = load_file(copied / "model.safetensors")
+    state["visual_projection.weight"][0, 0] = float("nan")
+    save_file(state, copied / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"weights visual_projection\.weight are not finite"):
+        open_image_text(copied)
 
 
 def test_damaged_preprocessing(copied: Path) -> None:
     (copied / "preprocessor_config.json").write_text("{")
-    with pytest.raises(UserError, match="damaged image preprocessing"):
-        ClipModel(copied)
+    with pytest.raises(UserError, match="damaged preprocessing"):
+        HuggingFaceClip(copied)
