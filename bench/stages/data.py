@@ -32,8 +32,20 @@ def run(config: Config, layout: Layout) -> None:
         else:
             root, rows = list_features(name, described, layout.root)
         source = file_digest(root) if described.kind == "features" else ""
+        given = described.file or described.root
+        if given and not given.is_absolute():
+            root = _relative(root, folder)
         write_index(folder, name, described.kind, root, rows, described.keys, source)
         print(f"{name}: {len(rows)} videos, {rows['class'].nunique()} classes")
+
+
+def _relative(root: Path, folder: Path) -> Path:
+    """Return ``root`` as seen from the index's folder, so that another clone finds its own copy.
+
+    It stays as it is where a link to another disk stands between the two.
+    """
+    relative = Path(os.path.relpath(root, folder))
+    return relative if (folder / relative).resolve() == root else root
 
 
 def _build_world(folder: Path, root: Path, jobs: int) -> None:

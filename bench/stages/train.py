@@ -228,7 +228,8 @@ def _prune(config: Config, layout: Layout) -> None:
     """Drop results and states of cells that the profile no longer asks for, in any reading."""
     wanted = {c.cell for c in plan(config, layout, readings=True)}
     for folder in layout.runs.iterdir():
-        if folder.is_dir() and folder.name not in wanted:
+        # An imported checkpoint may lie on another machine alone, whose results came by DVC.
+        if folder.is_dir() and folder.name not in wanted and "+checkpoint=" not in folder.name:
             shutil.rmtree(folder)
     for state in (layout.scratch / "state").glob("*"):
         if state.stem.rpartition("-")[0] not in wanted:
