@@ -16,6 +16,8 @@ import pytest
 from project import ROOT, copy_project, run_bench
 from ruamel.yaml import YAML
 
+from bench.files import read_json, write_json
+
 CLASSES = [f"class {letter}" for letter in "abcdef"]
 DRAWS = ("tiny.fifty-fifty.00", "tiny.fifty-fifty.01")
 PARAMETERS = {
@@ -201,7 +203,7 @@ def test_a_current_record_is_not_replaced_by_an_outdated_run(copy: Path) -> None
     """Records come by git, runs do not: those of this machine may be of older code."""
     record, run = (f"aurl.{DRAWS[0]}.seed0.json", f"aurl.{DRAWS[0]}.seed0/run.json")
     path = copy / "runs" / "tiny" / run
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"fingerprint": "older"}))
+    write_json(path, read_json(path) | {"fingerprint": "older"})
     file = copy / "results" / "records" / "tiny" / record
     before = file.read_bytes()
     ended = run_bench(copy, "stage", "score")
