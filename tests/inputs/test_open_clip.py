@@ -35,7 +35,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def siglip(folder: Path) -> Path:
+    """A tower of timm; its config asks for the pretrained one, which would be downloaded."""
     letters(save(folder, SIGLIP))
+    change(folder, "vision_cfg", timm_model_pretrained=True)
     return folder
 
 
