@@ -65,7 +65,7 @@ class Boxes(Settings):
 
 
 class Clip(Settings):
-    """An image-text model's directory; a class is the mean over the ``templates``."""
+    """A CLIP directory of transformers or open_clip; a class is the mean over the ``templates``."""
 
     folder: Path
     frames: Count = 8

@@ -1,4 +1,4 @@
-"""Directories of open_clip against its own model and preprocessing, and against transformers."""
+"""Directories of open_clip against its own model and preprocessing, and what they may lack."""
 
 import json
 import logging
@@ -11,57 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made_clip import BERT, CLIP, COCA, CONFIG, SIGLIP, SIZE, letters, save
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from bench.errors import UserError
-from bench.inputs.clip import class_embeddings, open_image_text
-from bench.inputs.clip_hf import HuggingFaceClip
-from bench.inputs.clip_open import CONFIG, OpenClip
+from bench.inputs.clip import open_image_text
+from bench.inputs.clip_open import OpenClip
 
 open_clip: Any = pytest.importorskip("open_clip", reason="needs aurl-bench[clip]")
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 40, 56, 3), np.uint8)
 PROMPTS = ["a video of a person bat.", "cab", "abracadabra " * 20]
-SIZE = 32
-VISION = {"image_size": SIZE, "layers": 2, "width": 16, "head_width": 8, "patch_size": 8}
-TEXT = {"context_length": 24, "vocab_size": 49408, "width": 8, "heads": 2, "layers": 2}
-CLIP = {"embed_dim": 6, "vision_cfg": VISION, "text_cfg": TEXT, "quick_gelu": True}
-# As SigLIP's: a tower of timm, a bias, a text tower of its own, whose last token is the text.
-SIGLIP = {
-    "embed_dim": 6,
-    "custom_text": True,
-    "init_logit_bias": -10,
-    "vision_cfg": {"image_size": 160, "timm_model_name": "test_vit", "timm_proj": "linear"},
-    "text_cfg": TEXT
-    | {
-        "vocab_size": 40,
-        "hf_tokenizer_name": "somebody/elses",
-        "tokenizer_kwargs": {"clean": "canonicalize"},
-        "no_causal_mask": True,
-        "pool_type": "last",
-        "proj_bias": True,
-    },
-}
-BERT = {
-    "embed_dim": 6,
-    "vision_cfg": VISION,
-    "text_cfg": {
-        "context_length": 24,
-        "hf_model_name": "somebody/elses",
-        "hf_tokenizer_name": "somebody/elses",
-        "hf_proj_type": "linear",
-        "hf_pooler_type": "mean_pooler",
-    },
-}
-COCA = {
-    "embed_dim": 6,
-    "custom_text": True,
-    "vision_cfg": VISION
-    | {"attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True},
-    "text_cfg": TEXT | {"context_length": 23, "embed_cls": True, "output_tokens": True},
-    "multimodal_cfg": {"context_length": 23, "width": 8, "heads": 2, "layers": 1},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -73,30 +34,10 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refused)
 
 
-def save(folder: Path, config: dict[str, Any], built: dict[str, Any] | None = None) -> Path:
-    """Write a directory of random weights; ``built`` is the config of the model, if another."""
-    folder.mkdir(exist_ok=True)
-    torch.manual_seed(0)
-    made = json.loads(json.dumps(built or config))
-    custom = made.pop("custom_text", "hf_model_name" in made["text_cfg"])
-    kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
-    model = (open_clip.CoCa if "multimodal_cfg" in made else kind)(**made)
-    described = {"mean": [0.1, 0.2, 0.3], "std": [1.0, 0.9, 0.8], "interpolation": "bilinear"}
-    config = {"model_cfg": config, "preprocess_cfg": described}
-    (folder / CONFIG).write_text(json.dumps(config))
-    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-    return folder
-
-
-def letters(folder: Path) -> None:
-    """Write a WordPiece tokenizer that knows letters."""
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "video"]
-    (folder / "vocab.txt").write_text("\n".join(words))
-    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
-
-
 def siglip(folder: Path) -> Path:
+    """A tower of timm; its config asks for the pretrained one, which would be downloaded."""
     letters(save(folder, SIGLIP))
+    change(folder, "vision_cfg", timm_model_pretrained=True)
     return folder
 
 
@@ -195,92 +136,6 @@ def test_a_pickle_of_tensors_is_read_and_half_precision_widened(copied: Path) ->
     torch.save({k: v.half() for k, v in state.items()}, copied / "open_clip_pytorch_model.bin")
     found = OpenClip(copied).texts(PROMPTS)
     assert found.dtype == np.float32 and found == pytest.approx(wanted, abs=2e-2)
-
-
-def as_hugging_face(folder: Path, state: dict[str, torch.Tensor]) -> Path:
-    """Write the weights of CLIP above, which open_clip made, as a directory of transformers."""
-    transformers: Any = pytest.importorskip("transformers")
-    folder.mkdir(exist_ok=True)
-    size = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_act": "quick_gelu"}
-    text = {"hidden_size": 8, "intermediate_size": 32, "max_position_embeddings": 24}
-    vision = {"hidden_size": 16, "intermediate_size": 64, "image_size": SIZE, "patch_size": 8}
-    ends = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 49407}
-    config = transformers.CLIPConfig(
-        text_config=size | text | ends, vision_config=size | vision, projection_dim=6
-    )
-    names = [
-        ("visual.conv1", "vision_model.embeddings.patch_embedding"),
-        ("visual.class_embedding", "vision_model.embeddings.class_embedding"),
-        ("visual.positional_embedding", "vision_model.embeddings.position_embedding.weight"),
-        ("visual.ln_pre", "vision_model.pre_layrnorm"),
-        ("visual.ln_post", "vision_model.post_layernorm"),
-        ("visual.transformer.resblocks", "vision_model.encoder.layers"),
-        ("transformer.resblocks", "text_model.encoder.layers"),
-        ("token_embedding", "text_model.embeddings.token_embedding"),
-        ("positional_embedding", "text_model.embeddings.position_embedding.weight"),
-        ("ln_final", "text_model.final_layer_norm"),
-    ]
-    parts = [("ln_", "layer_norm"), ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2")]
-    made = {
-        "visual_projection.weight": state["visual.proj"].T,
-        "text_projection.weight": state["text_projection"].T,
-        "logit_scale": state["logit_scale"],
-    }
-    for name, value in state.items():
-        for old, new in names:
-            if not name.startswith(old):
-                continue
-            renamed = new + name.removeprefix(old)
-            for a, b in parts:
-                renamed = renamed.replace(f".{a}", f".{b}")
-            renamed = renamed.replace(".attn.", ".self_attn.")
-            if ".in_proj_" in renamed:
-                for q, part in zip("qkv", value.chunk(3), strict=True):
-                    made[renamed.replace("in_proj_", f"{q}_proj.")] = part
-            else:
-                made[renamed] = value
-            break
-    model = transformers.CLIPModel(config)
-    model.load_state_dict(made)
-    model.save_pretrained(folder)
-    bpe = open_clip.tokenizer.SimpleTokenizer()
-    words = {w.replace("_of_text>", "oftext|>").replace("<", "<|", 1) if "_of_text" in w else w: i
-             for w, i in bpe.encoder.items()}  # fmt: skip
-    (folder / "vocab.json").write_text(json.dumps(words))
-    merges = "\n".join(" ".join(pair) for pair in bpe.bpe_ranks)
-    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n")
-    described = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": SIZE},
-        "crop_size": {"height": SIZE, "width": SIZE},
-        "resample": 2,
-        "image_mean": [0.1, 0.2, 0.3],
-        "image_std": [1.0, 0.9, 0.8],
-    }
-    (folder / "preprocessor_config.json").write_text(json.dumps(described))
-    return folder
-
-
-def test_the_same_weights_in_both_formats(saved: Path, tmp_path: Path) -> None:
-    one = OpenClip(saved)
-    other = open_image_text(
-        as_hugging_face(tmp_path, load_file(saved / "open_clip_model.safetensors"))
-    )
-    assert isinstance(other, HuggingFaceClip)
-    names, templates = ["ApplyEyeMakeup", "brush_hair", "Yo Yo"], ["a video of {}.", "{}!"]
-    assert other.texts(PROMPTS) == pytest.approx(one.texts(PROMPTS), abs=1e-5)
-    found = class_embeddings(other, names, templates)
-    assert found == pytest.approx(class_embeddings(one, names, templates), abs=1e-5)
-    small = FRAMES[:, :SIZE, :SIZE]  # nothing to resize, which the packages round in other ways
-    assert other.images(small) == pytest.approx(one.images(small), abs=1e-5)
-    assert other.images(FRAMES) == pytest.approx(one.images(FRAMES), abs=2e-2)
-    # A directory of both is transformers' as long as its weights are there.
-    (tmp_path / CONFIG).write_bytes((saved / CONFIG).read_bytes())
-    assert isinstance(open_image_text(tmp_path), HuggingFaceClip)
-    (tmp_path / "model.safetensors").unlink()
-    weights = (saved / "open_clip_model.safetensors").read_bytes()
-    (tmp_path / "open_clip_model.safetensors").write_bytes(weights)
-    assert isinstance(open_image_text(tmp_path), OpenClip)
 
 
 def test_the_digest_follows_the_files(copied: Path) -> None:
