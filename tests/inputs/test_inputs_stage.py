@@ -9,6 +9,8 @@ import pytest
 from project import copy_project, run_bench
 from ruamel.yaml import YAML
 
+from bench.files import read_json
+
 CLASSES = ["ride horse", "play flute", "throw ball", "cut bread", "wash dog", "climb rock"]
 OBJECTS = ["horse", "flute", "ball", "unheard"]
 VIDEOS = 8  # of each class
@@ -55,7 +57,7 @@ def tiny(tmp_path: Path) -> Path:
 def status(tiny: Path) -> dict[str, Any]:
     ended = run_bench(tiny, "stage", "inputs")
     assert (ended.code, ended.err) == (0, "")
-    found: dict[str, Any] = json.loads((tiny / "results" / "inputs" / "tiny.json").read_text())
+    found: dict[str, Any] = read_json(tiny / "results" / "inputs" / "tiny.json")
     return found
 
 
