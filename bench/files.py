@@ -191,6 +191,12 @@ def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
     return file_digest(path)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what ``replacing`` leaves behind when it is killed; only while nobody else writes."""
+    for part in folder.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on ``path``; say so and wait if another process has it.

@@ -44,20 +44,21 @@ def write_videos(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / f"{dataset}.npy") as part:
-        whole: np.memmap[Any, Any] | None = None
         done = 0
-        for rows in parts:
-            if whole is None:
-                shape = (count, *rows.shape[1:])
-                whole = np.lib.format.open_memmap(part, "w+", rows.dtype, shape)
-            whole[done : done + len(rows)] = rows
-            done += len(rows)
-        if whole is None or done != count:
+        with part.open("wb") as handle:  # mapped, a full disk would end the process (SIGBUS)
+            for rows in parts:
+                if not done:
+                    header = np.lib.format.header_data_from_array_1_0(rows)
+                    header["shape"] = (count, *rows.shape[1:])
+                    np.lib.format.write_array_header_1_0(handle, header)
+                handle.write(np.ascontiguousarray(rows).data)
+                done += len(rows)
+        if not done or done != count:
             raise UserError(f"{folder}: {done} of {count} videos of {dataset} were computed")
-        whole.flush()
+        written = file_digest(part)
     facts = {
         "key": key,
-        "digest": file_digest(folder / f"{dataset}.npy"),
+        "digest": written,
         "failures": {str(row): why for row, why in failures.items()},
     }
     write_json(folder / f"{dataset}.json", facts)

@@ -49,6 +49,11 @@ def _top(
         print(context.get_help())
 
 
+# Full, over a limit, or not to be written; anything else is a defect and shows its traceback.
+_OF_THE_DISK = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+)  # fmt: skip
+
 # typer carries its own copy of click or uses the package, by version.
 _Usage: type[Exception] = next(
     k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException"
@@ -69,7 +74,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno not in _OF_THE_DISK:
             raise
         code = _complain(
             f"{error.filename or 'writing'}: {error.strerror}; nothing was half-written"

@@ -1,11 +1,13 @@
 """``bench stage`` and ``bench train``: the pipeline's steps, as dvc.yaml runs them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bench.config import Config, load_config
 from bench.errors import UserError, unknown
+from bench.files import locked, sweep
 from bench.layout import Layout, find_root
 
 STAGES = ("data", "words", "splits", "inputs", "train", "score", "table")
@@ -29,7 +31,32 @@ def stage(
 
 
 def run_stage(name: str, config: Config, layout: Layout) -> None:
-    """Run a stage by its name; each one imports what it needs and no more."""
+    """Run a stage by its name, one process at a time; what a killed one left half is removed."""
+    if name not in STAGES:
+        raise unknown("stage", name, STAGES)
+    if name == "train":  # it has a lock of its own, with `bench train`
+        _train(config, layout)
+        return
+    with locked(layout.scratch / "locks" / f"stage-{name}"):
+        for folder in _written(name, layout):
+            sweep(folder)
+        _run(name, config, layout)
+
+
+def _written(name: str, layout: Layout) -> tuple[Path, ...]:
+    folders = {
+        "data": (layout.index,),
+        "words": (layout.words,),
+        "splits": (layout.splits,),
+        "inputs": (layout.inputs, layout.scratch / "frozen", layout.inputs_status.parent),
+        "score": (layout.records,),
+        "table": (layout.tables,),
+    }
+    return folders[name]
+
+
+def _run(name: str, config: Config, layout: Layout) -> None:
+    """Run a stage; each one imports what it needs and no more."""
     if name == "data":
         from bench.stages import data
 
@@ -46,18 +73,14 @@ def run_stage(name: str, config: Config, layout: Layout) -> None:
         from bench.stages import inputs
 
         inputs.run(config, layout)
-    elif name == "train":
-        _train(config, layout)
     elif name == "score":
         from bench.stages import score
 
         score.run(config, layout)
-    elif name == "table":
+    else:
         from bench.stages import table
 
         table.run(config, layout)
-    else:
-        raise unknown("stage", name, STAGES)
 
 
 def train(

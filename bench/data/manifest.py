@@ -90,7 +90,7 @@ def update_manifest(
 def read_manifest(file: Path, name: str = "") -> tuple[pd.DataFrame, Path]:
     """Return the rows of a manifest and its root; with ``name`` it must be of that data set."""
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(file, page_checksum_verification=True)
         facts = json.loads((table.schema.metadata or {})[b"bench"])
         rows, known, root = table.to_pandas()[COLUMNS], facts["dataset"], Path(facts["root"])
     except FileNotFoundError:
@@ -116,7 +116,7 @@ def _write(rows: pd.DataFrame, out: Path, name: str, root: Path) -> None:
     facts = json.dumps({"dataset": name, "root": str(root)})
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"bench": facts})
     with replacing(out) as part:
-        pq.write_table(table, part)
+        pq.write_table(table, part, write_page_checksum=True)
 
 
 def _fill(

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
 from bench.config import Profile
 from bench.data.index import Index, read_index
 from bench.errors import UserError
-from bench.files import digest, file_digest, replacing
+from bench.files import digest, file_digest, read_sealed, write_sealed
 from bench.layout import Layout
 from bench.method import Batch, Classes, Context, Loss, Method, over_clips
 from bench.training.backbone import new_backbone
@@ -50,14 +50,16 @@ def load_backbone(profile: Profile, layout: Layout, key: str, device: torch.devi
     backbone = new_backbone(profile.network, 0)[0]()
     if profile.network.weights is not None:
         path = layout.root / profile.network.weights
+        state = load_file(path)
     else:
-        path = layout.scratch / "frozen" / f"{key}.safetensors"
-        if not path.is_file():
+        path = layout.scratch / "frozen" / key
+        content = read_sealed(path)
+        if content is None:  # not there, or damaged
             index = read_index(layout.index, profile.pretrain_on or "")
             print(f"training the frozen backbone on {index.name}", flush=True)
-            with replacing(path) as part:
-                save_file(_pretrain(profile, layout, index, device), part)
-    state = load_file(path)
+            content = save(_pretrain(profile, layout, index, device))
+            write_sealed(path, content)
+        state = load(content)
     if {k: v.shape for k, v in state.items()} != {
         k: v.shape for k, v in backbone.state_dict().items()
     }:

@@ -1,5 +1,6 @@
 """Stage data: every data set of the profile becomes an index; the embedded world is generated."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -9,8 +10,9 @@ import pandas as pd
 
 from bench.config import Config
 from bench.data import world
-from bench.data.index import write_index
+from bench.data.index import read_index, write_index
 from bench.data.listing import hashed, list_features, list_videos, paths_of
+from bench.errors import UserError
 from bench.files import file_digest, write_text
 from bench.layout import Layout
 from bench.sources import source_digest
@@ -54,8 +56,23 @@ def _build_world(folder: Path, root: Path, jobs: int) -> None:
     if not stamp.is_file() or stamp.read_text(encoding="utf-8").strip() != source:
         for name in world.world_classes():
             shutil.rmtree(folder / name, ignore_errors=True)
+    for name in world.world_classes():
+        _drop_damaged(folder, name)
     write_text(stamp, source + "\n")
     world.build_world(folder, jobs)
+
+
+def _drop_damaged(folder: Path, name: str) -> None:
+    """Remove the videos that are others than those that were last indexed: they are made anew."""
+    try:
+        read_index(folder, name)
+    except UserError:  # none yet, or damaged itself
+        return
+    rows = pd.read_parquet(folder / f"{name}.parquet")
+    for path, known in zip(rows["path"], rows["sha256"], strict=True):
+        video = folder / name / path
+        if video.is_file() and hashlib.sha256(video.read_bytes()).hexdigest() != known:
+            video.unlink()
 
 
 def _world_rows(root: Path, name: str) -> pd.DataFrame:

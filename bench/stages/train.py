@@ -16,7 +16,7 @@ from typing import Any
 from bench.config import TRANSFER as ONCE
 from bench.config import Config
 from bench.errors import UserError, unknown
-from bench.files import locked, read_json, write_json
+from bench.files import locked, read_json, sweep, write_json
 from bench.layout import Layout
 from bench.plan import TRANSFER, PlannedCell, plan, split_file
 from bench.registry import load, scan
@@ -51,6 +51,8 @@ def run(
         able = [c for c in chosen if not c.missing]
         missing = [c for c in able if force or not is_done(layout, c)]
         layout.runs.mkdir(parents=True, exist_ok=True)
+        sweep(layout.runs)
+        sweep(layout.scratch / "state")
         print(f"{len(able) - len(missing)} of {len(able)} cells done, {len(missing)} to train")
         for row, reason in {c.row: c.missing for c in chosen if c.missing}.items():
             print(f"{row}: missing, {reason}")
@@ -225,14 +227,16 @@ def _write_failures(
 
 
 def _prune(config: Config, layout: Layout) -> None:
-    """Drop results and states of cells that the profile no longer asks for, in any reading."""
-    wanted = {c.cell for c in plan(config, layout, readings=True)}
+    """Drop results of cells that the profile no longer asks for, and states without a future."""
+    cells = plan(config, layout, readings=True)
+    wanted = {c.cell for c in cells}
+    unfinished = {f"{c.cell}-{c.fingerprint}" for c in cells if not is_done(layout, c)}
     for folder in layout.runs.iterdir():
         # An imported checkpoint may lie on another machine alone, whose results came by DVC.
         if folder.is_dir() and folder.name not in wanted and "+checkpoint=" not in folder.name:
             shutil.rmtree(folder)
     for state in (layout.scratch / "state").glob("*"):
-        if state.stem.rpartition("-")[0] not in wanted:
+        if state.stem not in unfinished:
             state.unlink() if state.is_file() else shutil.rmtree(state)
 
 
