@@ -62,7 +62,9 @@ def save(folder: Path, config: dict[str, Any], built: dict[str, Any] | None = No
     described = {"mean": [0.1, 0.2, 0.3], "std": [1.0, 0.9, 0.8], "interpolation": "bilinear"}
     config = {"model_cfg": config, "preprocess_cfg": described}
     (folder / CONFIG).write_text(json.dumps(config))
-    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    # open_clip leaves a weight of CoCa's decoder as the memory was, which may be anything.
+    whole = {name: value.nan_to_num(0, 0, 0) for name, value in model.state_dict().items()}
+    save_file(whole, folder / "open_clip_model.safetensors")
     return folder
 
 
