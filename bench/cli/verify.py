@@ -74,7 +74,7 @@ def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[
         if not path.is_file():
             raise no_cell(cell, [one.stem for one in folder.glob("*.json")], profile)
         return [read_record(path)]
-    records = read_records(folder)
+    records = [record for record in read_records(folder) if record.profile == profile]
     if not records:
         raise UserError(f"{folder}: no records")
     if method and all(method != record.row for record in records):

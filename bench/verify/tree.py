@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -54,6 +55,8 @@ def put_code(root: Path, record: Record, tree: Path) -> str:
 
 def archived(root: Path, commit: str, tree: Path, *paths: str) -> bool:
     """Extract ``paths`` of a commit into ``tree``; False if the repository has not all of them."""
+    if not re.fullmatch("[0-9a-f]{7,64}", commit):
+        return False
     words = ["git", "archive", "--format=zip", commit, "--", *paths]
     done = subprocess.run(words, cwd=root, capture_output=True)
     if done.returncode:
@@ -156,8 +159,7 @@ def other_data(layout: Layout, record: Record) -> str:
 def put_splits(layout: Layout, record: Record, tree: Layout) -> None:
     """Give ``tree`` the recorded splits: those of ``splits/``, or of the record's commit.
 
-    Of the training split's file only that split stays, so that no other is trained. Raises
-    UserError if neither are those of the record.
+    Raises UserError if neither are those of the record.
     """
     path = str(layout.splits.relative_to(layout.root))
     reason = other_splits(layout.splits, record)
