@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from bench.config import TRANSFER as ONCE
 from bench.errors import UserError
-from bench.files import dump_json, read_json, write_text
+from bench.files import digest, dump_json, read_json, write_text
 from bench.layout import Layout
 from bench.plan import TRANSFER
 from bench.records import Record
@@ -89,7 +89,9 @@ def put_parameters(tree: Path, record: Record, raw: dict[str, Any], narrow: bool
         if record.split != TRANSFER:
             block["train_on"] = None
     reading = {} if "checkpoint" in record.reading else record.reading
-    values = {k: v for k, v in resolved["method"].items() if k not in reading}
+    values = (raw.get("methods") or {}).get(record.method) or {}
+    if digest({**values, **reading}) != record.parts.get("method"):  # not what it was given then
+        values = {k: v for k, v in resolved["method"].items() if k not in reading}
     rows = [{"method": record.method, "set": reading}] if reading else []
     written = {
         "profile": record.profile,
@@ -116,11 +118,11 @@ def _protocols(record: Record, dataset: str, protocols: Any) -> list[str]:
 def link_files(root: Path, tree: Path, block: Any) -> None:
     """Make files that ``block`` names relative to the root reachable from the tree, too."""
     for text in sorted(set(_texts(block)), key=len):
-        if "/" in text and not Path(text).is_absolute():
-            there, here = root / text, Path(os.path.normpath(tree / text))
-            if there.exists() and not here.exists():
-                here.parent.mkdir(parents=True, exist_ok=True)
-                here.symlink_to(there.resolve())
+        there, here = root / text, Path(os.path.normpath(tree / text))
+        named = os.path.isfile(there) or ("/" in text and os.path.isdir(there))
+        if named and not Path(text).is_absolute() and not here.exists():
+            here.parent.mkdir(parents=True, exist_ok=True)
+            here.symlink_to(there.resolve())
 
 
 def _texts(value: Any) -> Iterator[str]:

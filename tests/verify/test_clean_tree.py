@@ -135,7 +135,10 @@ def test_files_beside_the_project_are_found_from_the_tree(tmp_path: Path) -> Non
     (root.parent / "shared").mkdir()
     (root.parent / "shared" / "x.npz").write_text("features")
     block = {"words": {"file": "own/words.npz"}, "n": 3, "sets": [{"file": "../shared/x.npz"}]}
-    link_files(root, tree, block | {"root": "../shared", "title": "not/there"})
+    (root / "here.npz").write_text("beside")
+    texts = {"root": "../shared", "title": "not/there", "keys": "own", "long": "x" * 300}
+    link_files(root, tree, block | texts | {"files": {"a": "here.npz"}})
+    assert (tree / "here.npz").read_text() == "beside"
     assert (tree / "own/words.npz").read_text() == "words"
     assert (tree / "../shared/x.npz").read_text() == "features"
     assert not (tree / "not").exists()
