@@ -214,6 +214,57 @@ def test_a_current_record_is_not_replaced_by_an_outdated_run(copy: Path) -> None
     assert json.loads(file.read_text())["fingerprint"] == "older"
 
 
+def test_verify_trains_a_cell_again_and_compares_every_bit(copy: Path) -> None:
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    ended = run_bench(copy, "verify", "aurl")
+    assert (ended.code, ended.err) == (0, "")
+    assert "present code, whose fingerprint is the record's" in ended.out
+    assert "  IDENTICAL: " in ended.out and "2 sets of embeddings, to the last bit" in ended.out
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+
+    arrays = dict(np.load(copy / "tiny.npz"))
+    arrays["features"][0, 0] += 1
+    np.savez(copy / "tiny.npz", **arrays)
+    assert run_bench(copy, "stage", "data").code == 0
+    ended = run_bench(copy, "verify", "aurl")
+    assert ended.code == 1
+    assert "  NOT VERIFIED: data of tiny: " in ended.out
+
+
+@pytest.mark.slow
+def test_verify_makes_the_data_again_with_the_code_of_the_commit(tmp_path: Path) -> None:
+    """The commit of a method counts, not what its file has become; its data come from nowhere."""
+    root = tmp_path / "home" / "project"
+    root.mkdir(parents=True)
+    make(root, "base_ls", "aurl")
+    (root.parent / "shared").mkdir()
+    shutil.move(root / "tiny.npz", root.parent / "shared" / "tiny.npz")
+    raw = json.loads(json.dumps(PARAMETERS))
+    raw["profiles"]["tiny"]["datasets"]["tiny"]["file"] = "../shared/tiny.npz"
+    YAML(typ="safe").dump(raw, root / "params.yaml")
+    own = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    code = ["bench", "methods", "params.yaml", "dvc.yaml", "words.npz"]
+    for words in (["init", "-q"], ["add", *code], ["commit", "-qm", "a"]):
+        subprocess.run(["git", *own, *words], cwd=root, check=True)
+    for command in ("stage data", "stage words", "stage splits", "train", "stage score"):
+        assert run_bench(root, *command.split()).code == 0
+    for name in ("data", "runs", "splits"):
+        shutil.rmtree(root / name)
+    (root / "methods" / "aurl.py").write_text("def broken(:\n")
+    path = root / "results" / "records" / "tiny" / f"base_ls.{DRAWS[0]}.seed0.json"
+    forged = json.loads(path.read_text())
+    forged["metrics"]["tiny.fifty-fifty.top1"] += 1
+    path.write_text(json.dumps(forged | {"cpu_s": 0}))  # so it is the cheapest of its method
+    ended = run_bench(root, "verify")
+    assert (ended.code, ended.err) == (1, "")
+    assert ended.out.count("code of commit") == 2
+    assert ended.out.count("data made again, digests as recorded") == 2
+    assert "  IDENTICAL: " in ended.out
+    assert "  DIFFERENT: tiny.fifty-fifty.top1: " in ended.out
+    assert ended.out.endswith("1 identical, 1 different\n")
+    assert not any((root / name).exists() for name in ("data", "runs", "splits"))
+
+
 def test_a_table_from_partial_records(copy: Path) -> None:
     folder = copy / "results" / "records" / "tiny"
     shutil.rmtree(copy / "runs")

@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import checkpoint, data, doctor, methods, overlap, record, score, show, stages, words
+from bench.cli import (
+    checkpoint,
+    data,
+    doctor,
+    methods,
+    overlap,
+    record,
+    score,
+    show,
+    stages,
+    verify,
+    words,
+)
 from bench.cli import splits as class_splits
 from bench.errors import UserError, nearest
 
@@ -31,6 +43,7 @@ app.command("status")(show.status)
 app.command("words")(words.words)
 app.command("score")(score.score)
 app.command("doctor")(doctor.doctor)
+app.command("verify")(verify.verify)
 app.command("methods")(methods.methods)
 app.command("new")(methods.new)
 app.command("check")(methods.check)

@@ -13,13 +13,20 @@ _SUFFIX = {"latex": "tex"}
 
 def run(config: Config, layout: Layout) -> None:
     """Write ``results/tables/<profile>/<table>.<format>``."""
+    for name, text in texts(config, layout).items():
+        write_text(layout.tables / name, text)
+    print(f"{len(TABLES)} tables in {layout.tables.relative_to(layout.root)}")
+
+
+def texts(config: Config, layout: Layout) -> dict[str, str]:
+    """Return file name -> text of every table in every format."""
     whole = context(config, layout)
+    found = {}
     for which in TABLES:
         table = build(which, whole)
         for fmt in FORMATS:
-            text = render(table, fmt).rstrip("\n") + "\n"
-            write_text(layout.tables / f"{which}.{_SUFFIX.get(fmt, fmt)}", text)
-    print(f"{len(TABLES)} tables in {layout.tables.relative_to(layout.root)}")
+            found[f"{which}.{_SUFFIX.get(fmt, fmt)}"] = render(table, fmt).rstrip("\n") + "\n"
+    return found
 
 
 def context(config: Config, layout: Layout, only: str = "") -> TableContext:

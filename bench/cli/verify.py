@@ -1,0 +1,104 @@
+"""``bench verify``: train a recorded cell again, or build the committed tables again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.record import no_cell
+from bench.cli.stages import Profile, opened
+from bench.errors import UserError, unknown
+from bench.layout import find_root
+
+if TYPE_CHECKING:
+    from bench.records import Record
+
+
+def verify(
+    method: Annotated[
+        str | None, typer.Argument(help="A method or row; default: one cell of each method.")
+    ] = None,
+    cell: Annotated[str, typer.Option("--cell", help="This cell: aurl.transfer.seed0.")] = "",
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Build every committed table again, and compare.")
+    ] = False,
+    results: Annotated[
+        Path | None, typer.Option("--from", help="A folder like results/; default: the checkout's.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Points of accuracy granted to another machine.")
+    ] = 1.0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make the data again, too.")] = False,
+    profile: Profile = None,
+) -> None:
+    """Repeat a record's cell: identical, within tolerance, or different (exit code 1).
+
+    Example: bench verify base_ls
+    """
+    root = find_root()
+    folder = (results or root / "results").resolve()
+    if not folder.is_dir():
+        raise UserError(f"--from {results}: no such folder" if results else f"{folder} is missing")
+    if tables:
+        if method or cell or fresh:
+            raise UserError("--tables goes with --from and --profile alone")
+        _tables(root, folder, profile)
+        return
+    from bench.verify.rerun import verify as repeat
+
+    name = opened(profile)[0].name
+    chosen = _chosen(folder / "records" / name, name, method, cell)
+    seconds = sum(record.wall_s for record in chosen)
+    print(f"{len(chosen)} cells of profile {name}, {seconds:.0f} s of training when recorded")
+    counts: dict[str, int] = {}
+    wrong = 0
+    for record in chosen:
+        print(f"{record.cell}: …", flush=True)
+        found = repeat(root, record, tolerance, fresh, lambda line: print(f"  {line}", flush=True))
+        print(f"  {found.word.upper()}: {'; '.join(found.details)}", flush=True)
+        counts[found.word] = counts.get(found.word, 0) + 1
+        wrong += not found.stands
+    print(", ".join(f"{count} {word}" for word, count in counts.items()))
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[Record]":
+    """Return the records to verify: the one of ``cell``, else the cheapest of each method."""
+    from bench.records import read_record, read_records
+
+    if cell:
+        if method:
+            raise UserError(f"give a method or --cell, not both ('{method}', '{cell}')")
+        path = folder / f"{cell}.json"
+        if not path.is_file():
+            raise no_cell(cell, [one.stem for one in folder.glob("*.json")], profile)
+        return [read_record(path)]
+    records = [record for record in read_records(folder) if record.profile == profile]
+    if not records:
+        raise UserError(f"{folder}: no records")
+    if method and all(method != record.row for record in records):
+        raise unknown(f"method or row of profile {profile}", method, {r.row for r in records})
+    wanted = [r for r in records if (r.row == method if method else not r.reading)]
+    cheapest: dict[str, Record] = {}
+    for record in sorted(wanted, key=lambda record: (record.status != "ok", record.cpu_s)):
+        cheapest.setdefault(record.row, record)
+    return [cheapest[row] for row in sorted(cheapest)]
+
+
+def _tables(root: Path, results: Path, profile: str | None) -> None:
+    """Compare the tables of one profile, or of every one; exit code 1 if any differs."""
+    from bench.verify.tables import differing, profiles
+
+    known = profiles(results)
+    if profile and profile not in known:
+        raise unknown(f"profile in {results}", profile, known)
+    wrong = 0
+    for name in [profile] if profile else known:
+        count, lines = differing(root, results, name)
+        for line in lines:
+            print(line)
+        print(f"profile {name}: {count} files, {len(lines)} differ from what the records make")
+        wrong += len(lines)
+    if wrong:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Results against what they claim: a cell trained again, the tables built again."""
