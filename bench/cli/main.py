@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import checkpoint, data, doctor, methods, overlap, score, show, stages, words
+from bench.cli import audit, checkpoint, data, doctor, methods, overlap, score, show, stages, words
 from bench.cli import splits as class_splits
 from bench.errors import UserError, nearest
 
@@ -27,6 +27,7 @@ app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("status")(show.status)
+app.command("audit")(audit.audit)
 app.command("words")(words.words)
 app.command("score")(score.score)
 app.command("doctor")(doctor.doctor)

@@ -8,7 +8,7 @@ from bench.config import Config, load_config
 from bench.errors import UserError, unknown
 from bench.layout import Layout, find_root
 
-STAGES = ("data", "words", "splits", "inputs", "train", "score", "table")
+STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table")
 Profile = Annotated[str | None, typer.Option("--profile", "-p", help="Instead of params.yaml's.")]
 
 
@@ -46,6 +46,10 @@ def run_stage(name: str, config: Config, layout: Layout) -> None:
         from bench.stages import inputs
 
         inputs.run(config, layout)
+    elif name == "audit":
+        from bench.stages import audit
+
+        audit.run(config, layout)
     elif name == "train":
         _train(config, layout)
     elif name == "score":
