@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from bench import facts
 from bench.config import PER_SPLIT, Config
 from bench.errors import UserError
-from bench.facts.names import key
 from bench.files import DAMAGED, read_json
 from bench.layout import Layout
 from bench.words.rule import class_words
@@ -27,10 +26,6 @@ class Named:
     name: str
     words: frozenset[str]
     vector: Vector | None
-
-    def is_named_as(self, other: "Named") -> bool:
-        """Return whether spelling and order of words apart the names are the same."""
-        return key(self.name) == key(other.name) or (bool(self.words) and self.words == other.words)
 
 
 def of_dataset(layout: Layout, dataset: str, names: Iterable[str]) -> list[Named]:

@@ -1,4 +1,4 @@
-"""Seen or not: by name, by the distance of class vectors, and how near the nearest one is."""
+"""Seen or not: by name, by words, by the distance of class vectors; and how near the nearest is."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 
 from bench.audit.classes import Named
+from bench.facts.names import key
 from bench.overlap import nearest_test_classes
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A test class that a source has, by its ``name`` or by the ``distance`` of the vectors."""
+    """A test class that a source has.
+
+    ``by``: name (spelling apart), words (their order and forms apart) or distance (below τ).
+    """
 
     name: str
     by: str
@@ -31,17 +35,17 @@ class Compared:
 
 
 def compare(tests: Sequence[Named], sources: Sequence[Named], tau: float) -> Compared:
-    """Return which of the ``tests`` the ``sources`` hold: the same name, or nearer than τ."""
-    by_name = {
-        test.name: next((s.name for s in sources if s.is_named_as(test)), None) for test in tests
-    }
+    """Return which of the ``tests`` the ``sources`` hold, and the nearest pair."""
+    by_name = {key(one.name): one for one in sources}
+    by_words = {one.words: one for one in sources if one.words}
     nearest = _nearest(tests, sources)
     found = []
     for test in tests:
-        near, own = nearest.get(test.name), by_name[test.name]
-        if own is not None:
-            distance = _distance(test, next(s for s in sources if s.name == own))
-            found.append(Seen(test.name, "name", own, distance))
+        near = nearest.get(test.name)
+        if own := by_name.get(key(test.name)):
+            found.append(Seen(test.name, "name", own.name, _distance(test, own)))
+        elif own := by_words.get(test.words):
+            found.append(Seen(test.name, "words", own.name, _distance(test, own)))
         elif near is not None and near[1] < tau:
             found.append(Seen(test.name, "distance", *near))
     pair = min(nearest.items(), key=lambda one: one[1][1], default=None)

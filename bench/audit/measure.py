@@ -11,7 +11,7 @@ from typing import Any, Literal
 from bench.audit.classes import Named, draws, known_classes, of_dataset, of_list, tested
 from bench.audit.compare import compare
 from bench.audit.lists import class_list
-from bench.audit.stored import split_digest
+from bench.audit.stored import audit_digest
 from bench.audit.videos import shared_videos
 from bench.config import Config
 from bench.files import read_json
@@ -50,7 +50,7 @@ def measure(config: Config, layout: Layout) -> dict[str, Any]:
         "profile": config.name,
         "tau": tau,
         "excluded": profile.tau > 0,
-        "splits": split_digest(config, layout),
+        "of": audit_digest(config, layout),
         "tested": {name: len(found) for name, found in names.items()},
         "sources": sources,
     }

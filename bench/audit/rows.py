@@ -75,14 +75,12 @@ def flags(
 
 def listed(compared: Mapping[str, Any]) -> str:
     """Name the first test classes that were seen, each with what it was seen by."""
-    texts = [
-        one["name"]
-        + (
-            " (the same name)"
-            if one["by"] == "name"
-            else f" ({one['distance']:.3f} from {one['source']})"
-        )
-        for one in compared["seen"][:SHOWN]
-    ]
+    texts = [f"{one['name']} ({_how(one)})" for one in compared["seen"][:SHOWN]]
     more = len(compared["seen"]) - SHOWN
     return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
+
+
+def _how(one: Mapping[str, Any]) -> str:
+    if one["by"] == "distance":
+        return f"{one['distance']:.3f} from {one['source']}"
+    return f"the same {one['by']}"

@@ -1,4 +1,4 @@
-"""The audit that the stage wrote, if it is of the splits that are there."""
+"""The audit that the stage wrote, if it is of what is there."""
 
 from typing import Any
 
@@ -7,14 +7,17 @@ from bench.files import digest, read_json
 from bench.layout import Layout
 
 
-def split_digest(config: Config, layout: Layout) -> str:
-    """Return what an audit is of: τ and the profile's split files."""
+def audit_digest(config: Config, layout: Layout) -> str:
+    """Return what an audit is of: the profile's split files, and what it says of its sources."""
+    profile = config.profile
     files = sorted(layout.splits.glob("*.json"))
-    found = {file.name: (read_json(file) or {}).get("digest") for file in files}
-    return digest([config.profile.tau, found])
+    splits = {file.name: (read_json(file) or {}).get("digest") for file in files}
+    said = {"tau", "train_on", "pretrain_on", "pretrained", "inputs"}
+    weights = str(profile.network.weights)
+    return digest([splits, profile.model_dump(mode="json", include=said), weights])
 
 
-def stored_audit(config: Config, layout: Layout) -> dict[str, Any]:
-    """Return the stage's file, {} if there is none or it is of other splits."""
-    found: dict[str, Any] | None = read_json(layout.audit, "sources", "splits", "tested", "tau")
-    return found if found and found["splits"] == split_digest(config, layout) else {}
+def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
+    """Return the stage's file, None if there is none or it is of other splits or sources."""
+    found: dict[str, Any] | None = read_json(layout.audit, "sources", "of", "tested", "tau")
+    return found if found and found["of"] == audit_digest(config, layout) else None

@@ -66,7 +66,7 @@ def audit(
                 "missing": missing,
             }
         )
-    made = "stage audit" if stored else "now, from what is here"
+    made = "as stage audit found it" if stored else "looked up now, in what is here"
     if as_json:
         print(json.dumps({**found, "made": made, "rows": rows}, indent=1, ensure_ascii=False))
         return
@@ -79,7 +79,7 @@ def _text(found: Mapping[str, Any], made: str, rows: list[dict[str, Any]]) -> It
     rule = f"τ = {found['tau']:g}" + (
         "" if found["excluded"] else ", which this profile leaves off"
     )
-    yield f"profile {found['profile']}: test classes: {counts}; {rule} (measured by {made})"
+    yield f"profile {found['profile']}: test classes: {counts}; {rule} ({made})"
     wanted = {key for row in rows for key in row["sources"]}
     for key, source in found["sources"].items():
         if key in wanted:
@@ -125,7 +125,7 @@ def _of_source(key: str, source: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {dataset}: {len(compared['seen'])} of {compared['tested']} seen{_near(compared)}"
         for one in compared["seen"]:
             far = "" if one["distance"] is None else f", distance {one['distance']:.3f}"
-            by = "the same name" if one["by"] == "name" else "near"
+            by = "near" if one["by"] == "distance" else f"the same {one['by']}"
             drawn = f", in {one['draws']} of {source['splits']} splits" if "draws" in one else ""
             yield f"    {one['name']}: {by}, {one['source']}{far}{drawn}"
     videos = source.get("videos")

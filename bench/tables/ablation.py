@@ -22,7 +22,7 @@ def build_ablation(context: TableContext) -> Table:
         if not row.is_variant and row.method not in others  # whose table is the comparison
     ]
     rows, ties = with_ties(context, rows, top1)
-    rows, legend = with_marks(rows)
+    rows, legend = with_marks(context, rows)
     columns = [
         Column("", "method", lambda row: row.name_shown),
         *(quoted(key) for key in dict.fromkeys(number.key for number in facts)),

@@ -32,7 +32,7 @@ class TableContext:
     splits: Path  # the profile's folder of split files
     files: dict[str, MethodFile] = field(default_factory=dict)  # methods/, as far as they declare
     only: str = ""  # the one method of the table of protocols
-    audit: Mapping[str, Any] = field(default_factory=dict)  # of the stage audit, {} if none
+    audit: Mapping[str, Any] | None = field(default_factory=dict)  # of the stage, None: not run
     clips: int | None = None  # clips a test video; a Δ to a number with other clips is not shown
 
     @property

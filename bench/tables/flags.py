@@ -4,10 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.audit.rows import Flag
+from bench.tables.context import TableContext
 from bench.tables.rows import Row
 
+NOT_AUDITED = (
+    "Whether test classes were seen in training or pre-training was not audited for these splits: "
+    "run 'bench stage audit'."
+)
 
-def with_marks(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+
+def with_marks(context: TableContext, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
     """Return the rows with their marks, and the legend: nothing where there is nothing to flag.
 
     A flag that every measured row has is said once and marks none.
@@ -16,7 +22,7 @@ def with_marks(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
     found = sorted({flag for row in measured for flag in row.flags})
     common = {flag for flag in found if all(flag in row.flags for row in measured)}
     common = common if len(measured) > 1 else set()
-    legend = []
+    legend = [NOT_AUDITED] if measured and context.audit is None else []
     for flag in found:
         if flag in common:
             legend.append(f"Every measured row: {flag.text}.")

@@ -38,5 +38,5 @@ def build_protocols(context: TableContext) -> Table:
     names = [columns[at][:2] for at in shown]
     title = f"Every method under every protocol, profile {context.profile}"
     shown_rows = [found[0][2] for found in by_row.values()]
-    _, legend = with_marks(shown_rows)
+    _, legend = with_marks(context, shown_rows)
     return Table(title, header, names, table, legend, data)

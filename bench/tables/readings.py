@@ -47,7 +47,7 @@ def build_readings(context: TableContext) -> Table:
             to = default.get(row.method) if row.is_variant else None
             gaps = [gap(context, row, to, key) for key in top1] if to else []
             rows.append(replace(row, gaps=[found for found in gaps if found]))
-    rows, legend = with_marks(rows)
+    rows, legend = with_marks(context, rows)
     columns = [
         Column(
             "", "method", lambda row: f"{default.get(row.method, row).label} {row.marks}".rstrip()

@@ -211,7 +211,7 @@ def collect(context: TableContext, *tables: str) -> list[Row]:
     for found in by_row.values():
         method = found[0].about.method
         file = context.files.get(method)
-        rows.append(_row(found, facts.get(method, {}), file, context.audit))
+        rows.append(_row(found, facts.get(method, {}), file, context.audit or {}))
     for method, numbers in facts.items():
         if method not in by_row:
             label = next(iter(numbers.values())).label

@@ -22,7 +22,7 @@ HARMONIC = "Of gzsl H: the harmonic mean of the class-mean accuracies, seen and 
 
 def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str, str, list[Row]]]:
     """Yield (block, protocol, rows): the poster's rows with what was measured, then modern."""
-    rows, _ = with_marks(_systems(context))
+    rows, _ = with_marks(context, _systems(context))
     tested = dict.fromkeys(protocol for names in context.tests.values() for protocol in names)
     protocols = dict.fromkeys([*(number.protocol for number in facts), *tested])
     for block, protocol in product(("sota", "modern"), protocols):
@@ -143,7 +143,7 @@ def build_sota(context: TableContext) -> Table:
     columns = columns_of(context, facts, "", "")
     table: list[list[str]] = []
     data: list[dict[str, Any]] = []
-    _, notes = with_marks(_systems(context))
+    _, notes = with_marks(context, _systems(context))
     for block, protocol, found in groups(context, facts):
         rows, ties = with_ties(context, found, context.tested(protocol))
         columns = columns_of(context, facts, block, protocol)

@@ -43,7 +43,7 @@ def test_a_class_is_seen_by_its_name_in_any_spelling_and_order() -> None:
     tests = [named("swinging circle"), named("Pull-Ups"), named("star rising")]
     found = compare(tests, [named("circle swinging"), named("pull_ups")], 0.05).seen
     assert [(one["name"], one["by"]) for one in found] == [
-        ("Pull-Ups", "name"), ("swinging circle", "name"),
+        ("Pull-Ups", "name"), ("swinging circle", "words"),
     ]  # fmt: skip
     assert {one["distance"] for one in found} == {None}
 
@@ -205,10 +205,10 @@ def test_an_audit_of_other_splits_does_not_count(project: Path, bench: Bench) ->
     leaky.transfer(project, tau=0)
     leaky.built(project)
     assert bench("stage", "audit").code == 0
-    assert "measured by stage audit" in bench("audit").out
+    assert "as stage audit found it" in bench("audit").out
     file = project / "splits/leaky/test.full.json"
     file.write_text(file.read_text().replace('"digest": "f"', '"digest": "g"'))
-    assert "measured by now" in bench("audit").out
+    assert "looked up now" in bench("audit").out
 
 
 def test_the_committed_audit_of_mini_finds_its_pretext_disjoint(

@@ -64,3 +64,10 @@ def test_other_formats_carry_the_marks(tmp_path: Path) -> None:
     assert r"other $\dagger$" in latex and r"aurl \S{}" in latex
     flags = {row["row"]: row["flags"] for row in json.loads(drawn(tmp_path, "json", **sources))}
     assert len(flags["other"]) == 2 and len(flags["aurl"]) == 1
+
+
+def test_records_that_nobody_audited_are_said(tmp_path: Path) -> None:
+    whole = context(tmp_path, [record("aurl")], [planned_cell("aurl")], audit=None)
+    assert "not audited" in render(build("ablation", whole), "md")
+    empty = context(tmp_path, [], [planned_cell("aurl")], audit=None)
+    assert "not audited" not in render(build("ablation", empty), "md")
