@@ -64,7 +64,9 @@ def _source(
     **more: Any,
 ) -> Source:
     compared = {name: asdict(compare(found, classes, tau)) for name, found in tests.items()}
-    return {"what": what, "classes": len(classes), "unknown": "", "tests": compared} | more
+    vectors = sum(one.vector is not None and bool(one.vector.any()) for one in classes)
+    found = {"what": what, "classes": len(classes), "with_vectors": vectors, "unknown": ""}
+    return found | {"tests": compared} | more
 
 
 def _unknown(what: str, why: str) -> Source:
@@ -181,15 +183,14 @@ def _inputs(
         made["clip"] = described.clip.folder.name, ("web",)
     for name, (what, usual) in made.items():
         lists = [class_list(one, layout.root) for one in declared.get(name, usual)]
+        if lists:
+            what = f"{what} ({', '.join(one.title for one in lists)})"
+        more: dict[str, Any] = {"of_videos": bare if name == "features" else []}
         opaque = next((one for one in lists if one.names is None), None)
-        if not lists:
+        if not lists or opaque:
             why = UNDECLARED.format(profile=config.name, name=name)
-            yield name, _unknown(what, why) | {"of_videos": bare if name == "features" else []}
-            continue
-        what = f"{what} ({', '.join(one.title for one in lists)})"
-        if opaque is not None:
-            yield name, _unknown(what, opaque.why)
+            yield name, _unknown(what, opaque.why if opaque else why) | more
             continue
         classes = [c for one in lists for c in of_list(layout, one.title, one.names or ())]
-        more = {"of_videos": bare if name == "features" else [], "videos": {}}
+        more["videos"] = {}
         yield name, _source(what, classes, tests, tau, **more)

@@ -116,6 +116,8 @@ def _of_source(key: str, source: Mapping[str, Any]) -> Iterator[str]:
     number = "" if source["classes"] is None else f", {source['classes']} classes"
     if "left_out" in source:
         number += f" after {source['left_out']} were left out"
+    if source.get("with_vectors") and source["with_vectors"] < source["classes"]:
+        number += f", {source['with_vectors']} with word vectors"
     yield f"{key}: {source['what']}{number}"
     if source["unknown"]:
         yield f"  cannot be excluded: {source['unknown']}"
