@@ -97,6 +97,8 @@ class Profile(Settings):
     """One complete setting: data, words, protocols, inputs, network, schedule.
 
     ``own``: method -> its own input and schedule, e.g. the published ones of a system.
+    ``pretrained``: input -> what made it was trained on, for `bench audit`: kinetics400,
+    imagenet1k, coco, web, nothing, … or a .txt of class names.
     """
 
     title: str
@@ -112,6 +114,7 @@ class Profile(Settings):
     train: Train = Train()
     inputs: Inputs = Inputs()
     own: dict[str, Own] = {}
+    pretrained: dict[Literal["features", "objects", "boxes", "clip"], tuple[str, ...]] = {}
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Profile":

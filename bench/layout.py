@@ -49,6 +49,11 @@ class Layout:
         return self.root / "runs" / self.profile
 
     @property
+    def audit(self) -> Path:
+        """Which test classes training and pre-training have seen (stage audit), in git."""
+        return self.root / "results" / "audit" / f"{self.profile}.json"
+
+    @property
     def records(self) -> Path:
         """One JSON record a cell (stage score), in git."""
         return self.root / "results" / "records" / self.profile

@@ -372,7 +372,7 @@ def test_dvc_repro_twice(trained: Path, tmp_path: Path) -> None:
 
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     first = repro()
-    assert first.count("Running stage") == 7
+    assert first.count("Running stage") == 8
     before = times(root)
     assert "Data and pipelines are up to date." in repro()
     (root / "methods" / "dropped.py").write_text(method())

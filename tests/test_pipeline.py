@@ -26,6 +26,9 @@ UNUSED = {
     | {"inputs/classifier.py", "inputs/detector.py"},
     "splits": {"described.py", "settings.py"},
     "inputs": {"described.py", "losses.py", "method.py", "registry.py", "sources.py"},
+    "audit": PARAMETERS
+    | {"data/index.py", "method.py", "models/objects.py"}
+    | {"inputs/classifier.py", "inputs/detector.py"},
     "train": {"described.py"},
     "score": {"described.py", "method.py"},
     "table": {"described.py", "method.py"},

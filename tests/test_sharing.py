@@ -84,8 +84,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ROOT / ".dvc", a / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "*.local")
     )
     run(a, "git", "init", "-q")
-    stages = [f"stage {name}" for name in ("data", "words", "splits", "inputs", "score", "table")]
-    for words in (*stages[:4], "train -j 1", *stages[4:]):
+    stages = [
+        f"stage {name}" for name in ("data", "words", "splits", "inputs", "audit", "score", "table")
+    ]
+    for words in (*stages[:5], "train -j 1", *stages[5:]):
         ended = run_bench(a, *words.split())
         assert ended.code == 0, ended
     dvc(a, "commit", "-q", "-f")  # the lock file that `dvc repro` would write

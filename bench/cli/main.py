@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import (
+    audit,
     checkpoint,
     data,
     doctor,
@@ -40,6 +41,7 @@ app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("status")(show.status)
+app.command("audit")(audit.audit)
 app.command("words")(words.words)
 app.command("score")(score.score)
 app.command("doctor")(doctor.doctor)

@@ -10,7 +10,7 @@ from bench.errors import UserError, unknown
 from bench.files import locked, sweep
 from bench.layout import Layout, find_root
 
-STAGES = ("data", "words", "splits", "inputs", "train", "score", "table")
+STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table")
 Profile = Annotated[str | None, typer.Option("--profile", "-p", help="Instead of params.yaml's.")]
 
 
@@ -73,6 +73,10 @@ def _run(name: str, config: Config, layout: Layout) -> None:
         from bench.stages import inputs
 
         inputs.run(config, layout)
+    elif name == "audit":
+        from bench.stages import audit
+
+        audit.run(config, layout)
     elif name == "score":
         from bench.stages import score
 

@@ -1,5 +1,6 @@
 """Stage table: every table of a profile in every format, from the records."""
 
+from bench.audit.stored import stored_audit
 from bench.config import Config
 from bench.files import write_text
 from bench.layout import Layout
@@ -45,5 +46,6 @@ def context(config: Config, layout: Layout, only: str = "") -> TableContext:
         splits=layout.splits,
         files=scan(layout.root),
         only=only,
+        audit=stored_audit(config, layout),
         clips=profile.input.test_clips if videos else None,
     )

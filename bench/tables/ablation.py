@@ -2,6 +2,7 @@
 
 from bench.facts import published
 from bench.tables.context import Column, Table, TableContext, filled
+from bench.tables.flags import with_marks
 from bench.tables.gaps import with_ties
 from bench.tables.rows import collect
 from bench.tables.text import SCATTER, STATUS, coverage, delta, measured, quoted, repeats
@@ -21,8 +22,9 @@ def build_ablation(context: TableContext) -> Table:
         if not row.is_variant and row.method not in others  # whose table is the comparison
     ]
     rows, ties = with_ties(context, rows, top1)
+    rows, legend = with_marks(context, rows)
     columns = [
-        Column("", "method", lambda row: row.label),
+        Column("", "method", lambda row: row.name_shown),
         *(quoted(key) for key in dict.fromkeys(number.key for number in facts)),
         *(measured(key) for key in top1),
         *(delta(context, key) for key in compared),
@@ -49,6 +51,6 @@ def build_ablation(context: TableContext) -> Table:
         header,
         [column[:2] for column in columns],
         filled(columns, rows),
-        [*ties, *(reason for row in rows for reason in row.reasons)],
+        [*legend, *ties, *(reason for row in rows for reason in row.reasons)],
         [row.as_json() | {"gaps": row.gaps} for row in rows],
     )

@@ -1,6 +1,6 @@
 """What a table is made of: the records, the plan, and what the profile says about both."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ class TableContext:
     splits: Path  # the profile's folder of split files
     files: dict[str, MethodFile] = field(default_factory=dict)  # methods/, as far as they declare
     only: str = ""  # the one method of the table of protocols
+    audit: Mapping[str, Any] | None = field(default_factory=dict)  # of the stage, None: not run
     clips: int | None = None  # clips a test video; a Δ to a number with other clips is not shown
 
     @property

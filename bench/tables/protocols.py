@@ -3,6 +3,7 @@
 from bench.errors import unknown
 from bench.facts import published
 from bench.tables.context import Table, TableContext, filled
+from bench.tables.flags import with_marks
 from bench.tables.rows import Row
 from bench.tables.sota import columns_of, groups
 
@@ -36,4 +37,6 @@ def build_protocols(context: TableContext) -> Table:
     ]
     names = [columns[at][:2] for at in shown]
     title = f"Every method under every protocol, profile {context.profile}"
-    return Table(title, header, names, table, [], data)
+    shown_rows = [found[0][2] for found in by_row.values()]
+    _, legend = with_marks(context, shown_rows)
+    return Table(title, header, names, table, legend, data)

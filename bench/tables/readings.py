@@ -5,6 +5,7 @@ from functools import partial
 
 from bench.stats import spread
 from bench.tables.context import Column, Table, TableContext, filled
+from bench.tables.flags import with_marks
 from bench.tables.gaps import gap
 from bench.tables.rows import MISSING, Row, collect
 from bench.tables.text import STATUS, heading, measured, repeats
@@ -46,8 +47,11 @@ def build_readings(context: TableContext) -> Table:
             to = default.get(row.method) if row.is_variant else None
             gaps = [gap(context, row, to, key) for key in top1] if to else []
             rows.append(replace(row, gaps=[found for found in gaps if found]))
+    rows, legend = with_marks(context, rows)
     columns = [
-        Column("", "method", lambda row: default.get(row.method, row).label),
+        Column(
+            "", "method", lambda row: f"{default.get(row.method, row).label} {row.marks}".rstrip()
+        ),
         Column("", "reading", _reading),
         *(measured(key) for key in top1),
         *(Column("to default", heading(key), partial(_to_default, key=key)) for key in top1),
@@ -69,7 +73,7 @@ def build_readings(context: TableContext) -> Table:
         header,
         [column[:2] for column in columns],
         filled(columns, rows),
-        [*([] if varied else [none]), *(reason for row in rows for reason in row.reasons)],
+        [*legend, *([] if varied else [none]), *(reason for row in rows for reason in row.reasons)],
         [
             row.as_json()
             | {"gaps": row.gaps, "losses": {name: _loss(row, name) for name in LOSSES}}

@@ -13,10 +13,11 @@ from bench.tables.context import Table
 _TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol"}
 _TEXT_COLUMNS |= {"definition", "approximated"}
 _MATH = {"±": "pm", "↓": "downarrow", "↑": "uparrow", "≥": "ge"}
+_MATH |= {"†": "dagger", "‡": "ddagger"}
 _MATH |= {"Δ": "Delta", "λ": "lambda", "Θ": "Theta", "τ": "tau"}
 _WORDS = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater"}
 _LATEX = str.maketrans(
-    {"−": "$-$", "—": "---", "…": r"\dots{}", "\n": " "}
+    {"§": r"\S{}", "−": "$-$", "—": "---", "…": r"\dots{}", "\n": " "}
     | {char: f"\\{char}" for char in "&%$#_{}"}
     | {char: f"$\\{name}$" for char, name in _MATH.items()}
     | {char: rf"\text{name}{{}}" for char, name in _WORDS.items()}

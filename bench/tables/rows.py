@@ -1,9 +1,11 @@
 """One neutral row per method or reading: what was published, what was measured, in which state."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench.audit.rows import Flag, flags
 from bench.config import ONE_SPLIT, PER_SPLIT
 from bench.facts import Published, published
 from bench.plan import TRANSFER, PlannedCell
@@ -38,6 +40,13 @@ class Row:
     learning: str = "steps"  # of Method; what does not learn so are the same with every seed
     modern: bool = False  # pre-trained on image-text pairs
     inputs: dict[str, str] = field(default_factory=dict)  # what it is given -> made by what
+    flags: tuple[Flag, ...] = ()  # of the audit: what its training or pre-training has seen
+    marks: str = ""  # those of the flags that a table shows beside the label
+
+    @property
+    def name_shown(self) -> str:
+        """The label, with its marks."""
+        return f"{self.label} {self.marks}".rstrip()
 
     @property
     def is_variant(self) -> bool:
@@ -84,6 +93,7 @@ class Row:
             "reasons": self.reasons,
             "approximated": self.approximates,
             "inputs": self.inputs,
+            "flags": [flag.text for flag in self.flags],
         }
 
 
@@ -151,7 +161,12 @@ def _reasons(label: str, found: list[Cell]) -> list[str]:
     return lines
 
 
-def _row(found: list[Cell], numbers: dict[str, Published], file: MethodFile | None) -> Row:
+def _row(
+    found: list[Cell],
+    numbers: dict[str, Published],
+    file: MethodFile | None,
+    audit: Mapping[str, Any],
+) -> Row:
     about = found[0].about
     label, checkpoint = about.label, f"checkpoint {about.reading.get('checkpoint')}"
     if "checkpoint" in about.reading and checkpoint not in label:
@@ -175,6 +190,7 @@ def _row(found: list[Cell], numbers: dict[str, Published], file: MethodFile | No
         learning=file.learning if file else "steps",
         modern=file.modern if file else False,
         inputs=records[0].parameters.get("inputs", {}) if records else {},
+        flags=flags([cell.about for cell in found], records, file, audit),
     )
 
 
@@ -194,7 +210,8 @@ def collect(context: TableContext, *tables: str) -> list[Row]:
     rows = []
     for found in by_row.values():
         method = found[0].about.method
-        rows.append(_row(found, facts.get(method, {}), context.files.get(method)))
+        file = context.files.get(method)
+        rows.append(_row(found, facts.get(method, {}), file, context.audit or {}))
     for method, numbers in facts.items():
         if method not in by_row:
             label = next(iter(numbers.values())).label

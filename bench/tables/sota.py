@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.facts import Published, published
 from bench.tables.context import Column, Table, TableContext, filled
+from bench.tables.flags import with_marks
 from bench.tables.gaps import with_ties
 from bench.tables.rows import MISSING, Row, collect
 from bench.tables.text import STATUS, coverage, delta, measured, quoted, repeats
@@ -21,7 +22,7 @@ HARMONIC = "Of gzsl H: the harmonic mean of the class-mean accuracies, seen and 
 
 def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str, str, list[Row]]]:
     """Yield (block, protocol, rows): the poster's rows with what was measured, then modern."""
-    rows = [row for row in collect(context, "sota", "modern") if not row.is_variant]
+    rows, _ = with_marks(context, _systems(context))
     tested = dict.fromkeys(protocol for names in context.tests.values() for protocol in names)
     protocols = dict.fromkeys([*(number.protocol for number in facts), *tested])
     for block, protocol in product(("sota", "modern"), protocols):
@@ -48,6 +49,10 @@ def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str,
         if here:  # in the poster's order, then the others as they came
             here.sort(key=lambda row: order.index(row.method) if row.published else len(order))
             yield block, protocol, here
+
+
+def _systems(context: TableContext) -> list[Row]:
+    return [row for row in collect(context, "sota", "modern") if not row.is_variant]
 
 
 def _label(row: Row, numbers: Mapping[str, Published]) -> str:
@@ -102,7 +107,7 @@ def columns_of(
         return [context.headline(f"{name}.{protocol}") for name in dict.fromkeys(datasets)]
 
     def label(row: Row) -> str:
-        return row.label + " τ" * any(n.tau_filtered for n in row.published.values())
+        return row.name_shown + " τ" * any(n.tau_filtered for n in row.published.values())
 
     def trained(row: Row) -> str:
         if "checkpoint" in row.reading:
@@ -138,7 +143,7 @@ def build_sota(context: TableContext) -> Table:
     columns = columns_of(context, facts, "", "")
     table: list[list[str]] = []
     data: list[dict[str, Any]] = []
-    notes: list[str] = []
+    _, notes = with_marks(context, _systems(context))
     for block, protocol, found in groups(context, facts):
         rows, ties = with_ties(context, found, context.tested(protocol))
         columns = columns_of(context, facts, block, protocol)

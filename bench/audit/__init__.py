@@ -1,0 +1,1 @@
+"""Which test classes a row's training or pre-training has seen: ``bench audit``."""

@@ -1,0 +1,23 @@
+"""The audit that the stage wrote, if it is of what is there."""
+
+from typing import Any
+
+from bench.config import Config
+from bench.files import digest, read_json
+from bench.layout import Layout
+
+
+def audit_digest(config: Config, layout: Layout) -> str:
+    """Return what an audit is of: the profile's split files, and what it says of its sources."""
+    profile = config.profile
+    files = sorted(layout.splits.glob("*.json"))
+    splits = {file.name: (read_json(file) or {}).get("digest") for file in files}
+    said = {"tau", "train_on", "pretrain_on", "pretrained", "inputs"}
+    weights = str(profile.network.weights)
+    return digest([splits, profile.model_dump(mode="json", include=said), weights])
+
+
+def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
+    """Return the stage's file, None if there is none or it is of other splits or sources."""
+    found: dict[str, Any] | None = read_json(layout.audit, "sources", "of", "tested", "tau")
+    return found if found and found["of"] == audit_digest(config, layout) else None
