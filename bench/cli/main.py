@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import checkpoint, data, doctor, methods, overlap, score, show, stages, words
+from bench.cli import (
+    checkpoint,
+    compare,
+    data,
+    doctor,
+    methods,
+    overlap,
+    score,
+    show,
+    stages,
+    words,
+)
 from bench.cli import splits as class_splits
 from bench.errors import UserError, nearest
 
@@ -26,6 +37,7 @@ app.add_typer(checkpoint.app, name="checkpoint")
 app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
+app.command("compare")(compare.compare)
 app.command("status")(show.status)
 app.command("words")(words.words)
 app.command("score")(score.score)

@@ -4,7 +4,17 @@ from bench.facts import published
 from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.gaps import with_ties
 from bench.tables.rows import collect
-from bench.tables.text import SCATTER, STATUS, coverage, delta, measured, quoted, repeats
+from bench.tables.text import (
+    ALSO,
+    SCATTER,
+    STATUS,
+    coverage,
+    delta,
+    measured,
+    quoted,
+    repeats,
+    within,
+)
 
 
 def build_ablation(context: TableContext) -> Table:
@@ -21,6 +31,7 @@ def build_ablation(context: TableContext) -> Table:
         if not row.is_variant and row.method not in others  # whose table is the comparison
     ]
     rows, ties = with_ties(context, rows, top1)
+    also = within(context, top1, top1)
     columns = [
         Column("", "method", lambda row: row.label),
         *(quoted(key) for key in dict.fromkeys(number.key for number in facts)),
@@ -32,6 +43,7 @@ def build_ablation(context: TableContext) -> Table:
             for scope in dict.fromkeys([*scopes, *seen])
         ),
         repeats(top1),
+        *also,
         coverage(scopes),
         STATUS,
     ]
@@ -42,6 +54,7 @@ def build_ablation(context: TableContext) -> Table:
         f"Measured ({', '.join(scopes)}): top-1 in percent of videos, mean ± sample deviation "
         f"over n {context.repeated(scopes)}. C↓ closeness and D↑ dispersion are cosine distances "
         "on the test classes of the named data set and on the seen (training) classes.",
+        *([ALSO] if also else []),
         *(["Δ = measured − published, in points."] if compared else []),
     ]
     return Table(
