@@ -84,7 +84,7 @@ def transfer_gap(
             raw = float(np.var(values, ddof=1)) / len(values)
             # At least the raw variance's df: a difference of variances is no better known.
             parts[f"seeds of {name}"] = (
-                max(raw - _together(rates, weight), 0),
+                max(raw - _together(rates, weight), 0.0),
                 raw,
                 len(values) - 1.0,
             )
@@ -140,7 +140,7 @@ def splits_gap(
             raw = float(np.var(values.mean(axis=1), ddof=1)) / n
             rest = values - values.mean(axis=0) - (values.mean(axis=1) - values.mean())[:, None]
             both = factor * float(np.square(rest).sum()) / (n - 1) / (len(names) - 1) / n
-            parts[f"seeds of {name}"] = (max(raw - both, 0), raw, n - 1.0)
+            parts[f"seeds of {name}"] = (max(raw - both, 0.0), raw, n - 1.0)
     return _gap(difference, parts)
 
 

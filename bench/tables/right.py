@@ -54,8 +54,8 @@ def rightness(record: Record, scope: str) -> dict[str, NDArray[np.bool_]]:
     stored: Mapping[str, Mapping[str, str]] = getattr(record, "right", {})
     if scope not in stored:
         raise UserError(
-            f"record {record.cell} has no per-video results of {scope} (schema 1); "
-            "run 'bench stage score'"
+            f"record {record.cell} has no per-video results of {scope}"
+            f"{'' if stored else ' (schema 1)'}; run 'bench stage score'"
         )
     if scope not in record.per_class or len(stored[scope]) != 1:
         raise UserError(f"record {record.cell} has no counts per class of {scope}")
