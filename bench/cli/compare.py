@@ -100,8 +100,8 @@ def _text(one: dict[str, Any]) -> str:
             lacking.setdefault(pair, []).append("McNemar")
             continue
         lines.append(
-            f"  McNemar, {at:<10}  right alone: {pair['only_a']} against {pair['only_b']} videos, "
-            f"p {_p(pair['p'])}   these two models, other videos like these"
+            f"  {f'McNemar, {at}':<19}  right alone: {pair['only_a']} against {pair['only_b']} "
+            f"videos, p {_p(pair['p'])}   these two models, other videos like these"
         )
     lines += _seeds(one["seeds"], one["t"].get("floor"))
     lines += [f"  not here: {', '.join(names)}: {why}" for why, names in lacking.items()]
