@@ -49,6 +49,7 @@ def _written(name: str, layout: Layout) -> tuple[Path, ...]:
         "words": (layout.words,),
         "splits": (layout.splits,),
         "inputs": (layout.inputs, layout.scratch / "frozen", layout.inputs_status.parent),
+        "audit": (layout.audit.parent,),
         "score": (layout.records,),
         "table": (layout.tables,),
     }

@@ -2,14 +2,14 @@
 
 from bench.audit.measure import measure
 from bench.config import Config
-from bench.files import dump_json, write_text
+from bench.files import write_json
 from bench.layout import Layout
 
 
 def run(config: Config, layout: Layout) -> None:
     """Write ``results/audit/<profile>.json``; tables take their flags from it."""
     found = measure(config, layout)
-    write_text(layout.audit, dump_json(found))
+    write_json(layout.audit, found)
     for name, source in found["sources"].items():
         seen = {one["name"] for part in source["tests"].values() for one in part["seen"]}
         print(f"{name}: {source['unknown'] or f'{len(seen)} test classes seen'}")

@@ -5,7 +5,17 @@ from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.gaps import with_ties
 from bench.tables.rows import collect
-from bench.tables.text import SCATTER, STATUS, coverage, delta, measured, quoted, repeats
+from bench.tables.text import (
+    ALSO,
+    SCATTER,
+    STATUS,
+    coverage,
+    delta,
+    measured,
+    quoted,
+    repeats,
+    within,
+)
 
 
 def build_ablation(context: TableContext) -> Table:
@@ -23,6 +33,7 @@ def build_ablation(context: TableContext) -> Table:
     ]
     rows, ties = with_ties(context, rows, top1)
     rows, legend = with_marks(context, rows)
+    also = within(context, top1, top1)
     columns = [
         Column("", "method", lambda row: row.name_shown),
         *(quoted(key) for key in dict.fromkeys(number.key for number in facts)),
@@ -34,6 +45,7 @@ def build_ablation(context: TableContext) -> Table:
             for scope in dict.fromkeys([*scopes, *seen])
         ),
         repeats(top1),
+        *also,
         coverage(scopes),
         STATUS,
     ]
@@ -44,6 +56,7 @@ def build_ablation(context: TableContext) -> Table:
         f"Measured ({', '.join(scopes)}): top-1 in percent of videos, mean ± sample deviation "
         f"over n {context.repeated(scopes)}. C↓ closeness and D↑ dispersion are cosine distances "
         "on the test classes of the named data set and on the seen (training) classes.",
+        *([ALSO] if also else []),
         *(["Δ = measured − published, in points."] if compared else []),
     ]
     return Table(

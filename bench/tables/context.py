@@ -57,6 +57,11 @@ class TableContext:
         """Return the metric of a scope's accuracy column: top1, of gzsl the harmonic mean."""
         return f"{scope}.harmonic" if scope.endswith(".gzsl") else f"{scope}.top1"
 
+    @property
+    def headlines(self) -> list[str]:
+        """Return the accuracies of every data set under every protocol."""
+        return [self.headline(f"{name}.{p}") for name, found in self.tests.items() for p in found]
+
     def repeated(self, scopes: Iterable[str]) -> str:
         """Return what the n of these scopes counts: seeds, draws, or both."""
         kinds = {self.per_draw(scope) for scope in scopes}
@@ -78,6 +83,13 @@ class TableContext:
     def stored(self, name: str, *keys: str) -> Any | None:
         """Read ``<name>.json`` of the split files, ``None`` if absent, ``UserError`` if damaged."""
         return read_json(self.splits / f"{name}.json", "digest", *keys)
+
+    def split_sizes(self, scope: str) -> tuple[int, int]:
+        """Return the tested classes of one split and of all together; (1, 1) without the file."""
+        splits = (self.stored(scope, "splits") or {}).get("splits")
+        if not splits:
+            return 1, 1
+        return len(splits[0]["unseen"]), len({name for one in splits for name in one["unseen"]})
 
     def draw_sizes(self, scope: str) -> tuple[int, int]:
         """Return the seen and unseen classes of one draw; (1, 1) without a split file."""

@@ -6,6 +6,7 @@ from bench.tables.context import Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.rows import Row
 from bench.tables.sota import columns_of, groups
+from bench.tables.text import ALSO, within
 
 _LEFT_OUT = {"note", "source", "approximated"}
 
@@ -34,6 +35,7 @@ def build_protocols(context: TableContext) -> Table:
         *context.opening,
         "Top-1 in percent of videos. Numbers under different protocols are not comparable: half of "
         "the classes is always easier than all of them. Published numbers are quoted.",
+        *([ALSO] if within(context, [], context.headlines) else []),
     ]
     names = [columns[at][:2] for at in shown]
     title = f"Every method under every protocol, profile {context.profile}"

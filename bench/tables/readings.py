@@ -3,10 +3,10 @@
 from dataclasses import replace
 from functools import partial
 
-from bench.stats import spread
+from bench.stats.spread import spread
 from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.flags import with_marks
-from bench.tables.gaps import gap
+from bench.tables.gaps import corrected, gap
 from bench.tables.rows import MISSING, Row, collect
 from bench.tables.text import STATUS, heading, measured, repeats
 
@@ -47,6 +47,8 @@ def build_readings(context: TableContext) -> Table:
             to = default.get(row.method) if row.is_variant else None
             gaps = [gap(context, row, to, key) for key in top1] if to else []
             rows.append(replace(row, gaps=[found for found in gaps if found]))
+    for key in top1:  # the readings of one data set are one family of comparisons
+        corrected(found for row in rows for found in row.gaps if found["metric"] == key)
     rows, legend = with_marks(context, rows)
     columns = [
         Column(
@@ -63,7 +65,8 @@ def build_readings(context: TableContext) -> Table:
         *context.opening,
         f"Top-1 in percent ({', '.join(context.primary)}), mean ± sample deviation over n "
         f"{context.repeated(context.primary)}; 'to default' is the difference to the method's own "
-        "default, in parentheses where it is not larger than noise or n is too small to tell.",
+        "default, in parentheses where it is not larger than noise (p > 0.05 after Holm's "
+        "correction over the readings of a data set) or n is too small to tell.",
         "Final: L_US at the end of training beside the value that it has where Z and Θ agree "
         "perfectly, and the mean pairwise cosines of the synthetic classes Z and Θ.",
     ]

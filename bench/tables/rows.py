@@ -11,7 +11,7 @@ from bench.facts import Published, published
 from bench.plan import TRANSFER, PlannedCell
 from bench.records import Coverage, Record
 from bench.registry import MethodFile
-from bench.stats import Spread, spread
+from bench.stats.spread import Spread, pooled, spread
 from bench.tables.cells import Cell, cells
 from bench.tables.context import TableContext
 
@@ -58,6 +58,27 @@ class Row:
         values = self.values.get(key)
         return spread(list(values.values())) if values else None
 
+    def repeats(self, key: str) -> str:
+        """Return what the units of a metric are: seeds, or draws."""
+        by_seed = all(unit.startswith("seed ") for unit in self.values.get(key, ()))
+        return "seeds" if by_seed else "draws"
+
+    def within(self, key: str) -> tuple[str, Spread] | None:
+        """Return the other spread, where there are two: that of what is repeated within a unit.
+
+        Of a model that is tested on several class splits, over these splits; of a draw that was
+        trained with several seeds, over these seeds.
+        """
+        tested = [list(one.per_split[key].values()) for one in self.records if key in one.per_split]
+        runs: dict[str, list[float]] = defaultdict(list)
+        for record in self.records if self.repeats(key) == "draws" else ():
+            if key in record.metrics:
+                runs[record.split].append(record.metrics[key])
+        for name, groups in (("splits", tested), ("seeds", list(runs.values()))):
+            if (found := pooled(groups)) is not None:
+                return name, found
+        return None
+
     def under(self, protocol: str) -> list[Record]:
         """Return the records of the cells that are trained for a protocol."""
         own = f".{protocol}." if protocol in PER_SPLIT else TRANSFER
@@ -76,11 +97,19 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """Return the row for ``--format json``."""
-        metrics = {}
+        metrics: dict[str, dict[str, Any]] = {}
         for key in dict.fromkeys((*self.published, *self.values)):
             found, quoted = self.spread(key), self.published.get(key)
             measured = asdict(found) if found else {"mean": None, "std": None, "n": 0}
             metrics[key] = measured | {"published": quoted.value if quoted else None}
+            if found:
+                within = self.within(key)
+                metrics[key]["over"] = self.repeats(key)
+                metrics[key]["within"] = within and {
+                    "over": within[0],
+                    "std": within[1].std,
+                    "n": within[1].n,
+                }
         return {
             "method": self.method,
             "row": self.name,
@@ -89,6 +118,7 @@ class Row:
             "state": self.state,
             "reading": self.reading,
             "metrics": metrics,
+            "tied": sorted(self.tied),
             "coverage": self.coverage(),
             "reasons": self.reasons,
             "approximated": self.approximates,

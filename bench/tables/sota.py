@@ -10,7 +10,7 @@ from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.gaps import with_ties
 from bench.tables.rows import MISSING, Row, collect
-from bench.tables.text import STATUS, coverage, delta, measured, quoted, repeats
+from bench.tables.text import ALSO, STATUS, coverage, delta, measured, quoted, repeats, within
 
 MODERN = (
     "'modern' rows (CLIP era) stand apart: their image-text pre-training is uncontrolled and may "
@@ -127,6 +127,7 @@ def columns_of(
         ),
         *(measured(key) for key in keys(context.tests)),
         repeats(context.tested(protocol)),
+        *within(context, context.tested(protocol), context.headlines),
         Column("measured", "trained on", trained),
         Column("measured", "approximated", lambda row: _approximated(row)),
         coverage(key.rpartition(".")[0] for key in context.tested(protocol)),
@@ -166,6 +167,7 @@ def build_sota(context: TableContext) -> Table:
         "published number is quoted from its source. A system marked τ was trained without the "
         "classes near a test class.",
         f"Measured: mean ± sample deviation over n {context.repeated(scopes)}.",
+        *([ALSO] if within(context, [], context.headlines) else []),
         *([HARMONIC] if any(scope.endswith(".gzsl") for scope in scopes) else []),
         MODERN,
     ]

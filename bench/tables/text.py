@@ -1,5 +1,6 @@
 """The columns that tables share, and how numbers stand in their cells."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from bench.plan import TRANSFER
@@ -38,6 +39,29 @@ def measured(key: str) -> Column:
         return number_text(found.mean, found.std, key) + " *" * (key in row.tied)
 
     return Column("measured", heading(key), text)
+
+
+ALSO = (
+    "also ±: the other deviation of a row that has two, one number a data set: over the class "
+    "splits that one model is tested on, or over the seeds of one draw."
+)
+
+
+def within(context: TableContext, keys: list[str], table: list[str]) -> list[Column]:
+    """The spread within a unit: ``splits 5.4, 7.1``; no column if no key of ``table`` has it."""
+    seeds = Counter((one.row, one.split) for one in context.records if one.split != TRANSFER)
+    draws = {split.rpartition(".")[0] for (_, split), count in seeds.items() if count > 1}
+    tested = any(key in one.per_split for one in context.records for key in table)
+    if not tested and not any(map(context.per_draw, draws)):
+        return []
+
+    def text(row: Row) -> str:
+        found = [(key, *other) for key in keys if (other := row.within(key))]
+        over = ", ".join(dict.fromkeys(name for _, name, _ in found))
+        stds = (f"{spread.std:.{_digits(key)}f}" for key, _, spread in found)
+        return f"{over} {', '.join(stds)}" if found else MISSING
+
+    return [Column("measured", "also ±", text)]
 
 
 def quoted(key: str) -> Column:
