@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,9 @@ def attempt(fault: Fault, number: int, seed: int, world: World) -> dict[str, Any
 
 def turns(faults: list[Fault], share: float) -> list[tuple[Fault, int]]:
     """Return (fault, number of the try), mixed so that a run cut short has tried every fault."""
-    counts = {fault.name: max(1, round(fault.tries * share)) for fault in faults}
-    pairs = [
-        (n / counts[f.name], i, f, n) for i, f in enumerate(faults) for n in range(counts[f.name])
-    ]
-    return [(fault, number) for _, _, fault, number in sorted(pairs, key=lambda pair: pair[:2])]
+    counts = [max(1, round(fault.tries * share)) for fault in faults]
+    order = sorted((n / most, i, n) for i, most in enumerate(counts) for n in range(most))
+    return [(faults[i], n) for _, i, n in order]
 
 
 def main() -> int:
@@ -48,6 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("faults", nargs="*", help="names or beginnings of names; default: all")
     parser.add_argument("--minutes", type=float, default=60, help="start no new try after this")
+    parser.add_argument("--jobs", type=int, default=2, help="tries side by side")
     parser.add_argument("--share", type=float, default=1.0, help="part of the long form's tries")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments and places")
     parser.add_argument("--only-try", type=int, help="this one try alone, as a result names it")
@@ -70,26 +71,31 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     broken = 0
-    try:
+    with ExitStack() as stack:
+        if not given.keep:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
         world = World(folder)
         world.run_reference()
         end = time.monotonic() + 60 * given.minutes
         todo = turns(chosen, given.share)
         if given.only_try is not None:
             todo = [(fault, given.only_try) for fault in chosen]
-        for i, (fault, number) in enumerate(todo, 1):
-            if time.monotonic() > end:
+
+        def one(turn: tuple[Fault, int]) -> dict[str, Any] | None:
+            late = time.monotonic() > end
+            return None if late else attempt(*turn, given.seed, world)
+
+        pool = stack.enter_context(ThreadPoolExecutor(given.jobs))
+        for i, line in enumerate(pool.map(one, todo), 1):
+            if line is None:
                 print(f"{len(todo) - i + 1} tries were left when the time was over", flush=True)
                 break
-            line = attempt(fault, number, given.seed, world)
             broken += line["holds"] is False
             word = {True: "ok", False: "VIOLATED", None: "--"}[line["holds"]]
-            print(f"[{i}/{len(todo)}] {word} {fault.name} {number}: {line['outcome']}", flush=True)
+            name = f"{line['fault']} {line['try']}"
+            print(f"[{i}/{len(todo)}] {word} {name}: {line['outcome']}", flush=True)
             with given.out.open("a", encoding="utf-8") as handle:
                 handle.write(json.dumps(line, ensure_ascii=False) + "\n")
-    finally:
-        if not given.keep:
-            shutil.rmtree(folder, ignore_errors=True)
     print(f"{broken} tries did not hold" if broken else "all held")
     return int(broken > 0)
 

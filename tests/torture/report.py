@@ -13,12 +13,13 @@ HEAD = """# Reliability
 What happens when things go wrong, tried rather than argued. `python -m tests.torture` (an hour:
 `make torture`) makes each fault in throw-away copies of the project with a tiny profile (24 videos,
 3 methods, 12 steps, CPU) and compares with an undisturbed run. `tests/torture/` has one file for
-each family; `catalogue.py` lists them; every try can be repeated by its number and seed. This page is
-made by `python -m tests.torture --page > docs/reliability.md` from the run's results.
+each family; `catalogue.py` lists them; a try is repeated by its number and seed, as the results
+name them (`--only-try 3 --seed 0`). This page is made of a run's results:
+`python -m tests.torture --page > docs/reliability.md`.
 
 Each try asserts three things: nothing that was finished is lost; no record or table shows a wrong
-number as right; the next run heals, or stops with one line that says what to do. "The same" means
-every file under `data/`, `splits/`, `runs/` and `results/`, byte for byte, but for times.
+number as right; the next run heals, or stops with one line that says what to do. "The undisturbed
+run's files" are all under `data/`, `splits/`, `runs/` and `results/`.
 """
 TAIL = """
 ## Limits

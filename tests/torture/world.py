@@ -24,6 +24,13 @@ class World:
         self.outside = folder / "outside"
         self.outside.mkdir(parents=True)
         self._write_inputs()
+        self._code = folder / "code"  # once, so that an edit meanwhile changes nothing here
+        self._code.mkdir()
+        copy_code(self._code)
+        for path in (self._code / "methods").glob("*.py"):
+            if path.stem not in (*METHODS, "__init__"):
+                path.unlink()
+        self.parameters(self._code)
         self.reference = self.arena(finished=False)
         self.seconds: dict[str, float] = {}
         self.operations: dict[str, Counter[str]] = {}
@@ -52,12 +59,7 @@ class World:
         elif place:
             shutil.copytree(self.reference.root, root, symlinks=True)
         else:
-            root.mkdir()
-            copy_code(root)
-            for path in (root / "methods").glob("*.py"):
-                if path.stem not in (*METHODS, "__init__"):
-                    path.unlink()
-            self.parameters(root)
+            shutil.copytree(self._code, root)
         return Arena(root)
 
     def drop(self, arena: Arena) -> None:
