@@ -1,0 +1,130 @@
+"""The tiny profile, and the undisturbed run that every arena is compared with."""
+
+import json
+import shutil
+from collections import Counter
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from .arena import STAGES, Arena, copy_code
+
+TRAINED, TESTED = ("jump high", "run fast", "sit down"), ("throw ball", "climb wall", "swim far")
+METHODS = ("base_ls", "devise", "eszsl")  # clips, features, and a closed form
+
+
+class World:
+    """What all tries share: videos, the undisturbed arena, and how long each of its stages took."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._made = folder, count(1)
+        self.outside = folder / "outside"
+        self.outside.mkdir(parents=True)
+        self._write_inputs()
+        self._code = folder / "code"  # once, so that an edit meanwhile changes nothing here
+        self._code.mkdir()
+        copy_code(self._code)
+        for path in (self._code / "methods").glob("*.py"):
+            if path.stem not in (*METHODS, "__init__"):
+                path.unlink()
+        self.parameters(self._code)
+        self.reference = self.arena(finished=False)
+        self.seconds: dict[str, float] = {}
+        self.operations: dict[str, Counter[str]] = {}
+        self._blank: dict[str, Path] = {}
+
+    def run_reference(self, by_stage: bool = True) -> None:
+        """Run the pipeline undisturbed; stage by stage with its times and file operations."""
+        if not by_stage:
+            ended = self.reference.stages()
+            assert ended.code == 0, ended
+        for name in STAGES if by_stage else ():
+            log = self.folder / f"{name}.operations"
+            ended = self.reference.stages(name, TORTURE_LOG=str(log))
+            assert ended.code == 0, ended
+            self.seconds[name] = ended.seconds
+            self.operations[name] = Counter(log.read_text().split())
+            self._blank[name] = shutil.copytree(self.reference.root, self.folder / f"after-{name}")
+        self.expected = self.reference.results()
+
+    def arena(self, finished: bool = True, before: str = "") -> Arena:
+        """Make an arena: the finished one's copy, a fresh one, or one ``before`` a stage."""
+        root = self.folder / f"arena-{next(self._made)}"
+        place = STAGES.index(before) if before else len(STAGES) if finished else 0
+        if place and before:
+            shutil.copytree(self._blank[STAGES[place - 1]], root, symlinks=True)
+        elif place:
+            shutil.copytree(self.reference.root, root, symlinks=True)
+        else:
+            shutil.copytree(self._code, root)
+        return Arena(root)
+
+    def drop(self, arena: Arena) -> None:
+        """Remove an arena."""
+        shutil.rmtree(arena.root, ignore_errors=True)
+
+    def parameters(self, root: Path, **train: Any) -> None:
+        """Write params.yaml; ``train`` replaces parts of the schedule."""
+        schedule = {"steps": 12, "batch": 6, "warmup": 2, "log_every": 2, "checkpoint_every": 3}
+        schedule |= {"seeds": [0, 1], "lr": 0.01, "stall_s": 60} | train
+        profile = {
+            "title": "tiny",
+            "datasets": {
+                "trained": {"kind": "videos", "root": str(self.outside / "trained")},
+                "tested": {
+                    "kind": "videos",
+                    "root": str(self.outside / "tested"),
+                    "protocols": ["full", "half10"],
+                },
+            },
+            "train_on": "trained",
+            "pretrain_on": "trained",
+            "words": {
+                "kind": "class_vectors",
+                "files": {name: str(self.outside / "words.npz") for name in ("trained", "tested")},
+                "vectors": str(self.outside / "vectors.npz"),
+            },
+            "tau": 0,
+            "input": {"length": 4, "size": 16, "store": True, "seen_per_class": 2},
+            "network": {
+                "stem": 4, "widths": [4, 8, 8, 8], "blocks": [0, 1, 0, 1], "head": 8,
+                "pretrain_steps": 4,
+            },
+            "train": schedule,
+            "inputs": {
+                "features": {"segments": 2},
+                "texts": {
+                    "kind": "json",
+                    "files": {
+                        name: str(self.outside / "texts.json") for name in ("trained", "tested")
+                    },
+                },
+            },
+        }  # fmt: skip
+        raw = {"profile": "tiny", "tau": None, "methods": {}, "readings": {"rows": []}}
+        raw |= {"train": {"steps": None}, "profiles": {"tiny": profile}}
+        YAML(typ="safe").dump(raw, root / "params.yaml")
+
+    def _write_inputs(self) -> None:
+        from bench.video.encode import write_h264
+
+        rng = np.random.default_rng(0)
+        for folder, classes in (("trained", TRAINED), ("tested", TESTED)):
+            for name in classes:
+                colour = rng.integers(0, 255, 3)
+                for i in range(4):
+                    frames = np.full((8, 32, 32, 3), colour, np.uint8)
+                    frames[:, :, 4 * i : 4 * i + 8] = rng.integers(0, 255, (8, 32, 8, 3))
+                    path = self.outside / folder / name.replace(" ", "_") / f"{i}.mp4"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_h264(path, frames)
+        names = [n.replace(" ", "_") for n in (*TRAINED, *TESTED)]
+        words = sorted({word for name in names for word in name.split("_")})
+        vectors = rng.normal(size=(len(words), 6))
+        np.savez(self.outside / "vectors.npz", words=words, vectors=vectors)
+        np.savez(self.outside / "words.npz", names=names, vectors=rng.normal(size=(len(names), 6)))
+        texts = {name: " ".join(name.split("_")) for name in names}
+        (self.outside / "texts.json").write_text(json.dumps(texts))
