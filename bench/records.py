@@ -5,14 +5,13 @@ This module is the documentation of the schema. Records live in
 Accuracies are in percent of videos, closeness and dispersion are cosine distances.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import UserError
-from bench.files import dump_json, write_text
+from bench.files import dump_json, parsed_json, write_text
 
 VERSION = 1
 Status = Literal["ok", "failed", "broken", "missing"]
@@ -88,7 +87,7 @@ def write_record(folder: Path, record: Record) -> None:
 def read_record(path: Path) -> Record:
     """Read one record; a damaged file is a ``UserError`` that names it."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parsed_json(path.read_text(encoding="utf-8"))
         version = raw.get("version")
         if version != VERSION:
             raise ValueError(f"schema version {version}, this program reads {VERSION}")

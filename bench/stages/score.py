@@ -24,6 +24,11 @@ _COPIED = (
     "git_commit", "git_dirty", "environment", "started", "wall_s", "cpu_s", "effective_batch",
     "steps", "losses",
 )  # fmt: skip
+_EMBEDDED = {"names": [str], "expected": int, "failed": {str: str}}
+_RUN = {
+    **dict.fromkeys(_COPIED, object), "split": str, "embedded": {str: _EMBEDDED},
+    "digests": {str: str}, "best_on_test_step": int,
+}  # fmt: skip
 
 
 def run(config: Config, layout: Layout) -> None:
@@ -32,7 +37,7 @@ def run(config: Config, layout: Layout) -> None:
     Records of cells that the profile no longer asks for are removed; a cell that was neither
     trained nor tried keeps the record it has.
     """
-    failures = read_json(layout.runs / "failures.json") or {}
+    failures = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
     finished = sorted(p.parent for p in layout.runs.glob("*/run.json"))
     for folder in track(finished, len(finished), "scoring"):
         write_record(layout.records, _scored(config, layout, folder))
@@ -48,7 +53,7 @@ def run(config: Config, layout: Layout) -> None:
 
 
 def _scored(config: Config, layout: Layout, folder: Path) -> Record:
-    facts = read_json(folder / "run.json", *_COPIED, "embedded", "digests", "best_on_test_step")
+    facts = read_json(folder / "run.json", **_RUN)
     files = _split_files(config, layout, facts["split"])
     arrays = _arrays(folder / "embeddings.safetensors")
     rows = _rows(layout, facts["digests"], files)
