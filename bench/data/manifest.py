@@ -34,8 +34,9 @@ STAMP = ["path", "bytes", "mtime_ns"]
 """What a file is known by: while these are the same, it is not read again."""
 MEASURED = list(Measurement._fields)
 _KINDS = {
-    **dict.fromkeys(("path", "class", "split", "codec", "reason", "sha256"), "str"),
+    **dict.fromkeys(("path", "class", "split", "reason", "sha256"), "str"),
     **dict.fromkeys(("frames", "width", "height", "bytes", "mtime_ns"), "int64"),
+    "fps": "float64",
 }
 COLUMNS = ["path", "class", "split", *MEASURED[:4], "bytes", "mtime_ns", *MEASURED[4:]]
 RETRIED = (TIMED_OUT, DIED, "cannot be opened: Permission denied", "cannot be read")

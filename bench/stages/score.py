@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -43,7 +44,8 @@ def run(config: Config, layout: Layout) -> None:
         write_record(layout.records, _scored(config, layout, folder))
     for facts in failures.values():
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
-        write_record(layout.records, Record(profile=config.name, **copied))
+        record = _record(layout.runs / "failures.json", {"profile": config.name, **copied})
+        write_record(layout.records, record)
     wanted = {c.cell for c in plan(config, layout, readings=True)}
     for path in layout.records.glob("*.json"):
         # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
@@ -81,18 +83,28 @@ def _scored(config: Config, layout: Layout, folder: Path) -> Record:
         for name, one in facts["embedded"].items()
         if name != "seen"
     }
-    return Record(
-        profile=config.name,
-        status="ok",
-        metrics=scores.metrics,
-        per_split=scores.per_split,
-        per_class=scores.per_class,
-        metrics_best_on_test=best.metrics,
-        coverage=coverage | listed,
-        checkpoint=facts.get("checkpoint", "last"),
-        split_digests={f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
+    values = {
+        "profile": config.name,
+        "status": "ok",
+        "metrics": scores.metrics,
+        "per_split": scores.per_split,
+        "per_class": scores.per_class,
+        "metrics_best_on_test": best.metrics,
+        "coverage": coverage | listed,
+        "checkpoint": facts.get("checkpoint", "last"),
+        "split_digests": {f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
         **{key: facts[key] for key in _COPIED},
-    )
+    }
+    return _record(folder / "run.json", values)
+
+
+def _record(file: Path, values: dict[str, Any]) -> Record:
+    """Return a record of a training's facts; those of a damaged file are a UserError."""
+    try:
+        return Record.model_validate(values)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UserError(f"{file}: damaged ({where}); delete it and run 'bench train'") from None
 
 
 def _split_files(

@@ -23,7 +23,7 @@ _LATEX = str.maketrans(
     | {char: rf"\text{name}{{}}" for char, name in _WORDS.items()}
 )
 # A signed number is one: Δ columns have them.
-_FORMULA = re.compile(r"\s*(?:[=@]|[+-](?!\d+(?:\.\d+)?(?: ± [\d.]+)?(?: \*)?$))")
+_FORMULA = re.compile(r"[\t\r\n]|\s*(?:[=@]|[+-](?!\d+(?:\.\d+)?(?: ± [\d.]+)?(?: \*)?$))")
 _STYLE = (
     "body{font:14px/1.5 system-ui,sans-serif;margin:2em}h1{font-size:1.3em}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1em 0}"

@@ -62,7 +62,9 @@ class FrameStore:
     @cached_property
     def _pixels(self) -> Pixels:
         empty = not self._shape[0]  # which cannot be mapped
-        mapped = np.load(self._index.with_suffix(".npy"), mmap_mode=None if empty else "r")
+        mapped = np.load(
+            self._index.with_suffix(".npy"), mmap_mode=None if empty else "r", allow_pickle=False
+        )
         return np.asarray(mapped)
 
     def __reduce__(self) -> tuple[type["FrameStore"], tuple[Path]]:

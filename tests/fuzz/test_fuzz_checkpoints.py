@@ -114,7 +114,8 @@ def _embedded(random: Random, folder: Path) -> Ended:
     arrays = {f"{d}.{k}": v for d in ("mini_ucf", "seen") for k, v in vectors.items()}
     for name in random.sample(sorted(arrays), random.choice((0, 1, 2))):
         arrays[name] = random.choice([torch.zeros(0), torch.ones(3), torch.full((4, 3), torch.nan)])
-    data, facts = save(arrays), json.dumps(_RUN)
+    data = save({name: array.clone() for name, array in arrays.items()})
+    facts = json.dumps(_RUN)
     if random.random() < 0.5:
         data = changed_bytes(data, random)
     changed = changed_json(facts, random) if random.random() < 0.6 else facts.encode()

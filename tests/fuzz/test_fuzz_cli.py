@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from project import Ended
 
 _COMMANDS = [
-    "stage data", "stage words", "stage splits", "stage inputs", "stage score", "stage table",
+    "stage words", "stage splits", "stage inputs", "stage score", "stage table",
     "table", "status", "words", "score", "doctor --no-time", "methods", "new", "check eszsl", "splits",
     "splits show", "splits overlap", "data", "data index", "data check", "checkpoint list",
     "checkpoint import", "checkpoint export", "train nobody", "train --readings nobody", "", "help",

@@ -34,7 +34,7 @@ def _log(random: Random) -> bytes:
 
 def _table(random: Random) -> bytes:
     rows = [(f"v{i}", _name(random), _name(random)) for i in range(random.choice((0, 1, 6)))]
-    frame = pd.DataFrame(rows, columns=["video", "predicted", "label"])
+    frame = pd.DataFrame(rows, columns=["video", "predicted", "label"], dtype=object)
     if random.random() < 0.3:
         odd = [None, 1.5, [1], b"x", True, float("nan"), {"a": 1}]
         column = random.choice(["video", "predicted", "label"])
