@@ -130,6 +130,8 @@ def read_objects(folder: Path) -> tuple[list[str], Array, Array | None]:
 def _load(path: Path, mode: Any = None) -> Array:
     try:
         array: Array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it is an archive, not one array")
         return array
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {AGAIN}") from None

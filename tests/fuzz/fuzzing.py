@@ -141,7 +141,11 @@ def bench(folder: Path, *words: str) -> Ended:
 
 
 def fuzz(
-    target: Target, folder: Path, cases: int, seed: int | None = None, defects: Defects | None = None
+    target: Target,
+    folder: Path,
+    cases: int,
+    seed: int | None = None,
+    defects: Defects | None = None,
 ) -> Counter[str]:
     """Run that many cases, always the same ones without a ``seed``; count how they ended.
 

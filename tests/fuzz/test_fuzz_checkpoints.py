@@ -15,12 +15,12 @@ import pytest
 import torch
 from fuzzing import Target, bench, fuzz
 from hostile import NAMES, changed_bytes, changed_json, seeds
+from project import Ended
 from safetensors.torch import save
 
 from bench.checkpoints import import_checkpoint, read_released
 from bench.cli.stages import opened
 from bench.inputs.classifier import _read
-from project import Ended
 
 
 class Evil:
@@ -121,7 +121,12 @@ def _embedded(random: Random, folder: Path) -> Ended:
     changed = changed_json(facts, random) if random.random() < 0.6 else facts.encode()
     (cell / "run.json").write_bytes(changed)
     (cell / "embeddings.safetensors").write_bytes(data)
-    return bench(folder, *random.choice((["stage", "score"], ["checkpoint", "export", cell.name, "-o", "o.pth", "--force"])))
+    return bench(
+        folder,
+        *random.choice(
+            (["stage", "score"], ["checkpoint", "export", cell.name, "-o", "o.pth", "--force"])
+        ),
+    )
 
 
 TARGETS = [

@@ -30,7 +30,7 @@ _LINE = st.tuples(st.sampled_from(_COMMANDS), _ARGS).map(lambda made: [*made[0].
 def _run(words: list[str], folder: Path) -> Ended:
     words = [w for w in words if "\0" not in w]  # a process is never given one
     out = {"--out", "-o"}.intersection(words)
-    if out or "new" in words[:1] or "check" in words[:1] and len(words) == 1:
+    if out or "new" in words[:1] or ("check" in words[:1] and len(words) == 1):
         words = [w for w in words if "/" not in w]  # where the user says, a file is written
     if words[:1] == ["train"]:
         words = [w for w in words if w not in ("aurl", "eszsl")]

@@ -21,7 +21,11 @@ from bench.tables import FORMATS, render
 from bench.tables.context import Table
 from bench.words.rule import class_words
 
-_NAME = st.sampled_from(NAMES) | st.text(max_size=40) | st.text("<>&\"'%_\\$#{}^~|*`=+-@\t\r\n-", max_size=9)
+_NAME = (
+    st.sampled_from(NAMES)
+    | st.text(max_size=40)
+    | st.text("<>&\"'%_\\$#{}^~|*`=+-@\t\r\n-", max_size=9)
+)
 
 
 def _words(names: list[str], folder: Path) -> None:
@@ -66,7 +70,7 @@ def _rendered(names: list[str], folder: Path) -> None:
     assert len(body) == 3 + (r"\multicolumn" in texts["latex"]) or len(body) in (3, 4)
     for line in body:
         bare = re.sub(r"\\[&%$#_{}]", "", line)
-        assert "%" not in bare and bare.count("&") == 2 or r"\multicolumn" in bare, line
+        assert ("%" not in bare and bare.count("&") == 2) or r"\multicolumn" in bare, line
     lines = [line for line in texts["md"].splitlines() if line.startswith("|")]
     assert len(lines) == 4, texts["md"]
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1, lines
