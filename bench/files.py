@@ -20,6 +20,7 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -163,6 +164,21 @@ def file_digest(path: Path) -> str:
     """Return the first 16 hex digits of the SHA-256 of a file's bytes."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Return the rows of a .parquet; raises one of ``DAMAGED`` for any other or damaged file."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        table = pd.read_parquet(path)
+        for name in table.columns:  # pandas looks at the bytes of a text when it is used
+            if isinstance(table[name].dtype, pd.StringDtype):
+                table[name].to_numpy()
+    except pa.ArrowException as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    return table
 
 
 @contextmanager

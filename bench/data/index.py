@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED, digest, dump_json, read_arrays, replacing, write_text
+from bench.files import DAMAGED, digest, dump_json, read_arrays, read_table, replacing, write_text
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -69,7 +69,7 @@ def read_index(folder: Path, name: str) -> Index:
     """Read what ``write_index`` wrote; a missing index names the stage that makes it."""
     try:
         facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        rows = pd.read_parquet(folder / f"{name}.parquet")
+        rows = read_table(folder / f"{name}.parquet")
         return _index(folder, name, facts, rows)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing; run 'bench stage data'") from None
@@ -110,7 +110,7 @@ def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Ar
     key = {"features": "features", "labels": "labels", "ids": "ids", **keys}
     try:
         if file.suffix == ".parquet":
-            table = pd.read_parquet(file)
+            table = read_table(file)
             arrays: Any = {k: table[k].to_numpy() for k in table}
             features = np.stack(list(arrays[key["features"]]))
         else:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.errors import UserError
 from bench.facts.names import finder, key
-from bench.files import DAMAGED, read_arrays
+from bench.files import DAMAGED, read_arrays, read_table
 from bench.scoring.metrics import Floats, Labels
 
 # "UCF Top-1 acc: 44.39 pred: X label: Y": one video a line, with the running accuracy so far.
@@ -116,10 +116,8 @@ def _csv(file: Path, text: str) -> dict[str, list[str]]:
 
 
 def _parquet(file: Path) -> dict[str, list[str]]:
-    import pandas as pd
-
     try:
-        table = pd.read_parquet(file)
+        table = read_table(file)
         table.columns = [str(name).strip().casefold() for name in table]
         _has(file, table.columns.tolist(), "column")
         wanted = [name for name in ("video", "predicted", "label") if name in table]

@@ -41,7 +41,14 @@ def run(config: Config, layout: Layout) -> None:
     failures = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
     finished = sorted(p.parent for p in layout.runs.glob("*/run.json"))
     for folder in track(finished, len(finished), "scoring"):
-        write_record(layout.records, _scored(config, layout, folder))
+        try:
+            record = _scored(config, layout, folder)
+        except (ValueError, LookupError) as error:
+            raise UserError(
+                f"{folder}: its files do not fit each other or the splits ({error}); run "
+                "'bench train', or delete the folder"
+            ) from None
+        write_record(layout.records, record)
     for facts in failures.values():
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
         record = _record(layout.runs / "failures.json", {"profile": config.name, **copied})

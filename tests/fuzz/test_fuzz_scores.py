@@ -41,7 +41,7 @@ def _table(random: Random) -> bytes:
         frame[column] = pd.Series([random.choice(odd)] * len(frame), dtype=object)
     if random.random() < 0.2:
         names = random.choices([*NAMES[:40], "predicted", "label"], k=3)
-        frame.columns = pd.Index(names)
+        frame.columns = pd.Index(names, dtype=object)
     out = io.BytesIO()
     try:
         if random.random() < 0.5:
