@@ -148,6 +148,10 @@ def read_arrays(path: Path, *names: str, optional: Collection[str] = ()) -> "dic
     for name, array in found.items():
         if not isinstance(array, np.ndarray):
             raise ValueError(f"'{name}' is no array")
+        if array.dtype.kind == "U" and array.size:
+            codes = np.ascontiguousarray(array).reshape(-1).view(np.uint32)
+            if codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes < 0xE000)).any():
+                raise ValueError(f"'{name}' holds text that is none")
     return found
 
 
@@ -173,9 +177,10 @@ def read_table(path: Path) -> "pd.DataFrame":
 
     try:
         table = pd.read_parquet(path)
-        for name in table.columns:  # pandas looks at the bytes of a text when it is used
-            if isinstance(table[name].dtype, pd.StringDtype):
-                table[name].to_numpy()
+        for _, column in table.items():  # pandas looks at the bytes of a text when it is used
+            if isinstance(column.dtype, pd.StringDtype):
+                column.to_numpy()
+        table.columns = pd.Index([str(name) for name in table.columns], dtype=object)
     except pa.ArrowException as error:
         raise ValueError(" ".join(str(error).split())) from None
     return table

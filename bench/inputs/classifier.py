@@ -195,7 +195,6 @@ def _arrays(path: Path, *wanted: str) -> dict[str, NDArray[Any]]:
         arrays = read_arrays(path, *needed, optional={"ids"}.intersection(wanted))
         for name in {"names", "ids"} & arrays.keys():
             arrays[name] = arrays[name].ravel().astype(str)
-            "".join(arrays[name]).encode()  # half a surrogate pair can stand in no file
         return arrays
     except DAMAGED as error:
         raise UserError(f"{path}: cannot be read as an .npz of scores ({error})") from None
