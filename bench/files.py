@@ -149,7 +149,8 @@ def read_arrays(path: Path, *names: str, optional: Collection[str] = ()) -> "dic
         if not isinstance(array, np.ndarray):
             raise ValueError(f"'{name}' is no array")
         if array.dtype.kind == "U" and array.size:
-            codes = np.ascontiguousarray(array).reshape(-1).view(np.uint32)
+            native = array.astype(array.dtype.newbyteorder("="), order="C")
+            codes = native.reshape(-1).view(np.uint32)
             if codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes < 0xE000)).any():
                 raise ValueError(f"'{name}' holds text that is none")
     return found

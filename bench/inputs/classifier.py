@@ -194,7 +194,9 @@ def _arrays(path: Path, *wanted: str) -> dict[str, NDArray[Any]]:
         needed = [name for name in wanted if name != "ids"]
         arrays = read_arrays(path, *needed, optional={"ids"}.intersection(wanted))
         for name in {"names", "ids"} & arrays.keys():
-            arrays[name] = arrays[name].ravel().astype(str)
+            if arrays[name].ndim != 1:
+                raise ValueError(f"{name} are {list(arrays[name].shape)}, no list")
+            arrays[name] = arrays[name].astype(str)
         return arrays
     except DAMAGED as error:
         raise UserError(f"{path}: cannot be read as an .npz of scores ({error})") from None
