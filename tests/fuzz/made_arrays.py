@@ -67,29 +67,18 @@ def _odd(array: np.ndarray[Any, Any], random: Random) -> np.ndarray[Any, Any]:
                 return np.concatenate([array, array]) if array.ndim else array
 
 
+_SHAPES = ["(10**9,)", "(1000000000000,)", "(-1,)", "(2**70,)", "(3,", "()", "(4000000000,)"]
+_SHAPES += ["(1,)*40", "(99999999999999999999,)", "('a',)", "(True,)"]
+_DESCR = ["'<f8'", "'|O'", "'<U1000000000'", "'V9999999999'", "[('a','<f8')]", "1", "'f8,'"]
+_VERSIONS = [b"\x01\x00", b"\x02\x00", b"\x03\x00", b"\x09\x00"]
+
+
 def _lying(random: Random) -> bytes:
     """Return an .npy whose header promises more than is there, or is no header."""
-    shape = random.choice(
-        [
-            "(10**9,)",
-            "(1000000000000,)",
-            "(-1,)",
-            "(2**70,)",
-            "(3,",
-            "()",
-            "(99999999999999999999,)",
-        ]
-    )
-    shape = random.choice([shape, "(4000000000,)", "(1,)*40", "('a',)", "(True,)"])
-    descr = random.choice(
-        ["'<f8'", "'|O'", "'<U1000000000'", "'V9999999999'", "[('a','<f8')]", "1", "'f8,'"]
-    )
-    head = (
-        f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117)
-        + b"\n"
-    )
-    version = random.choice((b"\x01\x00", b"\x02\x00", b"\x03\x00", b"\x09\x00"))
-    return b"\x93NUMPY" + version + struct.pack("<H", len(head)) + head + bytes(16)
+    shape, descr = random.choice(_SHAPES), random.choice(_DESCR)
+    head = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    size = struct.pack("<H", len(head))
+    return b"\x93NUMPY" + random.choice(_VERSIONS) + size + head.encode() + bytes(16)
 
 
 def _pickled() -> bytes:

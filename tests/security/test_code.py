@@ -11,8 +11,9 @@ FILES = sorted([*ROOT.glob("bench/**/*.py"), *ROOT.glob("methods/*.py")])
 NEVER = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "pickle.load", "pickle.loads",
     "pickle.Unpickler", "marshal.loads", "marshal.load", "shelve.open", "dill.load", "joblib.load",
-    "pd.read_pickle", "pandas.read_pickle", "yaml.load", "yaml.unsafe_load", "urlopen", "torch.hub.load",
-    "torch.jit.load", "KeyedVectors.load", "Word2Vec.load", "tarfile.extractall", "shutil.unpack_archive",
+    "pd.read_pickle", "pandas.read_pickle", "yaml.load", "yaml.unsafe_load", "urlopen",
+    "torch.hub.load", "torch.jit.load", "KeyedVectors.load", "Word2Vec.load", "tarfile.extractall",
+    "shutil.unpack_archive",
 }  # fmt: skip
 # The import of a method is the user's own code (docs/security.md); a pickle's *errors* are caught.
 MODULES = {"pickle", "marshal", "shelve", "dill", "joblib", "requests", "urllib", "httpx", "socket"}
