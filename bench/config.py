@@ -1,5 +1,6 @@
 """params.yaml as checked objects: a profile, with the overrides above it applied."""
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
@@ -180,6 +181,7 @@ class Config(Settings):
 
 DAMAGED_YAML = (YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 _LARGEST = 100_000  # values of a file; the project's own has about 1,000
+_DEEPEST = 100  # brackets in brackets
 _TOP = ("profile", "train", "tau", "methods", "readings", "profiles")
 
 
@@ -222,6 +224,7 @@ def read_parameters(root: Path) -> dict[str, Any]:
     """
     path = root / "params.yaml"
     try:
+        _bounded(path.read_bytes())
         yaml = YAML(typ="safe")
         node = yaml.compose(path)
         _measured(node, {})
@@ -238,6 +241,15 @@ def read_parameters(root: Path) -> dict[str, Any]:
         if key not in _TOP:
             raise UserError(f"{path}: unknown parameter '{key}'{nearest(str(key), _TOP)}")
     return raw
+
+
+def _bounded(text: bytes) -> None:
+    """Raise ValueError for brackets so deep that a reader of YAML takes minutes for each line."""
+    depth = 0
+    for char in re.findall(rb"[\[\]{}]", text):
+        depth = max(0, depth + (1 if char in b"[{" else -1))
+        if depth > _DEEPEST:
+            raise ValueError("brackets are nested too deeply")
 
 
 def _measured(node: Any, known: dict[int, int]) -> int:

@@ -11,8 +11,9 @@ from project import Ended
 _COMMANDS = [
     "stage words", "stage splits", "stage inputs", "stage score", "stage table",
     "table", "status", "words", "score", "doctor --no-time", "methods", "new", "check eszsl",
-    "splits", "splits show", "splits overlap", "data", "data index", "data check", "checkpoint list",
-    "checkpoint import", "checkpoint export", "train nobody", "train --readings nobody", "", "help",
+    "splits", "splits show", "splits overlap", "data", "data index", "data check",
+    "checkpoint list", "checkpoint import", "checkpoint export", "train nobody",
+    "train --readings nobody", "", "help",
 ]  # fmt: skip
 _WORDS = [
     "-p", "--profile", "mini", "-f", "--format", "json", "text", "md", "latex", "-w", "--which",

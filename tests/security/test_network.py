@@ -68,7 +68,7 @@ def test_the_block_works(blocked: Path) -> None:
 
 def test_reports_need_no_network(blocked: Path) -> None:
     _mini(blocked, "aurl")
-    ended = _bench(blocked, "doctor --no-time", "table -w sota", "methods")
+    ended = _bench(blocked, "table -w sota", "status", "words ucf101")
     assert ended.returncode == 0, ended.stderr
     assert not (blocked / "connected").exists()
 
@@ -78,7 +78,7 @@ def test_the_pipeline_of_mini_needs_no_network(blocked: Path) -> None:
     """Every stage from the world to the tables, of two methods with few steps."""
     _mini(blocked, "base_ls", "eszsl")
     stages = ("data", "words", "splits", "inputs", "train", "score", "table")
-    ended = _bench(blocked, *(f"stage {stage}" for stage in stages))
+    ended = _bench(blocked, *(f"stage {one}" for one in stages), "doctor", "methods")
     assert ended.returncode == 0, ended.stderr
     assert not (blocked / "connected").exists()
 
