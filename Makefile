@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test slow install docs lock clean
+.PHONY: repro test slow fuzz install docs licences lock audit-deps clean
 
 repro: install
 	dvc repro; status=$$?; bench table --which ablation; exit $$status
@@ -16,6 +16,12 @@ test: install
 
 slow: install
 	pytest -m slow
+
+# 100,000 hostile inputs over everything that is read: CASES=, ONLY=part of a target's name, SEED=.
+CASES ?= 100000
+fuzz: install
+	PYTHONPATH=tests OMP_NUM_THREADS=1 python tests/fuzz/long_form.py --cases $(CASES) \
+	  --only "$(ONLY)" $(if $(SEED),--seed $(SEED))
 
 install: $(VENV)/installed
 
@@ -30,6 +36,15 @@ $(VENV)/installed: requirements.lock pyproject.toml
 # docs/methods.md, from docstrings and records.
 docs: install
 	bench methods --page > docs/methods.md
+
+licences: install
+	python benchmarks/licences.py > docs/licences.md
+
+# Known vulnerabilities of the locked packages; asks a service on the network.
+audit-deps:
+	$(PYTHON) -m venv .bench/audit
+	.bench/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.bench/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
 
 # Renew requirements.lock: every version with hashes, for all Pythons from 3.11 on.
 lock: install

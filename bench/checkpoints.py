@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy._core.multiarray import scalar
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -34,6 +35,7 @@ from bench.settings import Network
 from bench.training.backbone import new_backbone
 
 State = dict[str, Tensor]
+_INPUT = {"length": int, "test_clips": int, "size": int}
 # What a released file may be made of besides tensors: its `accuracy` and its learning rate are
 # numpy floats, whose maker had another name before numpy 2.
 _ALLOWED: list[Any] = [
@@ -205,7 +207,8 @@ def export_checkpoint(layout: Layout, cell: str, out: Path, force: bool) -> int:
     if out.exists() and not force:
         raise UserError(f"{out} exists already; --force replaces it")
     folder = layout.runs / cell
-    run = read_run(folder, "method", "parameters", "row", "seed", "split")
+    of_run = {"method": dict, "network": dict, "input": _INPUT}
+    run = read_run(folder, "method", "row", "split", seed=int, parameters=of_run)
     parameters = run["parameters"]
     imported = parameters.get("checkpoint")
     weights = folder / "model.safetensors"
@@ -213,7 +216,10 @@ def export_checkpoint(layout: Layout, cell: str, out: Path, force: bool) -> int:
         weights = layout.checkpoints / f"{run['reading']['checkpoint']}.safetensors"
     if not weights.is_file():
         raise UserError(f"{weights} is missing: the cell was trained without train.keep_model")
-    network = Network.model_validate(parameters["network"])
+    try:
+        network = Network.model_validate(parameters["network"])
+    except ValidationError:
+        raise UserError(f"{folder}/run.json: damaged (network); run 'bench train'") from None
     kind = Kind(_method(layout, run["method"]), parameters["method"], network)
     with _of(weights):
         state = to_released(load_file(weights), kind)

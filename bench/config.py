@@ -1,5 +1,6 @@
 """params.yaml as checked objects: a profile, with the overrides above it applied."""
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import CollectionNode
 
 from bench.described import Inputs
 from bench.errors import UserError, nearest, unknown
@@ -180,6 +182,9 @@ class Config(Settings):
     readings: Readings = Readings()
 
 
+DAMAGED_YAML = (YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+_LARGEST = 100_000  # values of a file; the project's own has about 1,000
+_DEEPEST = 100  # brackets in brackets
 _TOP = ("profile", "train", "tau", "methods", "readings", "profiles")
 
 
@@ -188,18 +193,7 @@ def load_config(root: Path, profile: str | None = None) -> Config:
 
     Raises UserError with the key, what is wrong with it and the nearest known name.
     """
-    path = root / "params.yaml"
-    try:
-        raw = YAML(typ="safe").load(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; restore it with 'git checkout params.yaml'") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict) or not isinstance(raw.get("profiles"), dict):
-        raise UserError(f"{path}: the block 'profiles' is missing")
-    for key in raw:
-        if key not in _TOP:
-            raise UserError(f"{path}: unknown parameter '{key}'{nearest(str(key), _TOP)}")
+    raw, path = read_parameters(root), root / "params.yaml"
     name = profile or str(raw.get("profile"))
     if name not in raw["profiles"]:
         raise unknown("profile", name, raw["profiles"])
@@ -223,6 +217,58 @@ def load_config(root: Path, profile: str | None = None) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         raise UserError(f"{path}: {_first(error, name, overrides)}") from None
+
+
+def read_parameters(root: Path) -> dict[str, Any]:
+    """Return the blocks of ``root/params.yaml`` as they stand there.
+
+    Raises UserError for what is no YAML, has another block than it may, or grows beyond
+    ``_LARGEST`` values with its aliases written out: they are shared only until someone walks.
+    """
+    path = root / "params.yaml"
+    try:
+        _bounded(path.read_bytes())
+        yaml = YAML(typ="safe")
+        node = yaml.compose(path)
+        _measured(node, {})
+        raw = yaml.constructor.construct_document(node) if node is not None else None
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; restore it with 'git checkout params.yaml'") from None
+    except RecursionError:
+        raise UserError(f"{path} is not valid YAML: nested too deeply") from None
+    except DAMAGED_YAML as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("profiles"), dict):
+        raise UserError(f"{path}: the block 'profiles' is missing")
+    for key in raw:
+        if key not in _TOP:
+            raise UserError(f"{path}: unknown parameter '{key}'{nearest(str(key), _TOP)}")
+    return raw
+
+
+def _bounded(text: bytes) -> None:
+    """Raise ValueError for brackets so deep that a reader of YAML takes minutes for each line."""
+    depth = 0
+    for char in re.findall(rb"[\[\]{}]", text):
+        depth = max(0, depth + (1 if char in b"[{" else -1))
+        if depth > _DEEPEST:
+            raise ValueError("brackets are nested too deeply")
+
+
+def _measured(node: Any, known: dict[int, int]) -> int:
+    """Return how many values a node has with its aliases written out."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise ValueError(f"an alias of itself{node.start_mark}")
+        return known[id(node)]
+    known[id(node)] = 0
+    inner = node.value if isinstance(node, CollectionNode) else []
+    parts = [part for one in inner for part in (one if isinstance(one, tuple) else (one,))]
+    size = 1 + sum(_measured(part, known) for part in parts)
+    if size > _LARGEST:
+        raise ValueError(f"more than {_LARGEST} values once aliases are written out")
+    known[id(node)] = size
+    return size
 
 
 def _without(own: Any, overrides: Collection[str]) -> Any:

@@ -130,7 +130,7 @@ def _data(name: str, one: DataSet, layout: Layout) -> Iterator[Finding]:
         yield _file(name, layout.root / (one.file or ""), _OWN)
         return
     root, source = (layout.root / (one.root or "")).resolve(), SOURCES.get(name, "from its owner")
-    index = read_json(layout.index / f"{name}.json", "videos")
+    index = read_json(layout.index / f"{name}.json", videos=int)
     get = f"get it {source}, unpack to FOLDER/CLASS/VIDEO"
     command = f"'bench data index {name} --root FOLDER'"
     if not root.is_dir():

@@ -1,11 +1,24 @@
 """Errors that are the user's to mend: one line that says what, where and what to do."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
 class UserError(Exception):
     """Bad input. The command line prints the message as one line and exits with 2."""
+
+
+# Control characters (terminals obey them), marks that turn the direction of writing, halves of
+# surrogate pairs (no file takes them) and separators of lines other than the line end.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with characters that act instead of showing as ``\\u001b`` and the like."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -93,17 +94,18 @@ def unsealed(value: Any) -> Any:
     return plain
 
 
-def read_json(path: Path, *keys: str) -> Any:
+def read_json(path: Path, *texts: str, whole: Any = object, **shapes: Any) -> Any:
     """Return a JSON file's value, or None where there is no such file.
 
-    Raises UserError for a damaged file: no JSON, a checksum that does not fit, or not an object
-    with all ``keys``.
+    Raises UserError for a damaged file: no JSON, a checksum that does not fit, not of the shape
+    ``whole``, or not an object with a text under each of ``texts`` and what ``shapes`` say
+    (``unfit``) under their names.
     """
     try:
         value = unsealed(parsed_json(path.read_text(encoding="utf-8")))
-        for key in keys:
-            if not isinstance(value, dict) or key not in value:
-                raise ValueError(f"without '{key}'")
+        wanted = {**dict.fromkeys(texts, str), **shapes} or whole
+        if wrong := unfit(value, wanted):
+            raise ValueError(wrong)
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -124,6 +126,36 @@ def read_sealed(path: Path) -> bytes | None:
         return None
     found = path.read_bytes()
     return found[32:] if hashlib.sha256(found[32:]).digest() == found[:32] else None
+
+
+def unfit(value: Any, shape: Any, at: str = "") -> str:
+    """Return what in a JSON value is not of a shape, "" if it fits.
+
+    A shape is a type (float takes integers), ``[shape]`` of a list's entries, ``{str: shape}`` of
+    an object's values, or ``{"name": shape, …}`` of those under names; "name?" may be missing.
+    """
+    here = f"'{at}'" if at else "it"
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{here} is no list"
+        found = (unfit(one, shape[0], f"{at}[{i}]") for i, one in enumerate(value))
+        return next(filter(None, found), "")
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return f"{here} is no object"
+        for name, inner in shape.items():
+            keys = value if name is str else [name.removesuffix("?")]
+            for key in keys:
+                if key not in value and not name.endswith("?"):
+                    return f"without '{at}{'.' * bool(at)}{key}'"
+                path = f"{at}.{key}" if at else key
+                if key in value and (wrong := unfit(value[key], inner, path)):
+                    return wrong
+        return ""
+    kinds = (int, float) if shape is float else shape
+    if (isinstance(value, bool) and shape in (int, float)) or not isinstance(value, kinds):
+        return f"{here} is no {shape.__name__}"
+    return ""
 
 
 _ODD = re.compile(r"NaN|Infinity|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{300}")
@@ -159,6 +191,11 @@ def read_arrays(path: Path, *names: str, optional: Collection[str] = ()) -> "dic
     for name, array in found.items():
         if not isinstance(array, np.ndarray):
             raise ValueError(f"'{name}' is no array")
+        if array.dtype.kind == "U" and array.size:
+            native = array.astype(array.dtype.newbyteorder("="), order="C")
+            codes = native.reshape(-1).view(np.uint32)
+            if codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes < 0xE000)).any():
+                raise ValueError(f"'{name}' holds text that is none")
     return found
 
 
@@ -195,6 +232,22 @@ def sweep(folder: Path) -> None:
     """Remove what ``replacing`` leaves behind when it is killed; only while nobody else writes."""
     for part in folder.rglob(".*.part"):
         part.unlink(missing_ok=True)
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Return the rows of a .parquet; raises one of ``DAMAGED`` for any other or damaged file."""
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        table = pd.read_parquet(path)
+        for _, column in table.items():  # pandas looks at the bytes of a text when it is used
+            if isinstance(column.dtype, pd.StringDtype):
+                column.to_numpy()
+        table.columns = pd.Index([str(name) for name in table.columns], dtype=object)
+    except pa.ArrowException as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    return table
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from bench.files import digest, read_json
 from bench.layout import Layout
 from bench.registry import MethodFile
 
+STATUS = {str: {"source": str, "digests": {str: str}, "lacking": {str: str}}}
 DIRECT = ("video", "clips")  # read from the data set itself; the index's digest stands for them
 
 
@@ -31,7 +32,7 @@ class Inputs:
     def __init__(self, config: Config, layout: Layout) -> None:
         self._profile = config.name
         self._kinds = {name: one.kind for name, one in config.profile.datasets.items()}
-        self.status: dict[str, Any] | None = read_json(layout.inputs_status)
+        self.status: dict[str, Any] | None = read_json(layout.inputs_status, whole=STATUS)
 
     def of(self, file: MethodFile, values: Mapping[str, Any], datasets: Sequence[str]) -> Given:
         """Return what a method is given; nothing is known before the stage inputs has run."""

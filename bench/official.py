@@ -14,6 +14,7 @@ from bench.errors import UserError
 from bench.facts.names import finder
 from bench.files import DAMAGED
 
+LARGEST = 1 << 24  # bytes of one list; the released ones have 200,000
 _UCF = re.compile(r"testlist0([123])\.txt")
 _HMDB = re.compile(r"([^.].*)_test_split([123])\.txt")
 
@@ -84,18 +85,23 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
         )
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            yield from _members(archive.namelist(), archive.read, path)
+            yield from _members(archive.namelist(), lambda name: _unzipped(archive, name), path)
     else:
         with tarfile.open(path) as tar:
             inside = {member.name: member for member in tar.getmembers()}
             yield from _members(list(inside), lambda name: _extracted(tar, inside[name]), path)
 
 
+def _unzipped(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as handle:
+        return handle.read(LARGEST + 1)
+
+
 def _extracted(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     handle = tar.extractfile(member) if member.isfile() else None
     if handle is None:
         raise ValueError(f"'{member.name}' is not a plain file")
-    return handle.read()
+    return handle.read(LARGEST + 1)
 
 
 def _members(
@@ -107,7 +113,10 @@ def _members(
             raise UserError(f"{path}: its path '{name}' leads out of the archive; not read")
     for name in sorted(names):
         if _is_list(PurePosixPath(name).name):
-            yield PurePosixPath(name).name, read(name).decode("utf-8")
+            data = read(name)
+            if len(data) > LARGEST:  # a few bytes may unpack to more than the memory
+                raise UserError(f"{path}: '{name}' is larger than any test list; not read")
+            yield PurePosixPath(name).name, data.decode("utf-8")
 
 
 def _is_list(name: str) -> bool:

@@ -18,6 +18,16 @@ from bench.registry import MethodFile, scan
 from bench.sources import source_digest
 
 TRANSFER = "transfer"
+_NAMES = [str]
+SPLITS = [
+    {
+        "name": str, "seen": _NAMES, "unseen": _NAMES,
+        "videos?": _NAMES, "held_out?": _NAMES, "validation?": _NAMES,
+    }
+]  # fmt: skip
+"""Shape of the ``splits`` of a split file (see ``bench.protocols.Split``)."""
+VERDICTS = [{"class": str, "kept": bool, "nearest": str, "dataset": str, "distance": float}]
+"""Shape of the ``classes`` of an overlap file (see ``bench.overlap.verdicts``)."""
 
 
 @dataclass(frozen=True)
@@ -170,10 +180,10 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
     return splits
 
 
-def split_file(layout: Layout, name: str, protocol: str, *keys: str) -> dict[str, Any]:
-    """Read a data set's split file with its ``splits`` and other ``keys``; UserError without it."""
+def split_file(layout: Layout, name: str, protocol: str, *texts: str) -> dict[str, Any]:
+    """Read a data set's split file with its ``splits`` and ``texts``; UserError without it."""
     path = layout.splits / f"{name}.{protocol}.json"
-    file: dict[str, Any] | None = read_json(path, "splits", *keys)
+    file: dict[str, Any] | None = read_json(path, *texts, splits=SPLITS)
     if file is None:
         raise UserError(f"{path} is missing; run 'bench stage splits'")
     return file
@@ -181,7 +191,7 @@ def split_file(layout: Layout, name: str, protocol: str, *keys: str) -> dict[str
 
 def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:
     infos = {name: read_json(layout.index / f"{name}.json", "digest") for name in datasets}
-    words = read_json(layout.words / "words.json", "digests")
+    words = read_json(layout.words / "words.json", digests={str: str})
     parts = {}
     if all(infos.values()):
         parts["data"] = digest({name: info["digest"] for name, info in infos.items() if info})

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from bench.terminal import bar_stream
+
 T = TypeVar("T")
 
 
@@ -47,7 +49,7 @@ def _bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(file=bar_stream()), transient=True) as bar:
         task = bar.add_task(what, total=total, rate="")
         start = time.monotonic()
         for done, item in enumerate(items, 1):

@@ -6,7 +6,6 @@ written whole or not at all; the last key of a file, ``checksum``, is the digest
 (``bench.files.unsealed``).
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bench.bits import unpack
 from bench.errors import UserError
-from bench.files import dump_json, dump_sealed, unsealed, write_text
+from bench.files import dump_json, dump_sealed, parsed_json, unsealed, write_text
 from bench.migrations import migrated
 
 VERSION = 2
@@ -168,7 +167,7 @@ def write_record(folder: Path, record: Record) -> None:
 def read_record(path: Path) -> Record:
     """Read one record of this version or an older one; UserError if it is damaged or newer."""
     try:
-        raw = unsealed(json.loads(path.read_text(encoding="utf-8")))
+        raw = unsealed(parsed_json(path.read_text(encoding="utf-8")))
         version = raw.get("version")
         if type(version) is not int or version < 1:
             raise ValueError(f"schema version {version!r}")

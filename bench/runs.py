@@ -14,12 +14,15 @@ BEST = "best_on_test.safetensors"
 AGAIN = "run 'bench train', which trains it again"
 
 
-def read_run(folder: Path, *keys: str) -> Any:
+def read_run(folder: Path, *texts: str, **shapes: Any) -> Any:
     """Return a cell's run.json, None where there is none; UserError if any of its files changed.
+
+    ``texts`` and ``shapes`` as in ``read_json``.
 
     Only the embeddings have to be there: models are large, and nothing is computed from them.
     """
-    facts = read_json(folder / "run.json", *keys)
+    shapes = {"files?": {str: str}, **shapes}
+    facts = read_json(folder / "run.json", *texts, **shapes)
     if facts is None:
         return None
     for name, written in facts.get("files", {EMBEDDINGS: ""}).items():

@@ -18,6 +18,7 @@ NEUTRAL = frozenset(
         ".progress",
         ".registry",
         ".sources",
+        ".terminal",
     )
 )
 

@@ -111,13 +111,13 @@ def is_current(folder: Path, dataset: str, key: str) -> str:
 
 def read_videos(folder: Path, dataset: str, count: int) -> tuple[Array, dict[int, str]]:
     """Return the array [N,n,...] of a data set's videos, mapped from its file, and the failures."""
-    facts = read_json(folder / f"{dataset}.json", "failures", "digest")
+    facts = read_json(folder / f"{dataset}.json", "digest", failures={str: str})
     array = _load(folder / f"{dataset}.npy", facts, "r")
     if facts is None or array.ndim < 2 or len(array) != count:
         raise UserError(f"{folder}: not of the {count} videos of {dataset}; {AGAIN}")
     try:
-        return array, {int(row): str(why) for row, why in facts["failures"].items()}
-    except DAMAGED as error:
+        return array, {int(row): why for row, why in facts["failures"].items()}
+    except ValueError as error:
         raise UserError(f"{folder}/{dataset}.json: damaged ({error}); {AGAIN}") from None
 
 
@@ -151,6 +151,8 @@ def _load(path: Path, facts: Any, mode: Any = None) -> Array:
         if facts is not None and known_digest(path) not in ("", facts["digest"]):
             raise ValueError("not the file that was written")
         array: Array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it is an archive, not one array")
         return array
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {AGAIN}") from None

@@ -172,7 +172,9 @@ def estimate(config: Config, layout: Layout, cells: int, side_by_side: int) -> E
     found, train, given = pace(config, layout), config.profile.train, config.profile.input
     step = found.step_with_reading(train.batch, given.workers)
     videos = sum(
-        (read_json(layout.index / f"{name}.json") or {}).get("videos", facts.published_videos(name))
+        (read_json(layout.index / f"{name}.json", videos=int) or {}).get(
+            "videos", facts.published_videos(name)
+        )
         for name in config.profile.transfer_sets()
     )
     embed = videos * given.test_clips * (found.embed_s + (found.read_s or 0.0))

@@ -32,7 +32,7 @@ def copy_project(folder: Path) -> None:
 
 
 def run_bench(folder: Path, *words: str, fresh: bool = True) -> Ended:
-    """Run ``bench WORDS`` in ``folder``, within this process; not ``fresh``: no code has changed."""
+    """Run ``bench WORDS`` in ``folder``, here; not ``fresh``: no code has changed."""
     from bench import sources
     from bench.cli.main import main
 

@@ -18,6 +18,8 @@ from bench.layout import Layout
 from bench.plan import PlannedCell, plan, row_id
 from bench.registry import scan
 
+_DRAWS = [{"name": name, "seen": ["a"], "unseen": ["b"]} for name in ("00", "01")]
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,7 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_project(folder)
     for profile, name, content in (
         ("mini", "overlap", {"digest": "one"}),
-        ("ucf15", "ucf15.fifty-fifty", {"splits": [{"name": "00"}, {"name": "01"}]}),
+        ("ucf15", "ucf15.fifty-fifty", {"splits": _DRAWS}),
     ):
         (folder / "splits" / profile).mkdir(parents=True)
         (folder / "splits" / profile / f"{name}.json").write_text(json.dumps(content))

@@ -57,7 +57,7 @@ def tested(config: Config, layout: Layout) -> dict[str, list[str]]:
     for name, described in config.profile.datasets.items():
         unseen: set[str] = set()
         for protocol in described.protocols:
-            file = read_json(layout.splits / f"{name}.{protocol}.json", "splits") or {}
+            file = read_json(layout.splits / f"{name}.{protocol}.json", splits=[dict]) or {}
             unseen |= {c for one in file.get("splits", ()) for c in one["unseen"]}
         if described.protocols:
             found[name] = sorted(unseen) or known_classes(config, layout, name)
@@ -67,7 +67,7 @@ def tested(config: Config, layout: Layout) -> dict[str, list[str]]:
 def known_classes(config: Config, layout: Layout, dataset: str) -> list[str]:
     """Return a data set's classes as described, indexed or published; [] if nobody knows them."""
     described = config.profile.datasets[dataset].classes
-    index = read_json(layout.index / f"{dataset}.json", "classes")
+    index = read_json(layout.index / f"{dataset}.json", classes=[str])
     if described or index:
         return sorted(described or index["classes"])
     return sorted(facts.classes(dataset)) if dataset in facts.class_lists() else []
@@ -77,7 +77,7 @@ def draws(config: Config, layout: Layout) -> Iterator[tuple[str, str, list[Mappi
     """Yield (data set, protocol, its splits) wherever a model is trained for every split."""
     for name, protocol in config.profile.per_split():
         assert protocol in PER_SPLIT
-        file = read_json(layout.splits / f"{name}.{protocol}.json", "splits")
+        file = read_json(layout.splits / f"{name}.{protocol}.json", splits=[dict])
         yield name, protocol, file["splits"] if file else []
 
 

@@ -78,7 +78,7 @@ def _training(
 ) -> Source:
     """Compare what τ has left of the training set; before the splits are built, all of it."""
     name = config.profile.train_on or ""
-    overlap = read_json(layout.splits / "overlap.json", "classes")
+    overlap = read_json(layout.splits / "overlap.json", classes=[dict])
     listed = [one["class"] for one in overlap["classes"]] if overlap else None
     left_out = [one["class"] for one in overlap["classes"] if not one["kept"]] if overlap else []
     classes = of_dataset(layout, name, listed or known_classes(config, layout, name))

@@ -19,5 +19,7 @@ def audit_digest(config: Config, layout: Layout) -> str:
 
 def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
     """Return the stage's file, None if there is none or it is of other splits or sources."""
-    found: dict[str, Any] | None = read_json(layout.audit, "sources", "of", "tested", "tau")
+    found: dict[str, Any] | None = read_json(
+        layout.audit, "of", sources={str: dict}, tested={str: int}, tau=float
+    )
     return found if found and found["of"] == audit_digest(config, layout) else None

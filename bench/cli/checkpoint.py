@@ -53,7 +53,7 @@ def list_(profile: Profile = None) -> None:
     """List the imported checkpoints of a profile."""
     _, layout = opened(profile)
     for path in sorted(layout.checkpoints.glob("*.json")):
-        facts = read_json(path, "method", "classes", "source", "sha256", "chosen")
+        facts = read_json(path, "method", "source", "sha256", "chosen", classes=int)
         chosen = ", chosen on test data" if facts["chosen"] == "best_on_test" else ""
         print(
             f"{path.stem}  method {facts['method']}, {facts['classes']} classes, from "

@@ -24,6 +24,7 @@ from bench.cli import (
 )
 from bench.cli import splits as class_splits
 from bench.errors import UserError, nearest
+from bench.terminal import plain_output
 
 app = typer.Typer(
     add_completion=True,
@@ -79,6 +80,11 @@ _Usage: type[Exception] = next(
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    with plain_output():
+        sys.exit(_run())
+
+
+def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except UserError as error:
@@ -98,11 +104,11 @@ def main() -> None:
         )
     if code == 130:  # as typer answers Ctrl-C
         _complain("interrupted; what was finished is kept")
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _complain(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
 

@@ -14,6 +14,7 @@ from bench.config import Config, load_config
 from bench.errors import UserError
 from bench.files import read_json
 from bench.layout import Layout, find_root
+from bench.plan import VERDICTS
 
 NEAR = 0.02  # distance to τ within which a class is listed as borderline
 
@@ -116,7 +117,8 @@ def _borderline(
 
 
 def _of_profile(layout: Layout) -> Any:
-    overlap = read_json(layout.splits / "overlap.json", "classes", "train", "test", "tau")
+    file = layout.splits / "overlap.json"
+    overlap = read_json(file, "train", test=[str], tau=float, classes=VERDICTS)
     if overlap is None:
         raise UserError(
             f"profile {layout.profile} has no overlap file: it trains on no other data set, "

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli.stages import Profile
-from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty, load_config
+from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty, load_config, read_parameters
 from bench.errors import UserError, unknown
 from bench.files import read_json
 from bench.layout import Layout, find_root
+from bench.plan import SPLITS
 
 TextFormat = Annotated[str, typer.Option("--format", "-f", help="text or json.")]
 TestLists = Annotated[
@@ -77,7 +78,14 @@ def find_splits(
         if described is None:
             continue
         layout = Layout(root, config.name)
-        built = read_json(layout.splits / f"{dataset}.{protocol}.json", "splits", "digest")
+        built = read_json(
+            layout.splits / f"{dataset}.{protocol}.json",
+            "definition",
+            "digest",
+            "dataset",
+            "protocol",
+            splits=SPLITS,
+        )
         if built and not (draws or lists):
             return built, ""
         classes = known_classes(described.classes, layout, dataset)
@@ -105,11 +113,8 @@ def is_json(fmt: str) -> bool:
 
 def profile_names(root: Path) -> list[str]:
     """Return the profiles of params.yaml, the chosen one first."""
-    from ruamel.yaml import YAML
-
-    raw = YAML(typ="safe").load(root / "params.yaml")
-    names = list(raw["profiles"])
-    return sorted(names, key=lambda name: name != raw["profile"])
+    raw = read_parameters(root)
+    return sorted(raw["profiles"], key=lambda name: name != raw.get("profile"))
 
 
 def known_classes(described: tuple[str, ...] | None, layout: Layout, dataset: str) -> list[str]:
@@ -118,7 +123,7 @@ def known_classes(described: tuple[str, ...] | None, layout: Layout, dataset: st
 
     if described:
         return sorted(described)
-    index = read_json(layout.index / f"{dataset}.json", "classes")
+    index = read_json(layout.index / f"{dataset}.json", classes=[str])
     if index:
         return list(index["classes"])
     try:

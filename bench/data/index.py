@@ -16,6 +16,7 @@ from bench.files import (
     file_digest,
     read_arrays,
     read_json,
+    read_table,
     replacing,
     write_json,
 )
@@ -76,14 +77,14 @@ def write_index(
 def read_index(folder: Path, name: str) -> Index:
     """Read what ``write_index`` wrote; UserError names the stage that makes one anew."""
     table = folder / f"{name}.parquet"
-    facts = read_json(folder / f"{name}.json", "digest", "classes")
+    facts = read_json(folder / f"{name}.json", "digest", classes=[str])
     if facts is None:
         raise UserError(f"{folder / name}.json is missing; run 'bench stage data'")
     try:
         now = file_digest(table)
         if facts.get("file", now) != now:
             raise ValueError("not the file that was written")
-        return _index(folder, name, facts, pd.read_parquet(table))
+        return _index(folder, name, facts, read_table(table))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing; run 'bench stage data'") from None
     except DAMAGED as error:
@@ -123,7 +124,7 @@ def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Ar
     key = {"features": "features", "labels": "labels", "ids": "ids", **keys}
     try:
         if file.suffix == ".parquet":
-            table = pd.read_parquet(file)
+            table = read_table(file)
             arrays: Any = {k: table[k].to_numpy() for k in table}
             features = np.stack(list(arrays[key["features"]]))
         else:

@@ -33,6 +33,11 @@ from bench.progress import track
 STAMP = ["path", "bytes", "mtime_ns"]
 """What a file is known by: while these are the same, it is not read again."""
 MEASURED = list(Measurement._fields)
+_KINDS = {
+    **dict.fromkeys(("path", "class", "split", "reason", "sha256"), "str"),
+    **dict.fromkeys(("frames", "width", "height", "bytes", "mtime_ns"), "int64"),
+    "fps": "float64",
+}
 COLUMNS = ["path", "class", "split", *MEASURED[:4], "bytes", "mtime_ns", *MEASURED[4:]]
 RETRIED = (TIMED_OUT, DIED, "cannot be opened: Permission denied", "cannot be read")
 """Reasons that may be gone the next time though the file is the same."""
@@ -93,6 +98,12 @@ def read_manifest(file: Path, name: str = "") -> tuple[pd.DataFrame, Path]:
         table = pq.read_table(file, page_checksum_verification=True)
         facts = json.loads((table.schema.metadata or {})[b"bench"])
         rows, known, root = table.to_pandas()[COLUMNS], facts["dataset"], Path(facts["root"])
+        for column, kind in _KINDS.items():
+            rows[column] = rows[column].astype(kind)
+            if kind == "str":
+                "".join(rows[column]).encode()
+        if rows["path"].duplicated().any():
+            raise ValueError("a path stands there twice")
     except FileNotFoundError:
         raise UserError(
             f"manifest {file} is missing; 'bench data index {name or 'NAME'} --root FOLDER' "

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.data.index import Index
 from bench.errors import UserError, unknown
-from bench.files import DAMAGED
+from bench.files import DAMAGED, read_arrays
 
 Scores = NDArray[np.float32]
 Weights = Path | Literal["download"] | None  # a file of a state dict; None is an error that helps
@@ -147,7 +147,7 @@ def score_names(files: Mapping[str, Path]) -> list[str]:
     there = [path for path in files.values() if path.is_file()] or list(files.values())
     if not there:
         raise UserError("inputs.objects.files names no .npz of scores; set it in params.yaml")
-    found = {path: _arrays(path, "names")["names"].astype(str).tolist() for path in there}
+    found = {path: _arrays(path, "names")["names"].tolist() for path in there}
     first = there[0]
     for path, own in found.items():
         if own != found[first]:
@@ -170,7 +170,7 @@ def read_scores(path: Path, index: Index) -> Scores:
     if names.shape != scores.shape[-1:]:
         raise UserError(f"{path}: names {names.shape} do not fit scores {scores.shape}")
     if "ids" in arrays:
-        ids = arrays["ids"].astype(str).tolist()
+        ids = arrays["ids"].tolist()
         if len(ids) != len(scores):
             raise UserError(f"{path}: {len(ids)} ids do not fit scores {scores.shape}")
         scores = scores[_matched(ids, index, path)]
@@ -191,9 +191,14 @@ def _arrays(path: Path, *wanted: str) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise UserError(f"scores {path} are missing; set inputs.objects.files in params.yaml")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in wanted if name != "ids" or name in arrays}
-    except (*DAMAGED, TypeError) as error:  # TypeError: an .npy is no archive
+        needed = [name for name in wanted if name != "ids"]
+        arrays = read_arrays(path, *needed, optional={"ids"}.intersection(wanted))
+        for name in {"names", "ids"} & arrays.keys():
+            if arrays[name].ndim != 1:
+                raise ValueError(f"{name} are {list(arrays[name].shape)}, no list")
+            arrays[name] = arrays[name].astype(str)
+        return arrays
+    except DAMAGED as error:
         raise UserError(f"{path}: cannot be read as an .npz of scores ({error})") from None
 
 

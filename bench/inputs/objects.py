@@ -1,6 +1,5 @@
 """The objects that scores and boxes count in: their word vectors, texts and signatures."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from bench.config import Profile
 from bench.errors import UserError
 from bench.facts.names import finder, key
+from bench.files import DAMAGED, parsed_json
 from bench.inputs.encoder import Encoder
 from bench.inputs.texts import read_texts, spoken
 from bench.words.world_texts import definitions
@@ -62,11 +62,11 @@ def read_signatures(
     is a UserError.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parsed_json(path.read_text(encoding="utf-8"))
         listed = {key(str(name)): [str(one) for one in ordered] for name, ordered in raw.items()}
     except FileNotFoundError:
         raise UserError(f"signatures {path} are missing; set inputs.signatures") from None
-    except (ValueError, OSError, AttributeError, TypeError) as error:
+    except DAMAGED as error:
         raise UserError(f"signatures {path}: cannot be read ({error})") from None
     lacking = [name for name in classes if not listed.get(key(name))]
     if lacking:

@@ -1,6 +1,5 @@
 """Texts of classes and objects, "name: definition", and the words that inputs need vectors of."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Any
 from bench.config import Profile
 from bench.errors import UserError
 from bench.facts.names import key
+from bench.files import DAMAGED, parsed_json
 from bench.words.rule import split
 from bench.words.world_texts import definitions
 
@@ -33,13 +33,13 @@ def read_texts(path: Path) -> dict[str, str]:
     "definition" or "description"). A list of texts is joined. UserError: what and where.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parsed_json(path.read_text(encoding="utf-8"))
         if isinstance(raw, list):
             raw = {_field(one, _NAMES): _field(one, _TEXTS) for one in raw}
         pairs = {str(name): _joined(text) for name, text in raw.items()}
     except FileNotFoundError:
         raise UserError(f"texts {path} are missing; set their path in params.yaml") from None
-    except (ValueError, OSError, AttributeError, TypeError) as error:
+    except DAMAGED as error:
         raise UserError(f"texts {path}: cannot be read ({' '.join(str(error).split())})") from None
     return {key(name): text for name, text in pairs.items()}
 

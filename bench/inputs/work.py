@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench.config import Config
 from bench.data.index import Index, read_index
 from bench.errors import UserError
-from bench.files import digest
+from bench.files import DAMAGED, digest, read_arrays
 from bench.inputs.encoder import Encoder, Transformer, WordMean
 from bench.inputs.frames import FrameSampler
 from bench.inputs.names import object_names, scored_names
@@ -73,8 +73,10 @@ class Work:
         path = self.layout.words / "vectors.npz"
         if not path.is_file():
             return {}
-        with np.load(path, allow_pickle=False) as arrays:
-            words = list(map(str, arrays["words"]))
+        try:
+            words = list(map(str, read_arrays(path, "words")["words"]))
+        except DAMAGED as error:
+            raise UserError(f"{path}: damaged ({error}); run 'bench stage words'") from None
         return read_vectors(path, words)
 
     @cached_property

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.errors import UserError
 from bench.facts.names import finder, key
-from bench.files import DAMAGED
+from bench.files import DAMAGED, read_arrays, read_table
 from bench.scoring.metrics import Floats, Labels
 
 # "UCF Top-1 acc: 44.39 pred: X label: Y": one video a line, with the running accuracy so far.
@@ -116,24 +116,21 @@ def _csv(file: Path, text: str) -> dict[str, list[str]]:
 
 
 def _parquet(file: Path) -> dict[str, list[str]]:
-    import pandas as pd
-
     try:
-        table = pd.read_parquet(file)
+        table = read_table(file)
+        table.columns = [str(name).strip().casefold() for name in table]
+        _has(file, table.columns.tolist(), "column")
+        wanted = [name for name in ("video", "predicted", "label") if name in table]
+        return {name: list(table[name].astype("string").fillna("")) for name in wanted}
     except DAMAGED as error:
         raise UserError(f"{file}: damaged ({error})") from None
-    table.columns = [str(name).strip().casefold() for name in table]
-    _has(file, table.columns.tolist(), "column")
-    wanted = [name for name in ("video", "predicted", "label") if name in table]
-    return {name: list(table[name].astype("string").fillna("")) for name in wanted}
 
 
 def _matrix(file: Path, classes: Mapping[str, Sequence[str]]) -> Predictions:
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            _has(file, list(stored), "array", ("scores", "labels", "classes"))
-            wanted = {"scores", "labels", "classes", "videos"}.intersection(stored)
-            arrays = {name: _text(stored[name]) for name in wanted}
+        stored = read_arrays(file, optional=("scores", "labels", "classes", "videos"))
+        _has(file, list(stored), "array", ("scores", "labels", "classes"))
+        arrays = {name: _text(array) for name, array in stored.items()}
     except DAMAGED as error:
         raise UserError(f"{file}: cannot be read as .npz ({error})") from None
     scores, labels, given = arrays["scores"], arrays["labels"], arrays["classes"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -26,6 +27,11 @@ _COPIED = (
     "git_commit", "git_dirty", "environment", "started", "wall_s", "cpu_s", "effective_batch",
     "steps", "losses",
 )  # fmt: skip
+_EMBEDDED = {"names": [str], "expected": int, "failed": {str: str}}
+_RUN = {
+    **dict.fromkeys(_COPIED, object), "split": str, "embedded": {str: _EMBEDDED},
+    "digests": {str: str}, "best_on_test_step": int,
+}  # fmt: skip
 
 
 def run(config: Config, layout: Layout) -> None:
@@ -34,7 +40,7 @@ def run(config: Config, layout: Layout) -> None:
     Records of cells that the profile no longer asks for are removed; a cell that was neither
     trained nor tried keeps the record it has.
     """
-    failures = read_json(layout.runs / "failures.json") or {}
+    failures = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
     planned = {c.cell: c.fingerprint for c in plan(config, layout, readings=True)}
     finished = sorted(p.parent for p in layout.runs.glob("*/run.json"))
     stale: list[str] = []
@@ -47,9 +53,15 @@ def run(config: Config, layout: Layout) -> None:
                 write_record(layout.records, score_cell(config, layout, folder))
         except UserError as error:  # a record of it stays: it was made of the undamaged files
             damaged.append(str(error))
+        except (ValueError, LookupError) as error:
+            damaged.append(
+                f"{folder}: its files do not fit each other or the splits ({error}); run "
+                "'bench train', or delete the folder"
+            )
     for facts in failures.values():
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
-        write_record(layout.records, Record(profile=config.name, **copied))
+        record = _record(layout.runs / "failures.json", {"profile": config.name, **copied})
+        write_record(layout.records, record)
     for path in layout.records.glob("*.json"):
         # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
         if path.stem not in planned and "+checkpoint=" not in path.stem:
@@ -83,7 +95,7 @@ def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
 
     UserError if a file of it is not the one that the training wrote.
     """
-    facts = read_run(folder, *_COPIED, "embedded", "digests", "best_on_test_step")
+    facts = read_run(folder, **_RUN)
     files = _split_files(config, layout, facts["split"])
     arrays = _arrays(folder / EMBEDDINGS)
     rows = _rows(layout, facts["digests"], files)
@@ -111,27 +123,36 @@ def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
         for name, one in facts["embedded"].items()
         if name != "seen"
     }
-    copied = {key: facts[key] for key in _COPIED}
-    copied["environment"] = facts["environment"] | facts.get("machine", {})
-    return Record(
-        profile=config.name,
-        status="ok",
-        decoder=_decoder(config, facts["digests"], copied),
-        data=facts["digests"],
-        training_videos=facts.get("training_videos", {}),
-        embeddings=_embeddings(arrays),
-        metrics=scores.metrics,
-        per_split=scores.per_split,
-        per_class=scores.per_class,
-        videos=scores.videos,
-        right=scores.right,
-        metrics_best_on_test=best.metrics,
-        coverage=coverage | listed,
-        checkpoint=facts.get("checkpoint", "last"),
-        split_digests={f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
-        best_on_test_step=facts["best_on_test_step"],
-        **copied,
-    )
+    values = {
+        "profile": config.name,
+        "status": "ok",
+        "data": facts["digests"],
+        "training_videos": facts.get("training_videos", {}),
+        "embeddings": _embeddings(arrays),
+        "metrics": scores.metrics,
+        "per_split": scores.per_split,
+        "per_class": scores.per_class,
+        "videos": scores.videos,
+        "right": scores.right,
+        "metrics_best_on_test": best.metrics,
+        "best_on_test_step": facts["best_on_test_step"],
+        "coverage": coverage | listed,
+        "checkpoint": facts.get("checkpoint", "last"),
+        "split_digests": {f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
+        **{key: facts[key] for key in _COPIED},
+        "environment": facts["environment"] | facts.get("machine", {}),
+    }
+    values["decoder"] = _decoder(config, facts["digests"], values)
+    return _record(folder / "run.json", values)
+
+
+def _record(file: Path, values: dict[str, Any]) -> Record:
+    """Return a record of a training's facts; those of a damaged file are a UserError."""
+    try:
+        return Record.model_validate(values)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UserError(f"{file}: damaged ({where}); delete it and run 'bench train'") from None
 
 
 def _decoder(config: Config, datasets: Collection[str], facts: Mapping[str, Any]) -> str:

@@ -18,9 +18,10 @@ from bench.config import Config
 from bench.errors import UserError, unknown
 from bench.files import locked, read_json, sweep, write_json
 from bench.layout import Layout
-from bench.plan import TRANSFER, PlannedCell, plan, split_file
+from bench.plan import TRANSFER, VERDICTS, PlannedCell, plan, split_file
 from bench.registry import load, scan
 from bench.runs import read_run
+from bench.terminal import bar_stream
 from bench.training.job import Job
 from bench.training.pool import Outcome, run_jobs
 
@@ -147,11 +148,11 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
     imported: dict[str, Any] = {}
     if cell.split == TRANSFER:
         if weights:
-            imported = read_json(weights.with_suffix(".json"), "classes", "chosen")
+            imported = read_json(weights.with_suffix(".json"), "chosen", classes=int)
             train_on, seen = "", tuple(f"class {i}" for i in range(imported["classes"]))
         else:
             train_on = profile.train_on or ""
-            overlap = read_json(layout.splits / "overlap.json")
+            overlap = read_json(layout.splits / "overlap.json", classes=VERDICTS)
             if overlap is None:
                 where = layout.splits / "overlap.json"
                 raise UserError(f"{where} is missing; run 'bench stage splits'")
@@ -217,7 +218,8 @@ def _write_failures(
     tried, known = {c.cell for c in chosen}, {c.cell for c in cells}
     names = {one.job.cell for one in failures}
     done = {c.cell for c in chosen if c.cell in names and is_done(layout, c)}
-    old = {k: v for k, v in (read_json(path) or {}).items() if k in known - tried}
+    known_now = read_json(path, whole={str: dict}) or {}
+    old = {k: v for k, v in known_now.items() if k in known - tried}
     for one in failures:
         facts = {k: v for k, v in one.job.facts.items() if k != "profile"}
         old[one.job.cell] = {**facts, "status": one.status, "reason": one.reason}
@@ -286,7 +288,7 @@ class _Bar:
             from rich.progress import Progress, TextColumn
 
             columns = (*Progress.get_default_columns(), TextColumn("{task.fields[rate]}"))
-            context = Progress(*columns, console=Console(stderr=True), transient=True)
+            context = Progress(*columns, console=Console(file=bar_stream()), transient=True)
         self._context = context
         self._progress = context.__enter__()
         if self._progress:

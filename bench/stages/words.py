@@ -74,7 +74,7 @@ def changed(layout: Layout) -> list[str]:
     DVC does not watch them. Size and both ends are compared: milliseconds, whatever the size. A
     file that is not there is not listed: what was taken from it is kept.
     """
-    facts = read_json(layout.words / "words.json", "digests") or {}
+    facts = read_json(layout.words / "words.json", sources={str: dict}) or {}
     return [
         file
         for file, sample in facts.get("sources", {}).items()
@@ -111,7 +111,7 @@ def _sample(path: Path) -> dict[str, Any]:
 
 
 def _classes(layout: Layout, name: str) -> list[str]:
-    facts = read_json(layout.index / f"{name}.json", "classes")
+    facts = read_json(layout.index / f"{name}.json", classes=[str])
     if facts is None:
         raise UserError(f"{layout.index}/{name}.json is missing; run 'bench stage data'")
     return list(facts["classes"])

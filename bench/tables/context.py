@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bench.config import ONE_SPLIT
 from bench.facts import Published
 from bench.files import read_json
-from bench.plan import PlannedCell
+from bench.plan import SPLITS, PlannedCell
 from bench.records import Record
 from bench.registry import MethodFile
 
@@ -80,9 +80,9 @@ class TableContext:
             and (None in (self.clips, number.clips) or self.clips == number.clips)
         )
 
-    def stored(self, name: str, *keys: str) -> Any | None:
+    def stored(self, name: str, *texts: str, **shapes: Any) -> Any | None:
         """Read ``<name>.json`` of the split files, ``None`` if absent, ``UserError`` if damaged."""
-        return read_json(self.splits / f"{name}.json", "digest", *keys)
+        return read_json(self.splits / f"{name}.json", "digest", *texts, **shapes)
 
     def split_sizes(self, scope: str) -> tuple[int, int]:
         """Return the tested classes of one split and of all together; (1, 1) without the file."""
@@ -93,7 +93,7 @@ class TableContext:
 
     def draw_sizes(self, scope: str) -> tuple[int, int]:
         """Return the seen and unseen classes of one draw; (1, 1) without a split file."""
-        splits = (self.stored(scope, "splits") or {}).get("splits")
+        splits = (self.stored(scope, splits=SPLITS) or {}).get("splits")
         return (len(splits[0]["seen"]), len(splits[0]["unseen"])) if splits else (1, 1)
 
 

@@ -3,10 +3,11 @@
 import csv
 import html
 import io
+import re
 from collections.abc import Callable, Iterable
 from itertools import accumulate, groupby
 
-from bench.errors import unknown
+from bench.errors import unknown, visible
 from bench.files import dump_json
 from bench.tables.context import Table
 
@@ -22,6 +23,8 @@ _LATEX = str.maketrans(
     | {char: f"$\\{name}$" for char, name in _MATH.items()}
     | {char: rf"\text{name}{{}}" for char, name in _WORDS.items()}
 )
+# A signed number is one: Δ columns have them.
+_FORMULA = re.compile(r"[\t\r\n]|\s*(?:[=@]|[+-](?!\d+(?:\.\d+)?(?: ± [\d.]+)?(?: \*)?$))")
 _STYLE = (
     "body{font:14px/1.5 system-ui,sans-serif;margin:2em}h1{font-size:1.3em}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1em 0}"
@@ -59,9 +62,14 @@ def _markdown(table: Table) -> str:
 def _csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([f"{group} {name}".strip() for group, name in table.columns])
-    writer.writerows(table.rows)
+    writer.writerow([_inert(f"{group} {name}".strip()) for group, name in table.columns])
+    writer.writerows([_inert(cell) for cell in row] for row in table.rows)
     return out.getvalue()
+
+
+def _inert(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: an apostrophe stands before it."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _groups(table: Table) -> list[tuple[str, int]]:
@@ -72,7 +80,7 @@ def _groups(table: Table) -> list[tuple[str, int]]:
 
 def _latex(table: Table) -> str:
     def safe(text: str) -> str:
-        return text.translate(_LATEX)
+        return " ".join(text.split()).translate(_LATEX)
 
     def line(cells: Iterable[str]) -> str:
         return rf"{' & '.join(cells)} \\"
@@ -147,4 +155,16 @@ def render(table: Table, fmt: str) -> str:
     """Return the table in one of ``FORMATS``; an unknown format is a ``UserError``."""
     if fmt not in _FORMATS:
         raise unknown("format", fmt, FORMATS)
-    return _FORMATS[fmt](table)
+    return _FORMATS[fmt](_visible(table))
+
+
+def _visible(table: Table) -> Table:
+    """Return a table without characters that are not seen but obeyed, in names and reasons."""
+    return Table(
+        title=visible(table.title),
+        header=list(map(visible, table.header)),
+        columns=[(visible(group), visible(name)) for group, name in table.columns],
+        rows=[list(map(visible, row)) for row in table.rows],
+        notes=list(map(visible, table.notes)),
+        data=table.data,
+    )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bench.plan import SPLITS, VERDICTS
 from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.rows import MISSING
 
@@ -35,7 +36,7 @@ def build_splits(context: TableContext) -> Table:
     for dataset, protocols in context.tests.items():
         for protocol in protocols:
             entry: dict[str, Any] = {"dataset": dataset, "protocol": protocol}
-            stored = context.stored(f"{dataset}.{protocol}", "definition", "splits")
+            stored = context.stored(f"{dataset}.{protocol}", "definition", splits=SPLITS)
             if stored:
                 splits = stored["splits"]
                 entry |= {"definition": stored["definition"], "splits": len(splits)}
@@ -68,7 +69,7 @@ def build_overlap(context: TableContext) -> Table:
     ]
     header, shown = [context.header], []
     notes = ["No overlap file: run 'dvc repro' (a profile without a training data set has none)."]
-    stored = context.stored("overlap", "train", "test", "tau", "classes")
+    stored = context.stored("overlap", "train", test=[str], tau=float, classes=VERDICTS)
     if stored:
         classes = sorted(stored["classes"], key=lambda one: (one["distance"], one["class"]))
         removed = [one for one in classes if not one["kept"]]

@@ -180,7 +180,7 @@ def keep_one_split(tree: Layout, record: Record) -> None:
     if record.split != TRANSFER:
         dataset, protocol, name = record.split.split(".", 2)
         path = tree.splits / f"{dataset}.{protocol}.json"
-        file = read_json(path, "splits")
+        file = read_json(path, splits=[dict])
         file["splits"] = [one for one in file["splits"] if one["name"] == name]
         write_text(path, dump_json(file))
 

@@ -39,7 +39,9 @@ class FrameStore:
 
     def __init__(self, index: Path) -> None:
         """Read the ``index`` file (UserError if damaged); pixels are mapped at the first use."""
-        content = read_json(index, "shape", "paths", "lengths", "failures", "digest")
+        content = read_json(
+            index, "digest", shape=[int], paths=[str], lengths=[int], failures={str: str}
+        )
         self._index = index
         self._digest: str = content["digest"]
         self._shape: tuple[int, ...] = tuple(content["shape"])
@@ -68,7 +70,9 @@ class FrameStore:
     @cached_property
     def _pixels(self) -> Pixels:
         empty = not self._shape[0]  # which cannot be mapped
-        mapped = np.load(self._index.with_suffix(".npy"), mmap_mode=None if empty else "r")
+        mapped = np.load(
+            self._index.with_suffix(".npy"), mmap_mode=None if empty else "r", allow_pickle=False
+        )
         return np.asarray(mapped)
 
     def __reduce__(self) -> tuple[type["FrameStore"], tuple[Path]]:

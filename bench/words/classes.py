@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED
+from bench.files import DAMAGED, read_arrays
 
 Words = Mapping[str, Sequence[str]]
 
@@ -67,9 +67,15 @@ def given_class_vectors(path: Path, names: Sequence[str], dataset: str) -> NDArr
             "params.yaml to an .npz with names and vectors"
         )
     try:
-        arrays = np.load(path, allow_pickle=False)
-        places = {str(name): i for i, name in enumerate(arrays["names"])}
-        vectors = arrays["vectors"].astype(np.float64)
+        listed, vectors = read_arrays(path, "names", "vectors").values()
+        if (
+            vectors.ndim != 2
+            or listed.shape != vectors.shape[:1]
+            or vectors.dtype.kind not in "fiu"
+        ):
+            raise ValueError(f"names {listed.shape} do not fit vectors {vectors.shape}")
+        places = {str(name): i for i, name in enumerate(listed)}
+        vectors = vectors.astype(np.float64)
     except DAMAGED as error:
         raise UserError(f"class vectors {path}: cannot be read ({error})") from None
     for name in names:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import DAMAGED, replacing
+from bench.files import DAMAGED, read_arrays, replacing
 
 Vector = NDArray[np.float32]
 Pairs = Iterator[tuple[str, Vector]]
 
 LONGEST = 4096  # bytes of a header or a word
+WIDEST = 1 << 24  # bytes of a line of text
 FASTTEXT = (793712314).to_bytes(4, "little")
 
 
@@ -54,9 +55,8 @@ def write_vectors(path: Path, vectors: dict[str, Vector]) -> None:
 
 
 def _from_npz(path: Path, wanted: set[str]) -> dict[str, Vector]:
-    with np.load(path, allow_pickle=False) as arrays:
-        words, vectors = arrays["words"], arrays["vectors"]
-    if vectors.ndim != 2 or words.shape != vectors.shape[:1]:
+    words, vectors = read_arrays(path, "words", "vectors").values()
+    if vectors.ndim != 2 or words.shape != vectors.shape[:1] or vectors.dtype.kind not in "fiu":
         raise ValueError(f"words {words.shape} do not fit vectors {vectors.shape}")
     places = {str(word): i for i, word in enumerate(words) if str(word) in wanted}
     return {word: vectors[i].astype(np.float32) for word, i in places.items()}
@@ -116,13 +116,14 @@ def _text(handle: BinaryIO, wanted: set[str]) -> Pairs:
     Without a header the first line tells D. GloVe has words with spaces: they are no class's.
     """
     keys = {word.encode(): word for word in wanted}
-    first = handle.readline(1 << 24)
+    first = handle.readline(WIDEST)
     fields = first.split()
     headed = len(fields) == 2 and all(field.isdigit() for field in fields)
     if len(fields) < 2:
         raise ValueError("its first line is not a word and numbers")
     count, dim = _header(first) if headed else (0, len(fields) - 1)
-    lines = filter(bytes.strip, handle if headed else chain([first], handle))
+    rest = iter(lambda: handle.readline(WIDEST), b"")  # so that a line without end is no memory
+    lines = filter(bytes.strip, rest if headed else chain([first], rest))
     number, line = 0, b""
     try:
         for number, line in enumerate(lines, 1):

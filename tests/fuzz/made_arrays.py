@@ -16,12 +16,16 @@ _TYPES = ["<f4", "<f8", ">f8", "<i8", "u1", "?", "<c8", "<f2", "U3", "S3", "M8[s
 
 def npz(arrays: Arrays, random: Random) -> bytes:
     """Return an .npz of these arrays, changed: most are no longer what they should be."""
-    members = {name: npy(_odd(a, random) if random.random() < 0.4 else a) for name, a in arrays.items()}
+    members = {
+        name: npy(_odd(a, random) if random.random() < 0.4 else a) for name, a in arrays.items()
+    }
     if random.random() < 0.15:
         members.pop(random.choice(list(members)))
     if random.random() < 0.2:
         name = random.choice(list(members))
-        members[name] = random.choice([_lying(random), _pickled(), changed_bytes(members[name], random)])
+        members[name] = random.choice(
+            [_lying(random), _pickled(), changed_bytes(members[name], random)]
+        )
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", random.choice((0, 8))) as archive:
         for name, data in members.items():
@@ -54,21 +58,27 @@ def _odd(array: np.ndarray[Any, Any], random: Random) -> np.ndarray[Any, Any]:
                 return array * random.choice([np.nan, np.inf, 0.0, 1e38, -1.0])
             case 5 | 6 if array.dtype.kind == "U":
                 names = [random.choice([*NAMES, *map(str, array.ravel())]) for _ in array.ravel()]
-                return np.array([name[:50].replace("\0", "") for name in names]).reshape(array.shape)
+                return np.array([name[:50].replace("\0", "") for name in names]).reshape(
+                    array.shape
+                )
             case 7:
                 return np.array([*array.ravel().tolist(), None], object)
             case _:
                 return np.concatenate([array, array]) if array.ndim else array
 
 
+_SHAPES = ["(10**9,)", "(1000000000000,)", "(-1,)", "(2**70,)", "(3,", "()", "(4000000000,)"]
+_SHAPES += ["(1,)*40", "(99999999999999999999,)", "('a',)", "(True,)"]
+_DESCR = ["'<f8'", "'|O'", "'<U1000000000'", "'V9999999999'", "[('a','<f8')]", "1", "'f8,'"]
+_VERSIONS = [b"\x01\x00", b"\x02\x00", b"\x03\x00", b"\x09\x00"]
+
+
 def _lying(random: Random) -> bytes:
     """Return an .npy whose header promises more than is there, or is no header."""
-    shape = random.choice(["(10**9,)", "(1000000000000,)", "(-1,)", "(2**70,)", "(3,", "()", "(99999999999999999999,)"])
-    shape = random.choice([shape, "(4000000000,)", "(1,)*40", "('a',)", "(True,)"])
-    descr = random.choice(["'<f8'", "'|O'", "'<U1000000000'", "'V9999999999'", "[('a','<f8')]", "1", "'f8,'"])
-    head = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
-    version = random.choice((b"\x01\x00", b"\x02\x00", b"\x03\x00", b"\x09\x00"))
-    return b"\x93NUMPY" + version + struct.pack("<H", len(head)) + head + bytes(16)
+    shape, descr = random.choice(_SHAPES), random.choice(_DESCR)
+    head = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    size = struct.pack("<H", len(head))
+    return b"\x93NUMPY" + random.choice(_VERSIONS) + size + head.encode() + bytes(16)
 
 
 def _pickled() -> bytes:

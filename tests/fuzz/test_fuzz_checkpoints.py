@@ -15,12 +15,12 @@ import pytest
 import torch
 from fuzzing import Target, bench, fuzz
 from hostile import NAMES, changed_bytes, changed_json, seeds
+from project import Ended
 from safetensors.torch import save
 
 from bench.checkpoints import import_checkpoint, read_released
 from bench.cli.stages import opened
 from bench.inputs.classifier import _read
-from project import Ended
 
 
 class Evil:
@@ -114,13 +114,19 @@ def _embedded(random: Random, folder: Path) -> Ended:
     arrays = {f"{d}.{k}": v for d in ("mini_ucf", "seen") for k, v in vectors.items()}
     for name in random.sample(sorted(arrays), random.choice((0, 1, 2))):
         arrays[name] = random.choice([torch.zeros(0), torch.ones(3), torch.full((4, 3), torch.nan)])
-    data, facts = save(arrays), json.dumps(_RUN)
+    data = save({name: array.clone() for name, array in arrays.items()})
+    facts = json.dumps(_RUN)
     if random.random() < 0.5:
         data = changed_bytes(data, random)
     changed = changed_json(facts, random) if random.random() < 0.6 else facts.encode()
     (cell / "run.json").write_bytes(changed)
     (cell / "embeddings.safetensors").write_bytes(data)
-    return bench(folder, *random.choice((["stage", "score"], ["checkpoint", "export", cell.name, "-o", "o.pth", "--force"])))
+    return bench(
+        folder,
+        *random.choice(
+            (["stage", "score"], ["checkpoint", "export", cell.name, "-o", "o.pth", "--force"])
+        ),
+    )
 
 
 TARGETS = [

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from project import Ended
 
 _COMMANDS = [
-    "stage data", "stage words", "stage splits", "stage inputs", "stage score", "stage table",
-    "table", "status", "words", "score", "doctor --no-time", "methods", "new", "check eszsl", "splits",
-    "splits show", "splits overlap", "data", "data index", "data check", "checkpoint list",
-    "checkpoint import", "checkpoint export", "train nobody", "train --readings nobody", "", "help",
+    "stage words", "stage splits", "stage inputs", "stage score", "stage table",
+    "table", "status", "words", "score", "doctor --no-time", "methods", "new", "check eszsl",
+    "splits", "splits show", "splits overlap", "data", "data index", "data check",
+    "checkpoint list", "checkpoint import", "checkpoint export", "train nobody",
+    "train --readings nobody", "", "help",
 ]  # fmt: skip
 _WORDS = [
     "-p", "--profile", "mini", "-f", "--format", "json", "text", "md", "latex", "-w", "--which",
@@ -30,7 +31,7 @@ _LINE = st.tuples(st.sampled_from(_COMMANDS), _ARGS).map(lambda made: [*made[0].
 def _run(words: list[str], folder: Path) -> Ended:
     words = [w for w in words if "\0" not in w]  # a process is never given one
     out = {"--out", "-o"}.intersection(words)
-    if out or "new" in words[:1] or "check" in words[:1] and len(words) == 1:
+    if out or "new" in words[:1] or ("check" in words[:1] and len(words) == 1):
         words = [w for w in words if "/" not in w]  # where the user says, a file is written
     if words[:1] == ["train"]:
         words = [w for w in words if w not in ("aurl", "eszsl")]

@@ -82,7 +82,9 @@ def _stored(random: Random, folder: Path) -> None:
     (folder / "objects.npz").write_bytes(npz(arrays, random))
     (folder / "toy.npy").write_bytes(changed_bytes(npy(np.ones((3, 1, 4), np.float32)), random))
     facts = json.dumps({"key": "k", "digest": "d", "failures": {"1": "broken"}})
-    (folder / "toy.json").write_bytes(changed_json(facts, random) if random.random() < 0.5 else facts.encode())
+    (folder / "toy.json").write_bytes(
+        changed_json(facts, random) if random.random() < 0.5 else facts.encode()
+    )
     if random.random() < 0.5:
         read_objects(folder)
     else:

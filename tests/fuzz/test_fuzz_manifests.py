@@ -70,7 +70,9 @@ def _file(random: Random) -> bytes:
         return changed_bytes(_good(), random)
     facts = json.dumps({"dataset": "toy", "root": "videos"})
     if random.random() < 0.2:
-        facts = json.dumps(random.choice([value(random), {"dataset": value(random), "root": value(random)}]))
+        facts = json.dumps(
+            random.choice([value(random), {"dataset": value(random), "root": value(random)}])
+        )
     try:
         return _parquet(_rows(random), facts)
     except Exception:  # values of several kinds in a column
@@ -98,7 +100,9 @@ def _manifest(random: Random, folder: Path) -> None:
 
 def _csv(random: Random, folder: Path) -> None:
     _videos(folder)
-    head = random.choice(["path,class", "path,class,split", "label,youtube_id,time_start,time_end,split"])
+    head = random.choice(
+        ["path,class", "path,class,split", "label,youtube_id,time_start,time_end,split"]
+    )
     lines = [head]
     for path in PATHS:
         cells = {"path": path, "class": path.split("/")[0], "split": "train", "label": "run"}
@@ -108,7 +112,9 @@ def _csv(random: Random, folder: Path) -> None:
             line[random.randrange(len(line))] = random.choice([*EVIL, *NAMES, "1e99", "-1", "1e19"])
         lines.append(",".join(line))
     data = "\n".join(lines).encode("utf-8", "surrogatepass")
-    (folder / "list.csv").write_bytes(changed_bytes(data, random) if random.random() < 0.5 else data)
+    (folder / "list.csv").write_bytes(
+        changed_bytes(data, random) if random.random() < 0.5 else data
+    )
     find_videos(random.choice(("toy", "ucf101")), folder / "videos", [folder / "list.csv"])
 
 

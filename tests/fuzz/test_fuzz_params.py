@@ -19,7 +19,8 @@ from bench.plan import plan
 SNIPPETS = [
     "x: &x [*x]\n", "? [1, 2]\n: 3\n", "{a: 1}: 2\n", "profile: mini\nprofile: mini\n", "<<: 3\n",
     "a: !!python/object/apply:os.system ['true']\n", "a: !!binary '='\n", "a: 2001-99-99\n",
-    "a: !!timestamp x\n", "a: 0b2\n", "a: !!int x\n", "a: !!float x\n", "a: 1__2\n", "--- 1\n--- 2\n",
+    "a: !!timestamp x\n", "a: 0b2\n", "a: !!int x\n", "a: !!float x\n", "a: 1__2\n",
+    "--- 1\n--- 2\n",
     "%YAML 9.9\n---\n", "a: 1:99:99\n", "a: .inf\n", f"a: {'9' * 5000}\n", "[" * 3000, "- " * 3000,
     "a: !<tag:x> 1\n", "a: \"\\ud800\"\n", "a: \"\\x00\"\n", "\ufeffa: 1\n", "*b\n", "!!set {a}\n",
     "tau: 1e999\n", "<<: [&y {a: 1}, *y, *y]\n", "a: !!omap [b: 1]\n", "? !!null\n: 1\n",

@@ -11,7 +11,6 @@ from hostile import changed_json, seeds
 from project import ROOT
 
 from bench.records import read_record
-
 from bench.tables import FORMATS, TABLES
 
 _TEXTS = [
@@ -78,5 +77,3 @@ TARGETS = [
 @pytest.mark.parametrize("target", TARGETS, ids=lambda one: one.name)
 def test_records(target: Target, project: Path) -> None:
     assert fuzz(target, project, target.short)["refused"]
-
-

@@ -34,14 +34,14 @@ def _log(random: Random) -> bytes:
 
 def _table(random: Random) -> bytes:
     rows = [(f"v{i}", _name(random), _name(random)) for i in range(random.choice((0, 1, 6)))]
-    frame = pd.DataFrame(rows, columns=["video", "predicted", "label"])
+    frame = pd.DataFrame(rows, columns=["video", "predicted", "label"], dtype=object)
     if random.random() < 0.3:
         odd = [None, 1.5, [1], b"x", True, float("nan"), {"a": 1}]
         column = random.choice(["video", "predicted", "label"])
         frame[column] = pd.Series([random.choice(odd)] * len(frame), dtype=object)
     if random.random() < 0.2:
         names = random.choices([*NAMES[:40], "predicted", "label"], k=3)
-        frame.columns = pd.Index(names)
+        frame.columns = pd.Index(names, dtype=object)
     out = io.BytesIO()
     try:
         if random.random() < 0.5:

@@ -23,7 +23,9 @@ def _numbers(random: Random, dim: int) -> list[float]:
 
 
 def _file(random: Random) -> tuple[str, bytes]:
-    words = [random.choice((w, random.choice(NAMES))) if random.random() < 0.2 else w for w in WORDS]
+    words = [
+        random.choice((w, random.choice(NAMES))) if random.random() < 0.2 else w for w in WORDS
+    ]
     dim = random.choice((1, 2, 5))
     rows = [(w.encode("utf-8", "surrogatepass"), _numbers(random, dim)) for w in words]
     count = random.choice((0, 3, 5, 10**9, 10**18)) if random.random() < 0.2 else len(rows)

@@ -1,0 +1,110 @@
+"""Small files that grow, paths that lead out, names that act: each ends in one line or in text."""
+
+import io
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from project import Bench
+from ruamel.yaml import YAML
+
+from bench.errors import UserError
+from bench.files import read_json
+from bench.official import LARGEST, read_lists
+from bench.words.vectors import read_vectors
+
+_LAUGHS = "x0: &x0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 9)}]\n" for i in range(1, 12)
+)
+_MERGES = "x0: &x0 {a: 1}\n" + "".join(
+    f"x{i}: &x{i} {{<<: [{', '.join([f'*x{i - 1}'] * 9)}], b{i}: 1}}\n" for i in range(1, 12)
+)
+_ITSELF = "x0: &x0 [*x0]\n"
+
+
+@pytest.mark.parametrize(
+    "bomb", [_LAUGHS, _MERGES, _ITSELF, "x: " + "[" * 5000, "x: " + "9" * 9999]
+)
+def test_parameters_that_grow_end_at_once(bench: Bench, project: Path, bomb: str) -> None:
+    file = project / "params.yaml"
+    nested = "methods:\n" + "".join(f"  {line}\n" for line in bomb.splitlines())
+    text = file.read_text(encoding="utf-8").replace("methods: {}\n", nested)
+    assert text.count("\n") > file.read_text(encoding="utf-8").count("\n")
+    file.write_text(text, encoding="utf-8")
+    start = time.monotonic()
+    code, _, err = bench("table")
+    assert code == 2 and err.count("\n") == 1 and "params.yaml" in err
+    assert len(err) < 1000
+    assert time.monotonic() - start < 10
+
+
+def test_parameters_cannot_name_python_objects(bench: Bench, project: Path) -> None:
+    mark = project / "executed"
+    file = project / "params.yaml"
+    evil = f"methods: !!python/object/apply:os.mkdir ['{mark}']\n"
+    file.write_text(file.read_text(encoding="utf-8").replace("methods: {}\n", evil), "utf-8")
+    code, _, err = bench("table")
+    assert code == 2 and "not valid YAML" in err and not mark.exists()
+
+
+def test_a_list_in_an_archive_is_not_unpacked_without_bound(tmp_path: Path) -> None:
+    for name in ("a.zip", "a.tar.gz"):
+        data = b"\n" * (LARGEST + 1)
+        if name == "a.zip":
+            with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("testlist01.txt", data)
+        else:
+            with tarfile.open(tmp_path / name, "w:gz") as tar:
+                info = tarfile.TarInfo("testlist01.txt")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        with pytest.raises(UserError, match="larger than any test list"):
+            read_lists(tmp_path / name, "toy", ["a"])
+
+
+def test_a_header_that_promises_terabytes(tmp_path: Path) -> None:
+    head = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000,), }".ljust(117)
+    with zipfile.ZipFile(tmp_path / "v.npz", "w") as archive:
+        for name in ("words", "vectors"):
+            archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00\x76\x00" + head + b"\n")
+    with pytest.raises(UserError, match="damaged"):
+        read_vectors(tmp_path / "v.npz", ["a"])
+
+
+def test_a_line_without_end_fills_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_bytes(b"a 1 2\n" + b"b 1 2" + b" 3" * (9 << 20))
+    with pytest.raises(UserError, match="numbers, not 2"):
+        read_vectors(tmp_path / "v.txt", ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": NaN}', '{"a": 1e999}', '"\\ud800"', "[" * 9999, "9" * 9999]
+)
+def test_json_that_could_not_be_written_again(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="damaged"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_terminal_is_sent_no_escapes(bench: Bench, project: Path) -> None:
+    for method in (project / "methods").glob("[b-z]*.py"):  # faster
+        method.unlink()
+    raw = YAML(typ="safe").load(project / "params.yaml")
+    mini = raw["profiles"]["mini"] | {"title": "a\x1b]0;owned\x07\x1b[2Jb \u202egnp", "own": {}}
+    raw["readings"]["rows"] = []
+    YAML(typ="safe").dump({**raw, "profiles": {"mini": mini}}, project / "params.yaml")
+    for words in (["table"], ["status"], ["table", "-f", "html"], ["methods", "\x1b[31m"]):
+        ended = bench(*words)
+        assert not set("\x1b\x07\x9b\u202e") & set(ended.out + ended.err), words
+    assert "\\u001b[2Jb" in bench("status").out
+
+
+def test_an_archive_with_a_link_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        info = tarfile.TarInfo("testlist01.txt")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        tar.addfile(info)
+    with pytest.raises(UserError, match="not a plain file"):
+        read_lists(tmp_path / "a.tar", "toy", ["a"])
