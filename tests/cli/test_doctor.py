@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bench
-from project import ROOT
+from project import ROOT, Bench
 from ruamel.yaml import YAML
 
 from bench.registry import scan

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, Bench
+from project import ROOT, Bench
 
 from bench import facts, protocols
 
