@@ -27,9 +27,10 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# docs/methods.md, from docstrings and records.
+# docs/methods.md, from docstrings and records; docs/record.schema.json, from the record.
 docs: install
 	bench methods --page > docs/methods.md
+	bench record schema > docs/record.schema.json
 
 # Renew requirements.lock: every version with hashes, for all Pythons from 3.11 on.
 lock: install

@@ -42,6 +42,7 @@ def run(config: Config, layout: Layout) -> None:
         write_record(layout.records, score_cell(config, layout, folder))
     for facts in failures.values():
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
+        copied["environment"] = facts.get("machine", {})
         write_record(layout.records, Record(profile=config.name, **copied))
     for path in layout.records.glob("*.json"):
         # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
