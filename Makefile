@@ -33,9 +33,10 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# docs/methods.md, from docstrings and records.
+# docs/methods.md, from docstrings and records; docs/record.schema.json, from the record.
 docs: install
 	bench methods --page > docs/methods.md
+	bench record schema > docs/record.schema.json
 
 licences: install
 	python benchmarks/licences.py > docs/licences.md

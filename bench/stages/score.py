@@ -60,6 +60,7 @@ def run(config: Config, layout: Layout) -> None:
             )
     for facts in failures.values():
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
+        copied["environment"] = facts.get("machine", {})
         record = _record(layout.runs / "failures.json", {"profile": config.name, **copied})
         write_record(layout.records, record)
     for path in layout.records.glob("*.json"):

@@ -33,7 +33,7 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
     the machine or a library is another one. Else different.
     """
     machine = _changed(record.environment, again.environment)
-    details = [f"another machine: {', '.join(machine)}"] if machine else []
+    details = [f"another machine or version: {', '.join(machine)}"] if machine else []
     otherwise = list(_otherwise(record, again))
     if otherwise:
         details.append(f"not made as recorded: {', '.join(otherwise)} differ")

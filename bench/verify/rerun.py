@@ -14,17 +14,15 @@ from bench.layout import Layout
 from bench.records import Record
 from bench.stages.score import score_cell
 from bench.verify.compare import Verdict, compare
+from bench.verify.parameters import link_files, put_parameters, read_parameters
 from bench.verify.tree import (
     has_data,
     keep_one_split,
     link_data,
-    link_files,
     other_data,
     other_splits,
     put_code,
-    put_parameters,
     put_splits,
-    read_parameters,
 )
 
 MADE = ("data", "words", "splits", "inputs")  # stages, where the data are to be made again

@@ -15,7 +15,8 @@ from bench.layout import Layout
 from bench.records import Record, write_record
 from bench.registry import scan
 from bench.sources import source_digest
-from bench.verify.tree import link_files, other_data, put_code, put_parameters, put_splits
+from bench.verify.parameters import link_files, put_parameters
+from bench.verify.tree import other_data, put_code, put_splits
 
 METHOD = "base_ls"
 
