@@ -68,7 +68,7 @@ def test_every_line_holds_as_often_as_the_page_says(simulated: ModuleType) -> No
     wrong = {}
     for what, results, holds in simulated.lines():
         low, high = bounds(what, results)
-        repeats = 1500 if what.startswith(("bootstrap", "stars")) else 4000
+        repeats = {"t": 1500, "p": 3000, "b": 500, "s": 300}[what[0]]
         found = simulated.share(holds, repeats, seed=1)
         slack = 2 * (95 * 5 / repeats) ** 0.5
         if not low - slack <= found <= high + slack:
