@@ -24,7 +24,7 @@ def one_line(ended: tuple[int, str, str]) -> str:
     ("command", "named", "hint"),
     [
         ("tabel", "'tabel'", "did you mean 'table'"),
-        ("zzz", "'zzz'", "known: check, "),
+        ("zzz", "'zzz'", "known: audit, "),
         ("splits shw", "'shw'", "did you mean 'show'"),
         ("table --whch ablation", "--whch", "--which"),
         ("table --which", "--which", "requires an argument"),
