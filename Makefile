@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test slow install docs lock clean
+.PHONY: repro test slow torture install docs lock clean
 
 repro: install
 	dvc repro; status=$$?; bench table --which ablation; exit $$status
@@ -16,6 +16,12 @@ test: install
 
 slow: install
 	pytest -m slow
+
+# An hour of kills, damage, full disks and bad methods in throw-away copies; then docs/reliability.md.
+torture: install
+	rm -f build/torture.jsonl
+	python -m tests.torture; status=$$?; \
+	  python -m tests.torture --page > docs/reliability.md; exit $$status
 
 install: $(VENV)/installed
 
