@@ -23,7 +23,9 @@ def _with_dvc(arena: Arena) -> Arena:
     # The command `bench` of this very copy, whatever is installed.
     tool = arena.path("bin", "bench")
     tool.parent.mkdir()
-    tool.write_text(f"#!{sys.executable}\nfrom bench.cli.main import main\nmain()\n")
+    tool.write_text(
+        f"#!{sys.executable}\nfrom bench.cli.main import main\n\nif __name__ == '__main__':\n    main()\n"
+    )
     tool.chmod(0o755)
     return arena
 
