@@ -13,6 +13,12 @@ from .arena import SOURCE, STAGES, Arena, different, kill_group
 from .fault import SAME, Fault, NotPossible
 from .world import World
 
+COMMAND = """from bench.cli.main import main
+
+if __name__ == "__main__":  # a worker that is spawned imports this file
+    main()
+"""
+
 
 def _with_dvc(arena: Arena) -> Arena:
     if subprocess.run([sys.executable, "-c", "import dvc"], capture_output=True).returncode:
@@ -23,9 +29,7 @@ def _with_dvc(arena: Arena) -> Arena:
     # The command `bench` of this very copy, whatever is installed.
     tool = arena.path("bin", "bench")
     tool.parent.mkdir()
-    tool.write_text(
-        f"#!{sys.executable}\nfrom bench.cli.main import main\n\nif __name__ == '__main__':\n    main()\n"
-    )
+    tool.write_text(f"#!{sys.executable}\n{COMMAND}")
     tool.chmod(0o755)
     return arena
 
