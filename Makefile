@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test slow fuzz install docs licences lock audit-deps clean
+.PHONY: repro test slow fuzz torture install docs licences lock audit-deps clean
 
 repro: install
 	dvc repro; status=$$?; bench table --which ablation; exit $$status
@@ -22,6 +22,12 @@ CASES ?= 100000
 fuzz: install
 	PYTHONPATH=tests OMP_NUM_THREADS=1 python tests/fuzz/long_form.py --cases $(CASES) \
 	  --only "$(ONLY)" $(if $(SEED),--seed $(SEED))
+
+# An hour of kills, damage, full disks and bad methods in throw-away copies; then docs/reliability.md.
+torture: install
+	rm -f build/torture.jsonl
+	python -m tests.torture; status=$$?; \
+	  python -m tests.torture --page > docs/reliability.md; exit $$status
 
 install: $(VENV)/installed
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def main() -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    broken = 0
+    broken = left = 0
     with ExitStack() as stack:
         if not given.keep:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -86,16 +86,20 @@ def main() -> int:
             return None if late else attempt(*turn, given.seed, world)
 
         pool = stack.enter_context(ThreadPoolExecutor(given.jobs))
-        for i, line in enumerate(pool.map(one, todo), 1):
+        ends = as_completed([pool.submit(one, turn) for turn in todo])
+        for i, end_of_try in enumerate(ends, 1):
+            line = end_of_try.result()
             if line is None:
-                print(f"{len(todo) - i + 1} tries were left when the time was over", flush=True)
-                break
+                left += 1
+                continue
             broken += line["holds"] is False
             word = {True: "ok", False: "VIOLATED", None: "--"}[line["holds"]]
             name = f"{line['fault']} {line['try']}"
             print(f"[{i}/{len(todo)}] {word} {name}: {line['outcome']}", flush=True)
             with given.out.open("a", encoding="utf-8") as handle:
                 handle.write(json.dumps(line, ensure_ascii=False) + "\n")
+    if left:
+        print(f"{left} of {len(todo)} tries were left when the time was over")
     print(f"{broken} tries did not hold" if broken else "all held")
     return int(broken > 0)
 

@@ -23,7 +23,8 @@ SOURCE = Path(__file__).resolve().parents[2]
 SHIM = Path(__file__).resolve().parent / "shim"
 STAGES = ("data", "words", "splits", "inputs", "train", "score", "table")
 OUTPUTS = ("data", "runs", "splits", "results")
-TIMES = {"started", "wall_s", "cpu_s", "checksum"}  # what differs between two undisturbed runs
+# What differs between two undisturbed runs: times, and whether git looks after the copy (for DVC).
+TIMES = {"started", "wall_s", "cpu_s", "checksum", "git_commit", "git_dirty"}
 DRIVER = """
 import sys
 from bench.cli.main import main
@@ -100,7 +101,7 @@ class Arena:
         found = {}
         for top in OUTPUTS:
             for path in sorted(self.path(top).rglob("*")):
-                if path.is_file():
+                if path.is_file() and path.name != ".gitignore":  # which DVC writes
                     found[str(path.relative_to(self.root))] = _content(path)
         return found
 

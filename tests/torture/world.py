@@ -16,10 +16,69 @@ TRAINED, TESTED = ("jump high", "run fast", "sit down"), ("throw ball", "climb w
 METHODS = ("base_ls", "devise", "eszsl")  # clips, features, and a closed form
 
 
+SCHEDULE: dict[str, Any] = {
+    "steps": 12, "batch": 6, "warmup": 2, "log_every": 2, "checkpoint_every": 3,
+    "seeds": [0, 1], "lr": 0.01, "stall_s": 60,
+}  # fmt: skip
+
+
+def videos(outside: Path) -> dict[str, Any]:
+    """Return a profile of two video data sets, with a frozen backbone's features and texts."""
+    sets = ("trained", "tested")
+    return {
+        "title": "tiny",
+        "datasets": {
+            "trained": {"kind": "videos", "root": str(outside / "trained")},
+            "tested": {
+                "kind": "videos",
+                "root": str(outside / "tested"),
+                "protocols": ["full", "half10"],
+            },
+        },
+        "train_on": "trained",
+        "pretrain_on": "trained",
+        "words": {
+            "kind": "class_vectors",
+            "files": {name: str(outside / "words.npz") for name in sets},
+            "vectors": str(outside / "vectors.npz"),
+        },
+        "tau": 0,
+        "input": {"length": 4, "size": 16, "store": True, "seen_per_class": 2},
+        "network": {
+            "stem": 4,
+            "widths": [4, 8, 8, 8],
+            "blocks": [0, 1, 0, 1],
+            "head": 8,
+            "pretrain_steps": 4,
+        },
+        "inputs": {
+            "features": {"segments": 2},
+            "texts": {
+                "kind": "json",
+                "files": {name: str(outside / "texts.json") for name in sets},
+            },
+        },
+    }
+
+
+def given_features(outside: Path) -> dict[str, Any]:
+    """Return a profile of one data set of features, with two draws of its classes."""
+    file = str(outside / "given.npz")
+    return {
+        "title": "given features",
+        "datasets": {"given": {"kind": "features", "file": file, "protocols": ["fifty-fifty"]}},
+        "words": {"kind": "class_vectors", "files": {"given": str(outside / "words.npz")}},
+        "fifty_fifty": {"draws": 2},
+        "network": {"head": 8},
+    }
+
+
 class World:
     """What all tries share: videos, the undisturbed arena, and how long each of its stages took."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, light: bool = False) -> None:
+        """Make a world in an absent or empty folder; a ``light`` one has given features alone."""
+        self._light = light
         self.folder, self._made = folder, count(1)
         self.outside = folder / "outside"
         self.outside.mkdir(parents=True)
@@ -68,50 +127,25 @@ class World:
 
     def parameters(self, root: Path, **train: Any) -> None:
         """Write params.yaml; ``train`` replaces parts of the schedule."""
-        schedule = {"steps": 12, "batch": 6, "warmup": 2, "log_every": 2, "checkpoint_every": 3}
-        schedule |= {"seeds": [0, 1], "lr": 0.01, "stall_s": 60} | train
-        profile = {
-            "title": "tiny",
-            "datasets": {
-                "trained": {"kind": "videos", "root": str(self.outside / "trained")},
-                "tested": {
-                    "kind": "videos",
-                    "root": str(self.outside / "tested"),
-                    "protocols": ["full", "half10"],
-                },
-            },
-            "train_on": "trained",
-            "pretrain_on": "trained",
-            "words": {
-                "kind": "class_vectors",
-                "files": {name: str(self.outside / "words.npz") for name in ("trained", "tested")},
-                "vectors": str(self.outside / "vectors.npz"),
-            },
-            "tau": 0,
-            "input": {"length": 4, "size": 16, "store": True, "seen_per_class": 2},
-            "network": {
-                "stem": 4, "widths": [4, 8, 8, 8], "blocks": [0, 1, 0, 1], "head": 8,
-                "pretrain_steps": 4,
-            },
-            "train": schedule,
-            "inputs": {
-                "features": {"segments": 2},
-                "texts": {
-                    "kind": "json",
-                    "files": {
-                        name: str(self.outside / "texts.json") for name in ("trained", "tested")
-                    },
-                },
-            },
-        }  # fmt: skip
+        profile = (given_features if self._light else videos)(self.outside)
+        profile["train"] = SCHEDULE | ({"seeds": [0]} if self._light else {}) | train
         raw = {"profile": "tiny", "tau": None, "methods": {}, "readings": {"rows": []}}
         raw |= {"train": {"steps": None}, "profiles": {"tiny": profile}}
         YAML(typ="safe").dump(raw, root / "params.yaml")
 
     def _write_inputs(self) -> None:
+        rng = np.random.default_rng(0)
+        names = np.array([n.replace(" ", "_") for n in (*TRAINED, *TESTED)])
+        labels = np.repeat(np.arange(len(names)), 8)
+        features = rng.normal(size=(len(labels), 5)).astype(np.float32) + labels[:, None]
+        np.savez(self.outside / "given.npz", features=features, labels=names[labels])
+        self._write_words(rng, names.tolist())
+        if not self._light:
+            self._write_videos(rng)
+
+    def _write_videos(self, rng: np.random.Generator) -> None:
         from bench.video.encode import write_h264
 
-        rng = np.random.default_rng(0)
         for folder, classes in (("trained", TRAINED), ("tested", TESTED)):
             for name in classes:
                 colour = rng.integers(0, 255, 3)
@@ -121,7 +155,8 @@ class World:
                     path = self.outside / folder / name.replace(" ", "_") / f"{i}.mp4"
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write_h264(path, frames)
-        names = [n.replace(" ", "_") for n in (*TRAINED, *TESTED)]
+
+    def _write_words(self, rng: np.random.Generator, names: list[str]) -> None:
         words = sorted({word for name in names for word in name.split("_")})
         vectors = rng.normal(size=(len(words), 6))
         np.savez(self.outside / "vectors.npz", words=words, vectors=vectors)

@@ -75,6 +75,20 @@ def test_a_killed_run_ends_in_the_very_numbers_of_an_unbroken_one(
         assert torch.equal(ours, wanted)
 
 
+def test_a_damaged_state_counts_as_none(tmp_path: Path) -> None:
+    unbroken = seeded(0)
+    log = run(unbroken, tmp_path / "unbroken.pt")
+    state = tmp_path / "state.pt"
+    with pytest.raises(KeyboardInterrupt):
+        run(seeded(0, power_off=True, at=16), state)
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 4
+    state.write_bytes(content)
+    again = seeded(0)
+    assert run(again, state) == log
+    assert again.steps == 25
+
+
 def test_checkpoints_change_nothing(tmp_path: Path) -> None:
     log = run(seeded(0), tmp_path / "a.pt")
     quiet = SETTINGS.model_copy(update={"checkpoint_every": 0})

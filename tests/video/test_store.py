@@ -96,6 +96,16 @@ def test_a_cut_store_is_built_again(root: Path) -> None:
     assert build(root).clip(4, [32]).shape == (1, *SIZE, 3)
 
 
+@pytest.mark.parametrize("suffix", ["npy", "json"])
+def test_a_flipped_bit_in_a_store_is_noticed(root: Path, suffix: str) -> None:
+    wanted = build(root).clip(4, range(33))
+    path = next((root / "store").glob(f"*.{suffix}"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    assert np.array_equal(build(root).clip(4, range(33)), wanted)
+
+
 def interrupted(items: Iterable[Any], *_: object) -> Iterator[Any]:
     """Yield three of the items and stop, as Ctrl-C does."""
     yield from itertools.islice(items, 3)
