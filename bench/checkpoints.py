@@ -25,6 +25,7 @@ from torch import Tensor
 from bench.config import Config
 from bench.errors import UserError, nearest, unknown
 from bench.files import dump_sealed, file_digest, read_json, replacing
+from bench.inputs.classifier import is_plain
 from bench.layout import Layout
 from bench.method import Classes, Context, Method, create
 from bench.models.released import Released, released_names
@@ -98,7 +99,7 @@ def read_released(path: Path) -> tuple[State, dict[str, Any]]:
     except Exception:  # bytes of any other kind make the reader of pickles raise anything
         raise UserError(f"{path}: damaged, or not a checkpoint of torch.save") from None
     state = raw.get("state_dict") if isinstance(raw, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(map(is_plain, state.values())):
         raise UserError(f"{path}: has no 'state_dict' of tensors, so it is no released checkpoint")
     names = [str(name) for name in state]
     prefix = "module." if names and all(n.startswith("module.") for n in names) else ""

@@ -131,12 +131,19 @@ def _read(path: Path | None, model: str, entry: Any) -> dict[str, Tensor]:
     except Exception:  # bytes of any other kind make unpickling raise anything
         raise UserError(f"weights {path}: damaged, or more than tensors; not executed") from None
     tensors = state.values() if isinstance(state, dict) else [None]
-    if not all(isinstance(one, Tensor) for one in tensors):
+    if not all(map(is_plain, tensors)):
         raise UserError(f"weights {path}: not a state dict, names and tensors; save that alone")
     broken = next((name for name, one in state.items() if not one.isfinite().all()), None)
     if broken is not None:
         raise UserError(f"weights {path}: '{broken}' is not finite")
     return dict(state)
+
+
+def is_plain(weight: Any) -> bool:
+    """Tell whether it is a tensor with its numbers in memory: not sparse, quantised or absent."""
+    if not isinstance(weight, Tensor) or weight.layout != torch.strided:
+        return False
+    return not (weight.is_meta or weight.is_quantized)
 
 
 def score_names(files: Mapping[str, Path]) -> list[str]:

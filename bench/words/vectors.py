@@ -152,7 +152,8 @@ def _numbers(line: bytes, dim: int, number: int) -> Vector | None:
     if len(numbers) != dim:
         name = word.decode(errors="replace")
         raise ValueError(f"line of word {number}, '{name}', has {len(numbers)} numbers, not {dim}")
-    return np.array(numbers, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what overflows is refused where it is used
+        return np.array(numbers, dtype=np.float32)
 
 
 def _unit(vector: Vector, word: str, path: Path) -> Vector:

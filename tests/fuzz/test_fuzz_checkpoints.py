@@ -130,10 +130,10 @@ def _embedded(random: Random, folder: Path) -> Ended:
 
 
 TARGETS = [
-    Target("checkpoints", seeds(), _released, share=10, short=100),
-    Target("checkpoints, import", seeds(), _imported, share=2, short=20),
-    Target("weights of classifiers", seeds(), _weights, share=6, short=60),
-    Target("trained cells", seeds(), _embedded, share=4, short=40),
+    Target("checkpoints", seeds(), _released, share=8, short=40),
+    Target("checkpoints, import", seeds(), _imported, share=2, short=10),
+    Target("weights of classifiers", seeds(), _weights, share=6, short=30),
+    Target("trained cells", seeds(), _embedded, share=2, short=10),
 ]
 
 

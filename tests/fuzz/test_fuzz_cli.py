@@ -38,7 +38,7 @@ def _run(words: list[str], folder: Path) -> Ended:
     return bench(folder, *words)
 
 
-TARGETS = [Target("command line", _LINE, _run, share=5, short=120)]
+TARGETS = [Target("command line", _LINE, _run, share=2, short=30)]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda one: one.name)

@@ -92,11 +92,11 @@ def _stored(random: Random, folder: Path) -> None:
 
 
 TARGETS = [
-    Target("features", seeds(), _features, share=10, short=100),
-    Target("object scores", seeds(), _scores, share=10, short=100),
-    Target("definitions", seeds(), _texts, share=8, short=80),
-    Target("signatures", seeds(), _signatures, share=8, short=80),
-    Target("inputs as stored", seeds(), _stored, share=6, short=60),
+    Target("features", seeds(), _features, share=7, short=50),
+    Target("object scores", seeds(), _scores, share=8, short=60),
+    Target("definitions", seeds(), _texts, share=10, short=60),
+    Target("signatures", seeds(), _signatures, share=10, short=60),
+    Target("inputs as stored", seeds(), _stored, share=6, short=40),
 ]
 
 

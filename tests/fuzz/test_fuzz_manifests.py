@@ -133,9 +133,9 @@ def _still(random: Random) -> pd.DataFrame:
 
 
 TARGETS = [
-    Target("manifests (.parquet)", seeds(), _manifest, share=8, short=80),
-    Target("lists of videos (.csv)", seeds(), _csv, share=10, short=120),
-    Target("index files", seeds(), _index, share=5, short=60),
+    Target("manifests (.parquet)", seeds(), _manifest, share=5, short=30),
+    Target("lists of videos (.csv)", seeds(), _csv, share=5, short=30),
+    Target("index files", seeds(), _index, share=3, short=20),
 ]
 
 

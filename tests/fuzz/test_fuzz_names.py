@@ -82,9 +82,9 @@ def _rendered(names: list[str], folder: Path) -> None:
 
 _NAMES = st.lists(_NAME, min_size=1, max_size=5)
 TARGETS = [
-    Target("class names", _NAMES, _words, share=6, short=80),
-    Target("paths in lists", _NAME, _paths, share=4, short=80),
-    Target("names in tables, every format", _NAMES, _rendered, share=10, short=150),
+    Target("class names", _NAMES, _words, share=3, short=20),
+    Target("paths in lists", _NAME, _paths, share=6, short=60),
+    Target("names in tables, every format", _NAMES, _rendered, share=8, short=60),
 ]
 
 

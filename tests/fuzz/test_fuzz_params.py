@@ -64,16 +64,18 @@ def _command(random: Random, folder: Path) -> object:
     return bench(folder, *random.choice(words).split())
 
 
-TARGETS = [
-    Target("params.yaml", seeds(), _load, share=8, short=40),
-    Target("params.yaml, commands", seeds(), _command, share=3, short=15),
-    Target("params.yaml, text", st.text(), lambda text, folder: _text(text, folder), share=4),
-]
-
-
 def _text(text: str, folder: Path) -> None:
     (folder / "params.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
     load_config(folder)
+
+
+TARGETS = [
+    Target("params.yaml", seeds(), _load, share=4, short=20),
+    Target("params.yaml, commands", seeds(), _command, share=1, short=8),
+    Target(
+        "params.yaml, text", st.text(), lambda text, folder: _text(text, folder), share=4, short=30
+    ),
+]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda one: one.name)

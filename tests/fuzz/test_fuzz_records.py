@@ -68,9 +68,9 @@ def _status(random: Random, folder: Path) -> object:
 
 
 TARGETS = [
-    Target("record files", seeds(), _read, share=12, short=100),
-    Target("record files, tables", seeds(), _tables, share=4, short=30),
-    Target("status files of stages", seeds(), _status, share=3, short=30),
+    Target("record files", seeds(), _read, share=14, short=80),
+    Target("record files, tables", seeds(), _tables, share=1, short=6),
+    Target("status files of stages", seeds(), _status, share=1, short=6),
 ]
 
 

@@ -94,9 +94,9 @@ _CSV = st.tuples(st.sampled_from(",;\t"), st.lists(_LINE)).map(
 )
 
 TARGETS = [
-    Target("predictions", seeds(), _read, share=14, short=120),
-    Target("predictions, bench score", seeds(), _score, share=4, short=40),
-    Target("predictions, text", st.text() | _CSV, _text, share=6, short=60),
+    Target("predictions", seeds(), _read, share=14, short=80),
+    Target("predictions, bench score", seeds(), _score, share=1, short=8),
+    Target("predictions, text", st.text() | _CSV, _text, share=8, short=30),
 ]
 
 

@@ -93,9 +93,9 @@ def _lists(random: Random, folder: Path) -> object:
 
 
 TARGETS = [
-    Target("split files", seeds(), _built, share=5, short=40),
-    Target("files of draws", seeds(), _draws, share=10, short=100),
-    Target("official test lists", seeds(), _lists, share=10, short=100),
+    Target("split files", seeds(), _built, share=1, short=6),
+    Target("files of draws", seeds(), _draws, share=14, short=60),
+    Target("official test lists", seeds(), _lists, share=10, short=60),
 ]
 
 

@@ -75,10 +75,10 @@ def _stored(random: Random, folder: Path) -> None:
 
 
 TARGETS = [
-    Target("word vectors (bin, text, GloVe, gz)", seeds(), _vectors, share=20, short=250),
-    Target("word vectors (npz)", seeds(), _npz, share=6, short=60),
-    Target("class vectors (npz)", seeds(), _class_vectors, share=6, short=60),
-    Target("class vectors as stored", seeds(), _stored, share=6, short=60),
+    Target("word vectors (bin, text, GloVe, gz)", seeds(), _vectors, share=20, short=150),
+    Target("word vectors (npz)", seeds(), _npz, share=6, short=40),
+    Target("class vectors (npz)", seeds(), _class_vectors, share=6, short=40),
+    Target("class vectors as stored", seeds(), _stored, share=6, short=40),
 ]
 
 
