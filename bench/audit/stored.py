@@ -3,6 +3,7 @@
 from typing import Any
 
 from bench.config import Config
+from bench.errors import UserError
 from bench.files import digest, read_json
 from bench.layout import Layout
 
@@ -18,6 +19,18 @@ def audit_digest(config: Config, layout: Layout) -> str:
 
 
 def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
-    """Return the stage's file, None if there is none or it is of other splits or sources."""
+    """Return the stage's file, None if there is none or it is of other splits or sources.
+
+    A damaged one is a UserError.
+    """
     found: dict[str, Any] | None = read_json(layout.audit, "sources", "of", "tested", "tau")
-    return found if found and found["of"] == audit_digest(config, layout) else None
+    if not found or found["of"] != audit_digest(config, layout):
+        return None
+    try:
+        for source in found["sources"].values():
+            parts = [*source["tests"].values(), {"seen": [], "tested": 0}]
+            _ = source["what"], source["unknown"], [(len(p["seen"]), p["tested"]) for p in parts]
+    except (AttributeError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UserError(f"{layout.audit}: damaged ({why}); run 'bench stage audit'") from None
+    return found
