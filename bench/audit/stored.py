@@ -6,6 +6,8 @@ from bench.config import Config
 from bench.files import digest, read_json
 from bench.layout import Layout
 
+_SOURCE = {"what": str, "unknown": str, "tests": {str: {"seen": [dict], "tested": int}}}
+
 
 def audit_digest(config: Config, layout: Layout) -> str:
     """Return what an audit is of: the profile's split files, and what it says of its sources."""
@@ -18,8 +20,11 @@ def audit_digest(config: Config, layout: Layout) -> str:
 
 
 def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
-    """Return the stage's file, None if there is none or it is of other splits or sources."""
+    """Return the stage's file, None if there is none or it is of other splits or sources.
+
+    A damaged one is a UserError.
+    """
     found: dict[str, Any] | None = read_json(
-        layout.audit, "of", sources={str: dict}, tested={str: int}, tau=float
+        layout.audit, "of", sources={str: _SOURCE}, tested={str: int}, tau=float
     )
     return found if found and found["of"] == audit_digest(config, layout) else None

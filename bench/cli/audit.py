@@ -41,8 +41,9 @@ def audit(
     planned = plan(config, layout, readings=True) if all(p.is_file() for p in splits) else []
     for cell in planned:
         by_row[cell.row].append(cell)
+    known = set(by_row)
     for record in records:
-        if record.row not in {cell.row for cell in planned}:
+        if record.row not in known:
             by_row[record.row].append(record)
     if method is not None and all(
         method not in (row, one[0].method) for row, one in by_row.items()

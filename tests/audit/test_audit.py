@@ -201,11 +201,18 @@ def test_seen_and_unseen_classes_of_a_draw_may_be_near_twins(project: Path, audi
     assert any(flag.startswith("cannot be excluded") and "f.npz" in flag for flag in flags)
 
 
-def test_an_audit_of_other_splits_does_not_count(project: Path, bench: Bench) -> None:
+def test_a_damaged_audit_is_said_and_one_of_other_splits_does_not_count(
+    project: Path, bench: Bench
+) -> None:
     leaky.transfer(project, tau=0)
     leaky.built(project)
     assert bench("stage", "audit").code == 0
     assert "as stage audit found it" in bench("audit").out
+    stored = project / "results/audit/leaky.json"
+    whole = json.loads(stored.read_text())
+    stored.write_text(json.dumps(whole | {"sources": {"training": {"what": "train"}}}))
+    ended = bench("table")
+    assert ended.code == 2 and "damaged" in ended.err and ended.err.count("\n") == 1
     file = project / "splits/leaky/test.full.json"
     file.write_text(file.read_text().replace('"digest": "f"', '"digest": "g"'))
     assert "looked up now" in bench("audit").out
