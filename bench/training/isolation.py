@@ -3,12 +3,15 @@
 import gc
 import os
 import random
+import resource
 import sys
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
+
+_LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 
 
 def process_state() -> dict[str, Any]:
@@ -35,6 +38,7 @@ def process_state() -> dict[str, Any]:
         "folder": os.getcwd(),
         "environment": dict(os.environ),
         "garbage": gc.isenabled(),
+        "limits": [resource.getrlimit(kind) for kind in _LIMITS],
         "functions": {name: _functions(module) for name, module in _watched()},
     }
 

@@ -146,7 +146,7 @@ def _tried(job: Job) -> tuple[str, str]:
         return "missing", str(error)
     except (UserError, Diverged, FloatingPointError) as error:
         return "failed", str(error)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # also sys.exit, and an interrupt that the method raises
         return "failed", blame(error, job.method.path)
     return "ok", ""
 
