@@ -66,6 +66,8 @@ class Lists:
 def inside(path: str, source: str) -> str:
     """Return a path below a root in its plain form; raise UserError if it could lead out of it."""
     parts = PurePosixPath(path)
+    if any("\ud800" <= char <= "\udfff" for char in path):
+        raise UserError(f"{source}: the path '{path}' is no text; rename the file")
     if parts.is_absolute() or ".." in parts.parts or not parts.parts or "\0" in path:
         raise UserError(f"{source}: the path '{path}' leads out of the root; list paths below it")
     return str(parts)
