@@ -23,7 +23,7 @@ from bench.training.isolation import changed, process_state
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Give a world whose pipeline ran undisturbed, each stage within this process."""
     made = World(tmp_path_factory.mktemp("world") / "w", light=True)
-    for stage in ("data", "words", "splits", "inputs", "train", "score", "table"):
+    for stage in ("data", "words", "splits", "inputs", "audit", "train", "score", "table"):
         ended = run_bench(made.reference.root, "stage", stage)
         assert ended.code == 0, ended
     made.expected = made.reference.results()
@@ -55,7 +55,7 @@ def test_kill_9_just_before_a_file_operation(
     assert process.returncode == -9
     assert before.items() <= arena.results().items()
     assert not arena.wrong(world.expected)
-    heals(world, arena, "splits", "inputs", "score", "table")
+    heals(world, arena, "splits", "inputs", "audit", "score", "table")
 
 
 @pytest.mark.parametrize(

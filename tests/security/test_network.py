@@ -77,7 +77,7 @@ def test_reports_need_no_network(blocked: Path) -> None:
 def test_the_pipeline_of_mini_needs_no_network(blocked: Path) -> None:
     """Every stage from the world to the tables, of two methods with few steps."""
     _mini(blocked, "base_ls", "eszsl")
-    stages = ("data", "words", "splits", "inputs", "train", "score", "table")
+    stages = ("data", "words", "splits", "inputs", "audit", "train", "score", "table")
     ended = _bench(blocked, *(f"stage {one}" for one in stages), "doctor", "methods")
     assert ended.returncode == 0, ended.stderr
     assert not (blocked / "connected").exists()

@@ -21,7 +21,7 @@ from bench.records import read_record
 
 SOURCE = Path(__file__).resolve().parents[2]
 SHIM = Path(__file__).resolve().parent / "shim"
-STAGES = ("data", "words", "splits", "inputs", "train", "score", "table")
+STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table")
 OUTPUTS = ("data", "runs", "splits", "results")
 # What differs between two undisturbed runs: times, and whether git looks after the copy (for DVC).
 TIMES = {"started", "wall_s", "cpu_s", "checksum", "git_commit", "git_dirty"}

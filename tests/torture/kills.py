@@ -64,7 +64,10 @@ def _attempt(stage: str) -> Callable[[World, random.Random], str]:
     return partial(kill, stage)
 
 
-TRIES = {"data": 25, "words": 20, "splits": 20, "inputs": 35, "train": 60, "score": 30, "table": 30}
+TRIES = {
+    "data": 25, "words": 20, "splits": 20, "inputs": 35, "audit": 15, "train": 60,
+    "score": 30, "table": 30,
+}  # fmt: skip
 FAULTS = [
     Fault(f"kill-{stage}", f"no finished cell or record is lost; {SAME}", _attempt(stage), tries)
     for stage, tries in TRIES.items()
