@@ -81,6 +81,9 @@ def _text(one: dict[str, Any]) -> str:
     ]
     units = "draws" if one["paired_over"] == "draws" else "seeds"
     counts = " and ".join(str(mean["n"]) for mean in one["means"])
+    common = one["common_draws"]
+    if common and any(mean["n"] != common for mean in one["means"]):
+        units += f", the difference is over the {common} that both have"
     lines = [
         f"{one['a']} − {one['b']}, {one['metric']}: {one['difference']:+.1f} points "
         f"({means[0]} − {means[1]}; n = {counts} {units})"
@@ -124,7 +127,7 @@ def _seeds(found: dict[str, Any], floor: float | None) -> list[str]:
         ]
     if floor is not None:
         lines.append(
-            f"  however many         the t interval stays at least ± {floor:.1f}: "
-            "what is left is the choice of the classes"
+            f"  however many         about ± {floor:.1f} of the t interval stays (an estimate): "
+            "the choice of the classes"
         )
     return lines

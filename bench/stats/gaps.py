@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bench.stats.student import t_quantile, t_tail
 
+_ROUNDING = 1e-9  # points: what is smaller comes from adding floats
 ClassCounts = Mapping[str, tuple[int, int]]  # class -> (videos, right)
 
 
@@ -28,21 +29,28 @@ class Gap:
     interval: tuple[float, float] | None
     p: float | None = None  # of one comparison: the chance of such a gap if there were none
     variances: dict[str, float] = field(default_factory=dict)  # what the interval is made of
-    floor: float | None = None  # the half width that stays however many seeds: that of the classes
+    floor: float | None = None  # estimate of the half width that the classes alone would leave
 
 
-def _gap(difference: float, parts: Mapping[str, tuple[float, float, float]]) -> Gap:
+def _gap(
+    difference: float, parts: Mapping[str, tuple[float, float, float]], together: float | None = 0.0
+) -> Gap:
     """Make an interval of parts: source -> (variance, the estimate that it came from, its df).
 
-    The first part is what seeds do not change.
+    The first part is that of the classes; ``together`` is what of it more seeds would take away
+    (``None``: not known, no floor).
     """
     variances = {source: variance for source, (variance, _, _) in parts.items()}
     variance = sum(variances.values())
-    if variance <= 0:
-        return Gap(difference, (difference, difference), float(difference == 0), variances, 0.0)
     first, _, first_df = next(iter(parts.values()))
-    floor = t_quantile(first_df) * math.sqrt(first)
-    df = variance**2 / sum(raw**2 / df for kept, raw, df in parts.values() if kept > 0)
+    left = None if together is None else max(first - together, 0.0)
+    floor = None if left is None else t_quantile(first_df) * math.sqrt(left)
+    if variance <= _ROUNDING**2:
+        level = abs(difference) < _ROUNDING
+        return Gap(difference, (difference, difference), float(level), variances, floor)
+    kept = [(raw, df) for part, raw, df in parts.values() if part > 0]
+    # Where much is taken off, the formula falls below what each part is known by.
+    df = max(variance**2 / sum(raw**2 / df for raw, df in kept), min(df for _, df in kept))
     half = t_quantile(df) * math.sqrt(variance)
     p = t_tail(difference / math.sqrt(variance), df)
     return Gap(difference, (difference - half, difference + half), p, variances, floor)
@@ -65,8 +73,9 @@ def transfer_gap(
     class sets; a ``fixed`` row is the same with every seed: one suffices and adds no variance.
     """
     difference = float(np.mean(a) - np.mean(b))
-    names = sorted(set().union(*classes_a, *classes_b))
-    same = all(set(counts) == set(names) for counts in (*classes_a, *classes_b))
+    tested = [{c for c, (n, _) in counts.items() if n} for counts in (*classes_a, *classes_b)]
+    names = sorted(set[str]().union(*tested))
+    same = all(one == set(names) for one in tested)
     rows = ((a, classes_a, fixed[0]), (b, classes_b, fixed[1]))
     seeds = [min(len(v), len(counts)) for v, counts, same_always in rows if not same_always]
     if min([len(names), *seeds]) < 2 or not classes_a or not classes_b or not same:
@@ -79,16 +88,15 @@ def transfer_gap(
     n = len(names)
     ratio = n / (n - 1) * float(np.square(weight * (by_class - weight @ by_class)).sum())
     parts = {"classes": (ratio, ratio, n - 1.0)}
+    together = 0.0
     for name, rates, (values, _, same_always) in zip("ab", (rates_a, rates_b), rows, strict=True):
         if not same_always:
             raw = float(np.var(values, ddof=1)) / len(values)
-            # At least the raw variance's df: a difference of variances is no better known.
-            parts[f"seeds of {name}"] = (
-                max(raw - _together(rates, weight), 0.0),
-                raw,
-                len(values) - 1.0,
-            )
-    return _gap(difference, parts)
+            both = _together(rates, weight)
+            together += both
+            # At most the raw variance's df: a difference of variances is no better known.
+            parts[f"seeds of {name}"] = (max(raw - both, 0.0), raw, len(values) - 1.0)
+    return _gap(difference, parts, together)
 
 
 def _rates(
@@ -96,7 +104,7 @@ def _rates(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the videos [C] of the classes and the percent right [seeds, C]."""
     counts = np.array([[seed[name] for name in names] for seed in seeds], float)
-    return counts[:, :, 0].mean(axis=0), 100 * counts[:, :, 1] / np.maximum(counts[:, :, 0], 1)
+    return counts[:, :, 0].mean(axis=0), 100 * counts[:, :, 1] / counts[:, :, 0]
 
 
 def _together(rates: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
@@ -134,14 +142,16 @@ def splits_gap(
     factor = 1 / len(names) + inside / (among - inside)
     shared = factor * float(np.var(by_split[0].mean(axis=0) - by_split[1].mean(axis=0), ddof=1))
     parts = {"classes": (shared, shared, min(len(names), among) - 1.0)}
+    together = 0.0
     for name, values, same_always in zip("ab", by_split, fixed, strict=True):
         if not same_always:
             n = len(values)
             raw = float(np.var(values.mean(axis=1), ddof=1)) / n
             rest = values - values.mean(axis=0) - (values.mean(axis=1) - values.mean())[:, None]
             both = factor * float(np.square(rest).sum()) / (n - 1) / (len(names) - 1) / n
+            together += both
             parts[f"seeds of {name}"] = (max(raw - both, 0.0), raw, n - 1.0)
-    return _gap(difference, parts)
+    return _gap(difference, parts, together)
 
 
 def draws_gap(
@@ -162,4 +172,4 @@ def draws_gap(
         return Gap(float(paired[0]), None)
     variance = float(np.var(paired, ddof=1)) * (1 / len(paired) + unseen / max(seen, 1))
     units = min(len(paired), seen + unseen) if seen + unseen > 2 else len(paired)
-    return _gap(float(paired.mean()), {"draws": (variance, variance, units - 1.0)})
+    return _gap(float(paired.mean()), {"draws": (variance, variance, units - 1.0)}, None)

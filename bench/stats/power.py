@@ -1,6 +1,7 @@
 """How many seeds it takes to see a gap."""
 
 import math
+from collections.abc import Sequence
 
 from bench.stats.student import chi2_quantile, t_quantile, z_quantile
 
@@ -27,7 +28,18 @@ def seeds_needed(
     return n
 
 
-def variance_factors(df: int, level: float = 0.95) -> tuple[float, float]:
+def effective_df(parts: Sequence[tuple[float, int]]) -> float:
+    """Return the degrees of freedom of a sum of variances (variance, df) after Satterthwaite.
+
+    Without any variance, those of all parts together.
+    """
+    total = sum(variance for variance, _ in parts)
+    if total <= 0:
+        return float(sum(df for _, df in parts))
+    return total**2 / sum(variance**2 / df for variance, df in parts)
+
+
+def variance_factors(df: float, level: float = 0.95) -> tuple[float, float]:
     """Return by what a measured variance may be multiplied at either end of its χ² interval."""
     tail = (1 - level) / 2
     return df / chi2_quantile(1 - tail, df), df / chi2_quantile(tail, df)

@@ -9,13 +9,14 @@ import numpy as np
 from bench.errors import UserError, unknown
 from bench.stats.bootstrap import Floats, over_classes, over_videos, percentiles, turned
 from bench.stats.pairs import mcnemar
-from bench.stats.power import seeds_needed, variance_factors
+from bench.stats.power import effective_df, seeds_needed, variance_factors
 from bench.tables.context import TableContext
 from bench.tables.gaps import compared, pairing
 from bench.tables.right import by_class, by_seed, by_video
 from bench.tables.rows import Row, collect
 
 Json = dict[str, Any]
+FEWEST_CLASSES = 5  # of fewer, a bootstrap's interval ends at the extreme classes: 87 % at best
 
 
 def compare(
@@ -51,21 +52,28 @@ def compare(
         return _bootstrapped(
             found.difference,
             len(found.classes),
+            FEWEST_CLASSES,
             lambda: over_classes(found.videos, found.gain, rng, resamples),
         )
 
     def videos(classes_too: bool) -> Json:
         found = by_video(a, b, scope)
+        if max(map(len, found.gains)) < 2:
+            raise UserError("no class has two videos to draw from")
         return _bootstrapped(
             found.difference,
             len(found.gains) if classes_too else sum(map(len, found.gains)),
+            FEWEST_CLASSES if classes_too else 2,
             lambda: over_videos(found.gains, rng, resamples, classes_too, found.tested),
         )
 
     def tests() -> Json:
         if over == "draws":
             raise UserError("a video is tested in many draws, so its results are not one pair")
-        return {f"seed {at}": asdict(mcnemar(*pair)) for at, pair in by_seed(a, b, scope).items()}
+        pairs = by_seed(a, b, scope)
+        if not pairs:
+            raise UserError("the two rows have no seed in common")
+        return {f"seed {at}": asdict(mcnemar(*pair)) for at, pair in pairs.items()}
 
     def only_top1(part: Callable[[], Json]) -> Json:
         if not key.endswith(".top1"):
@@ -73,6 +81,7 @@ def compare(
         return _or_missing(part)
 
     means = [row.spread(key) for row in (a, b)]
+    common = len(a.values[key].keys() & b.values[key].keys()) if over == "draws" else None
     return {
         "a": a.name,
         "b": b.name,
@@ -80,10 +89,11 @@ def compare(
         "profile": context.profile,
         "paired_over": over,
         "means": [one and asdict(one) for one in means],
+        "common_draws": common,
         "difference": gap.difference,
         "t": {"interval": gap.interval, "p": gap.p, "variances": gap.variances, "floor": gap.floor}
         if gap.interval
-        else {"missing": "n is too small (fewer than two seeds, draws or classes)"},
+        else {"missing": _why(context, (a, b), scope, over)},
         "over_classes": only_top1(classes),
         "over_videos": only_top1(lambda: videos(False)),
         "over_classes_then_videos": only_top1(lambda: videos(True)),
@@ -94,9 +104,25 @@ def compare(
     }
 
 
-def _bootstrapped(difference: float, units: int, draw: Callable[[], Floats]) -> Json:
-    if units < 2:
-        raise UserError("fewer than two to draw from")
+def _why(context: TableContext, rows: tuple[Row, Row], scope: str, over: str) -> str:
+    """Say why there is no t interval."""
+    inside, among = context.split_sizes(scope)
+    if over == "splits" and 1 < among <= inside:
+        return "every split holds all classes, so that splits say nothing about other classes"
+    tested = [
+        {name for name, (videos, _) in record.per_class[scope].items() if videos}
+        for row in rows
+        for record in row.records
+        if scope in record.per_class
+    ]
+    if over == "classes" and any(one != tested[0] for one in tested):
+        return "the rows were not scored on the same classes"
+    return f"fewer than two {'draws in common' if over == 'draws' else f'seeds or {over}'}"
+
+
+def _bootstrapped(difference: float, units: int, fewest: int, draw: Callable[[], Floats]) -> Json:
+    if units < fewest:
+        raise UserError(f"{units} to draw from; it takes {fewest}")
     resampled = draw()
     share = turned(resampled, difference)
     return {"difference": difference, "interval": percentiles(resampled, units), "turned": share}
@@ -120,7 +146,8 @@ def _seeds(a: Row, b: Row, key: str, over: str) -> Json:
     if min(map(len, values)) < 2:
         raise UserError("n = 1 has no spread")
     variances = [float(np.var(one, ddof=1)) for one in values] + [0.0] * (2 - len(values))
-    factors = variance_factors(sum(len(one) - 1 for one in values))
+    known = [(v, len(one) - 1) for v, one in zip(variances, values, strict=False)]
+    factors = variance_factors(effective_df(known))
     between = [seeds_needed(*(factor * one for one in variances)) for factor in factors]
     return {
         "for_1_point": seeds_needed(*variances),

@@ -88,6 +88,8 @@ def _groups(row: Row, scope: str) -> dict[str, list[Record]]:
 def _both(a: Row, b: Row, scope: str) -> list[tuple[list[Record], list[Record]]]:
     of_a, of_b = _groups(a, scope), _groups(b, scope)
     pairs = [(of_a[split], of_b[split]) for split in sorted(of_a.keys() & of_b.keys())]
+    if of_a and of_b and not pairs:
+        raise UserError(f"{a.name} and {b.name} have no draw of {scope} in common")
     if not pairs:
         raise UserError(
             f"no counts per class of {scope}, which is scored over several class splits"

@@ -7,7 +7,7 @@ import pytest
 
 from bench.stats.family import holm
 from bench.stats.pairs import mcnemar
-from bench.stats.power import seeds_needed, variance_factors
+from bench.stats.power import effective_df, seeds_needed, variance_factors
 from bench.stats.spread import pooled, spread
 
 
@@ -35,6 +35,13 @@ def test_seeds_needed_of_other_shapes() -> None:
 def test_what_a_variance_of_few_seeds_may_be() -> None:
     low, high = variance_factors(4)
     assert (low, high) == pytest.approx((4 / 11.14329, 4 / 0.484419), rel=1e-4)
+
+
+def test_a_sum_of_variances_is_known_as_well_as_its_larger_part() -> None:
+    assert effective_df([(3.0, 2), (3.0, 2)]) == 4
+    assert effective_df([(100.0, 2), (1.0, 2)]) == pytest.approx(2.04, abs=0.001)
+    assert effective_df([(5.0, 2), (0.0, 9)]) == 2
+    assert effective_df([(0.0, 2), (0.0, 3)]) == 5
 
 
 def test_mcnemar_is_the_exact_binomial() -> None:

@@ -11,19 +11,20 @@ from project import Bench
 
 from bench.errors import UserError
 from bench.records import Record, write_record
+from bench.stats.power import seeds_needed, variance_factors
 from bench.tables.compare import compare
-from bench.tables.right import by_video, rightness
+from bench.tables.right import by_class, by_video, rightness
 from bench.tables.rows import Row, collect
 
 SCOPE = "mini_ucf.full"
 
 
 def seeing(row: str, seed: int, chance: float, **other: Any) -> Record:
-    """Make a record of four classes of ten videos, with its per-video results."""
+    """Make a record of five classes of eight videos, with its per-video results."""
     rng = np.random.default_rng([seed, *row.encode()])
-    right = rng.random((4, 10)) < chance
+    right = rng.random((5, 8)) < chance
     per_class = {
-        SCOPE: {c: (10, int(k)) for c, k in zip("dabc", right.sum(1)[[3, 0, 1, 2]], strict=True)}
+        SCOPE: {c: (8, int(k)) for c, k in zip("dabce", right.sum(1)[[3, 0, 1, 2, 4]], strict=True)}
     }
     made = record(
         row, seed, per_class=per_class, metrics={f"{SCOPE}.top1": 100 * float(right.mean())}
@@ -49,7 +50,7 @@ def records() -> list[Record]:
 def test_bits_are_the_videos_of_the_classes_by_name() -> None:
     one = seeing("mine", 0, 0.6)
     found = rightness(one, SCOPE)
-    assert list(found) == ["a", "b", "c", "d"]
+    assert list(found) == [*"abcde"]
     assert {c: (len(part), int(part.sum())) for c, part in found.items()} == one.per_class[SCOPE]
 
 
@@ -91,13 +92,13 @@ def test_old_records_have_all_but_what_needs_videos(tmp_path: Path, records: lis
 
 def test_one_seed_has_no_interval_and_no_count(tmp_path: Path, records: list[Record]) -> None:
     found = of(tmp_path, [one for one in records if one.seed == 0])
-    assert "n is too small" in found["t"]["missing"]
+    assert found["t"]["missing"] == "fewer than two seeds or classes"
     assert found["seeds"] == {"missing": "n = 1 has no spread"}
     assert "interval" in found["over_classes"]  # of this one model
 
 
 def test_other_videos_are_not_compared(tmp_path: Path, records: list[Record]) -> None:
-    fewer = {SCOPE: {c: (9, 5) for c in "abcd"}}
+    fewer = {SCOPE: {c: (7, 5) for c in "abcde"}}
     records[-1] = records[-1].model_copy(update={"per_class": fewer})
     found = of(tmp_path, records)
     assert "not scored on the same videos" in found["over_classes"]["missing"]
@@ -123,9 +124,36 @@ def test_draws_are_summed_over_those_that_both_have(tmp_path: Path) -> None:
     assert videos.difference == pytest.approx(100 * (3 + 0 - 1) / (8 + 4 + 2))
     tests = {"ucf15": ("fifty-fifty",)}
     result = compare(context(tmp_path, made, [], tests=tests), ("mine", "other"), scope, 200)
-    assert result["over_classes"]["difference"] == pytest.approx(videos.difference)
+    counts = by_class(found["mine"], found["other"], scope)
+    assert counts.difference == pytest.approx(videos.difference)
+    assert result["over_classes"]["missing"] == "3 to draw from; it takes 5"
+    assert (result["common_draws"], [mean["n"] for mean in result["means"]]) == (2, [3, 2])
     assert "many draws" in result["mcnemar"]["missing"]
     assert "share classes" in result["seeds"]["missing"]
+
+
+def test_a_range_of_seeds_is_no_surer_than_the_variance_that_makes_it(
+    tmp_path: Path, records: list[Record]
+) -> None:
+    """Row a alone scatters: its variance is known by two degrees of freedom, not by four."""
+    same = [one.model_copy(update={"metrics": {f"{SCOPE}.top1": 50.0}}) for one in records[3:]]
+    level = [one.model_copy(update={"metrics": {f"{SCOPE}.top1": 40.0 + 10 * one.seed}})
+             for one in records[:3]]  # fmt: skip
+    found = of(tmp_path, [*level, *same])["seeds"]
+    low, high = (seeds_needed(100 * factor, 0) for factor in variance_factors(2))
+    assert (found["between"], found["for_1_point"]) == ([low, high], seeds_needed(100, 0))
+
+
+def test_splits_that_hold_every_class_are_said_to_be_the_reason(tmp_path: Path) -> None:
+    scope = "mini_ucf.official3"
+    split = {"definition": "", "digest": "d", "splits": [{"unseen": ["a", "b"]}] * 3}
+    (tmp_path / f"{scope}.json").write_text(json.dumps(split))
+    lists = {f"{scope}.top1": {str(i): 40.0 + i for i in range(3)}}
+    made = [record(row, seed, metrics={f"{scope}.top1": 41.0}, per_split=lists)
+            for row in ("mine", "other") for seed in range(3)]  # fmt: skip
+    tests = {"mini_ucf": ("official3",)}
+    result = compare(context(tmp_path, made, [], tests=tests), ("mine", "other"), scope, 200)
+    assert "every split holds all classes" in result["t"]["missing"]
 
 
 def test_the_command_prints_both_forms(bench: Bench, project: Path, records: list[Record]) -> None:
