@@ -1,22 +1,36 @@
 """The audit that the stage wrote, if it is of what is there."""
 
+from pathlib import Path
 from typing import Any
 
 from bench.config import Config
-from bench.files import digest, read_json
+from bench.files import digest, file_digest, read_json
 from bench.layout import Layout
 
 _SOURCE = {"what": str, "unknown": str, "tests": {str: {"seen": [dict], "tested": int}}}
 
 
 def audit_digest(config: Config, layout: Layout) -> str:
-    """Return what an audit is of: the profile's split files, and what it says of its sources."""
+    """Return what an audit is of: the profile's split files, and what it says of its sources.
+
+    Of class lists in files, their bytes; one that is not here cannot be the one that was read.
+    """
     profile = config.profile
     files = sorted(layout.splits.glob("*.json"))
     splits = {file.name: (read_json(file) or {}).get("digest") for file in files}
     said = {"tau", "train_on", "pretrain_on", "pretrained", "inputs"}
     weights = str(profile.network.weights)
-    return digest([splits, profile.model_dump(mode="json", include=said), weights])
+    parts = [splits, profile.model_dump(mode="json", include=said), weights]
+    named = {one for names in profile.pretrained.values() for one in names if one.endswith(".txt")}
+    lists = {one: _bytes(layout.root / one) for one in sorted(named)}
+    return digest([*parts, lists] if lists else parts)
+
+
+def _bytes(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""
 
 
 def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:

@@ -24,8 +24,9 @@ def shared_videos(layout: Layout, source: str, test: str) -> dict[str, Any]:
     """
     ours, theirs = _marks(layout, source), _marks(layout, test)
     kinds = [kind for kind in ("digest", "YouTube id") if ours[kind] and theirs[kind]]
-    names = {n for k in kinds for mark, n in theirs[k].items() if mark in ours[k]}
-    compared = {n for kind in kinds for n in theirs[kind].values()}
+    known = {kind: set(ours[kind].values()) for kind in kinds}
+    names = {path for k in kinds for path, mark in theirs[k].items() if mark in known[k]}
+    compared = {path for kind in kinds for path in theirs[kind]}
     return {
         "by": ", ".join(kinds),
         "compared": len(compared),
@@ -35,7 +36,7 @@ def shared_videos(layout: Layout, source: str, test: str) -> dict[str, Any]:
 
 
 def _marks(layout: Layout, dataset: str) -> dict[str, dict[str, str]]:
-    """Return kind -> mark -> path of the videos of a data set; nothing without its index."""
+    """Return kind -> path -> mark of the videos of a data set; nothing without its index."""
     path = layout.index / f"{dataset}.parquet"
     try:
         rows = pd.read_parquet(path)
@@ -48,8 +49,8 @@ def _marks(layout: Layout, dataset: str) -> dict[str, dict[str, str]]:
     ids = {}
     if dataset.startswith(_WITH_IDS):
         stems = ((path.rpartition("/")[2].rpartition(".")[0], path) for path in paths)
-        ids = {found[1]: path for stem, path in stems if (found := _ID.match(stem))}
+        ids = {path: found[1] for stem, path in stems if (found := _ID.match(stem))}
     return {
-        "digest": {one: path for one, path in zip(digests, paths, strict=False) if one},
+        "digest": {path: one for path, one in zip(paths, digests, strict=False) if one},
         "YouTube id": ids,
     }

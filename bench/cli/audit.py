@@ -99,7 +99,14 @@ def _of_row(row: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[str]
             for dataset, one in sources[key]["tests"].items()
             if one["seen"]
         ]
-        clean = "cannot be excluded" if sources[key]["unknown"] else "none"
+        counts += [
+            f"{one['shared']} videos ({dataset})"
+            for dataset, one in sources[key].get("videos", {}).items()
+            if one["shared"]
+        ]
+        by_name = all(one["nearest"] is None for one in sources[key]["tests"].values())
+        clean = "none by name" if by_name and sources[key]["classes"] else "none"
+        clean = "cannot be excluded" if sources[key]["unknown"] else clean
         yield f"{key}: {', '.join(counts) or clean}"
     if not row["sources"]:
         yield "touches nothing that the profile describes"

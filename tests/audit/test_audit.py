@@ -117,6 +117,26 @@ def test_videos_are_the_same_by_digest_or_by_youtube_id(project: Path, audited: 
     }  # fmt: skip
 
 
+def test_shared_videos_are_no_clean_row_and_each_copy_counts(project: Path, bench: Bench) -> None:
+    leaky.transfer(project, tau=0.05)
+    leaky.built(project, {c: False for c in leaky.TRAIN})
+    leaky.index(project, "train", {"chess/a.mp4": "5e"}, list(leaky.TRAIN))
+    copies = {"diving/b.mp4": "5e", "diving/c.mp4": "5e", "diving/d.mp4": "6f"}
+    leaky.index(project, "test", copies, list(leaky.TEST))
+    lines = bench("audit", "aurl").out.splitlines()
+    assert "  videos of test: 2 of 3 shared by digest (diving/b.mp4, diving/c.mp4)" in lines
+    assert next(one for one in lines if one.startswith("aurl ")).split("  ")[1] == (
+        "training: 2 videos (test)"
+    )
+
+
+def test_names_alone_are_no_measured_none(project: Path, bench: Bench) -> None:
+    leaky.transfer(project, tau=0.05, pretrain_on="pretext")
+    leaky.built(project, {c: False for c in leaky.TRAIN}, words=False)
+    last = bench("audit", "eszsl").out.splitlines()[-1]
+    assert "features: none by name" in last
+
+
 def test_videos_without_ids_are_not_said_to_be_apart(project: Path, bench: Bench) -> None:
     leaky.transfer(project)
     leaky.built(project)
@@ -141,6 +161,17 @@ def test_a_declared_class_list_is_compared(project: Path, audited: Any) -> None:
     found = audited()
     assert seen(found, "features") == {"diving": "name"}  # Kinetics-400 has other names
     assert found["sources"]["features"]["classes"] == 402
+
+
+def test_an_audit_of_another_class_list_does_not_count(project: Path, bench: Bench) -> None:
+    more = {"network": {"weights": "w"}, "pretrained": {"features": ["own.txt"]}}
+    leaky.transfer(project, tau=0.05, **more)
+    leaky.built(project)
+    (project / "own.txt").write_text("chess\n")
+    assert bench("stage", "audit").code == 0
+    assert "as stage audit found it" in bench("audit").out
+    (project / "own.txt").write_text("Diving\n")
+    assert "looked up now" in bench("audit").out
 
 
 def test_wrong_declarations_are_one_line(project: Path, bench: Bench) -> None:
