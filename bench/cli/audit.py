@@ -11,6 +11,7 @@ from bench.cli.splits import TextFormat, is_json
 from bench.cli.stages import Profile, opened
 from bench.errors import unknown
 
+_MADE = ("features", "objects", "boxes", "clip")  # inputs that were trained on something
 WORDS = (
     "Class vectors: made of the words of the class names, the test classes' own among them, "
     "which is what zero-shot methods are given; texts likewise."
@@ -54,6 +55,7 @@ def audit(
         if method not in (None, row, cells[0].method):
             continue
         file = files.get(cells[0].method)
+        needs = file.uses(cells[0].reading)[0] if file else ()
         done = [one for one in records if one.row == row and one.status == "ok"]
         missing = next((c.missing for c in cells if isinstance(c, PlannedCell) and c.missing), "")
         rows.append(
@@ -61,6 +63,7 @@ def audit(
                 "row": row,
                 "method": cells[0].method,
                 "sources": touched(cells, file, found),
+                "not_described": [n for n in needs if n in _MADE and n not in found["sources"]],
                 "flags": [flag.text for flag in flags(cells, done, file, found)],
                 "checkpoints": sorted({one.checkpoint for one in done}),
                 "also_best_on_test": any(one.metrics_best_on_test for one in done),
@@ -108,7 +111,9 @@ def _of_row(row: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[str]
         clean = "none by name" if by_name and sources[key]["classes"] else "none"
         clean = "cannot be excluded" if sources[key]["unknown"] else clean
         yield f"{key}: {', '.join(counts) or clean}"
-    if not row["sources"]:
+    for name in row["not_described"]:
+        yield f"{name}: not described by the profile, so not known"
+    if not row["sources"] and not row["not_described"]:
         yield "touches nothing that the profile describes"
     if row["checkpoints"]:
         yield f"checkpoint: {', '.join(row['checkpoints'])}"

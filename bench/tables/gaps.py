@@ -109,6 +109,7 @@ def with_ties(
     if small:
         notes.append(
             f"No interval, so no tie mark, for some rows of {', '.join(sorted(small))}: "
-            "n is too small (fewer than two seeds or draws) or the counts per class are absent."
+            "n is too small (fewer than two seeds or draws), the counts per class are absent or of "
+            "other classes, or every split holds all classes."
         )
     return [replace(row, gaps=gaps[row.name], tied=tied[row.name]) for row in rows], notes

@@ -137,6 +137,13 @@ def test_names_alone_are_no_measured_none(project: Path, bench: Bench) -> None:
     assert "features: none by name" in last
 
 
+def test_an_input_that_the_profile_does_not_describe_is_said(project: Path, bench: Bench) -> None:
+    leaky.transfer(project, tau=0.05)
+    leaky.built(project, {c: False for c in leaky.TRAIN})
+    last = bench("audit", "eszsl").out.splitlines()[-1]
+    assert "training: none; features: not described by the profile, so not known" in last
+
+
 def test_videos_without_ids_are_not_said_to_be_apart(project: Path, bench: Bench) -> None:
     leaky.transfer(project)
     leaky.built(project)
