@@ -1,5 +1,6 @@
 """``bench compare``: two rows of the tables, and how sure their difference is."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -108,7 +109,17 @@ def _text(one: dict[str, Any]) -> str:
         )
     lines += _seeds(one["seeds"], one["t"].get("floor"))
     lines += [f"  not here: {', '.join(names)}: {why}" for why, names in lacking.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_flags(one)])
+
+
+def _flags(one: dict[str, Any]) -> Iterator[str]:
+    """Yield what the audit flags of either row, once where it is the same of both."""
+    flags: dict[str, list[str]] = one["flags"]
+    for flag in dict.fromkeys(flag for found in flags.values() for flag in found):
+        whose = [name for name, found in flags.items() if flag in found]
+        yield f"  {'both' if len(whose) > 1 else whose[0]}: {flag}"
+    if not one["audited"]:
+        yield "  not audited: run 'bench stage audit'"
 
 
 def _p(p: float) -> str:

@@ -99,6 +99,8 @@ def compare(
         "over_classes_then_videos": only_top1(lambda: videos(True)),
         "mcnemar": only_top1(tests),
         "seeds": _or_missing(lambda: _seeds(a, b, key, over)),
+        "audited": context.audit is not None,
+        "flags": {row.name: [f"{one.mark} {one.text}" for one in row.flags] for row in (a, b)},
         "resamples": resamples,
         "seed": seed,
     }
@@ -106,8 +108,8 @@ def compare(
 
 def _why(context: TableContext, rows: tuple[Row, Row], scope: str, over: str) -> str:
     """Say why there is no t interval."""
-    inside, among = context.split_sizes(scope)
-    if over == "splits" and 1 < among <= inside:
+    inside, among = context.split_sizes(scope) if over == "splits" else (1, 1)
+    if 1 < among <= inside:
         return "every split holds all classes, so that splits say nothing about other classes"
     tested = [
         {name for name, (videos, _) in record.per_class[scope].items() if videos}

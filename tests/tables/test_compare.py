@@ -9,6 +9,7 @@ import pytest
 from made_up import context, record
 from project import Bench
 
+from bench.cli.compare import _text
 from bench.errors import UserError
 from bench.records import Record, write_record
 from bench.stats.power import seeds_needed, variance_factors
@@ -154,6 +155,23 @@ def test_splits_that_hold_every_class_are_said_to_be_the_reason(tmp_path: Path) 
     tests = {"mini_ucf": ("official3",)}
     result = compare(context(tmp_path, made, [], tests=tests), ("mine", "other"), scope, 200)
     assert "every split holds all classes" in result["t"]["missing"]
+
+
+def test_flags_of_the_audit_stand_below_a_comparison(tmp_path: Path, records: list[Record]) -> None:
+    unknown = {"what": "", "unknown": "nobody knows", "tests": {}}
+    taking = [one.model_copy(update={"parameters": {"inputs": {"features": "w"}}})
+              if one.row == "mine" else one for one in records]  # fmt: skip
+    audit = {"sources": {"training": unknown, "features": unknown}}
+    result = compare(
+        context(tmp_path, taking, [], audit=audit), ("mine", "other"), SCOPE, resamples=200
+    )
+    lines = _text(result).splitlines()
+    assert any(
+        one.startswith("  both: ‡ cannot be excluded") and "training" in one for one in lines
+    )
+    assert any(one.startswith("  mine: ‡") and "features" in one for one in lines)
+    silent = compare(context(tmp_path, records, [], audit=None), ("mine", "other"), SCOPE, 200)
+    assert "not audited" in _text(silent)
 
 
 def test_the_command_prints_both_forms(bench: Bench, project: Path, records: list[Record]) -> None:
