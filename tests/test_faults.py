@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,7 @@ def test_a_file_size_limit_is_one_line(world: World, arena: Arena) -> None:
          lambda: torch.set_default_dtype(torch.float32)),
         ("gradients", lambda: torch.set_grad_enabled(False),
          lambda: torch.set_grad_enabled(True)),
+        ("running", lambda: threading.Timer(1, print).start(), None),
         ("functions", lambda: setattr(torch.nn.functional, "normalize", print), None),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ import os
 import random
 import resource
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -39,13 +40,18 @@ def process_state() -> dict[str, Any]:
         "environment": dict(os.environ),
         "garbage": gc.isenabled(),
         "limits": [resource.getrlimit(kind) for kind in _LIMITS],
+        "running": set(threading.enumerate()),
         "functions": {name: _functions(module) for name, module in _watched()},
     }
 
 
 def changed(before: dict[str, Any]) -> list[str]:
-    """Name what differs from an earlier ``process_state``; modules imported since do not count."""
+    """Name what differs from an earlier ``process_state``.
+
+    Modules imported since do not count, nor do threads that have ended.
+    """
     now = process_state()
+    now["running"] |= before["running"]
     now["functions"] = {k: v for k, v in now["functions"].items() if k in before["functions"]}
     return [name for name, value in before.items() if now[name] != value]
 
