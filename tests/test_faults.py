@@ -1,5 +1,6 @@
 """The short form of tests/torture: some of every family, on features alone, mostly in-process."""
 
+import json
 import random
 import shutil
 import threading
@@ -17,6 +18,8 @@ from torture.world import World
 
 from bench.data.index import read_index
 from bench.errors import UserError
+from bench.files import write_json
+from bench.stages import score
 from bench.training.isolation import changed, process_state
 
 
@@ -118,6 +121,35 @@ def test_a_flipped_bit_anywhere_in_an_embedding_is_noticed_and_trained_again(
     ended = run_bench(arena.root, "stage", "train")
     assert ended.code == 0 and "1 to train" in ended.out
     heals(world, arena, "score", "table")
+
+
+def test_a_current_record_is_not_replaced_by_a_failure_of_older_code(arena: Arena) -> None:
+    """Records come by git; what failed here may have failed with other code."""
+    file = sorted(arena.path("results", "records", "tiny").glob("*.json"))[0]
+    record = json.loads(file.read_text())
+    failed = {k: record[k] for k in ("row", "method", "label", "split", "seed", "parts")}
+    failed |= {"status": "failed", "reason": "old"}
+    shutil.rmtree(arena.path("runs", "tiny", file.stem))
+    path = arena.path("runs", "tiny", "failures.json")
+    write_json(path, {file.stem: failed | {"parts": record["parts"] | {"source": "older"}}})
+    ended = run_bench(arena.root, "stage", "score")
+    assert "cells scored, 0 failed" in ended.out and "1 older than their records" in ended.out
+    assert json.loads(file.read_text()) == record
+    write_json(path, {file.stem: failed})  # of the present code: it is what happened last
+    assert "cells scored, 1 failed" in run_bench(arena.root, "stage", "score").out
+    assert json.loads(file.read_text())["reason"] == "old"
+
+
+def test_a_run_that_vanishes_while_it_is_scored_is_one_line(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed(items: list[Path], *_: object) -> list[Path]:
+        shutil.rmtree(items[0])  # what a training that replaces the cell does first
+        return items
+
+    monkeypatch.setattr(score, "track", listed)
+    ended = run_bench(arena.root, "stage", "score")
+    assert ended.code == 2 and "replaced or removed while it was scored" in ended.err
 
 
 def test_a_file_size_limit_is_one_line(world: World, arena: Arena) -> None:
