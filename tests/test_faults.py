@@ -152,6 +152,17 @@ def test_a_run_that_vanishes_while_it_is_scored_is_one_line(
     assert ended.code == 2 and "replaced or removed while it was scored" in ended.err
 
 
+@pytest.mark.parametrize("stage", ["inputs", "audit"])
+def test_a_stage_removes_what_its_own_profile_left_half_alone(arena: Arena, stage: str) -> None:
+    folder = arena.path("results", stage)
+    own, other = folder / ".tiny.json.a.part", folder / ".ucf15.json.b.part"
+    own.touch()
+    other.touch()  # of another profile's stage, which runs at the same time
+    arena.path("splits", "tiny", "list.json").write_text("[1]")  # what is no object is no split
+    assert run_bench(arena.root, "stage", stage).code == 0
+    assert (own.exists(), other.exists()) == (False, True)
+
+
 def test_a_file_size_limit_is_one_line(world: World, arena: Arena) -> None:
     import resource
 
