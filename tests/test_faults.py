@@ -1,6 +1,7 @@
 """The short form of tests/torture: some of every family, on features alone, mostly in-process."""
 
 import json
+import os
 import random
 import shutil
 import threading
@@ -199,6 +200,12 @@ def test_what_a_method_leaves_behind_is_noticed(name: str, change: object, undo:
         torch.nn.functional.normalize = normalize
         if undo:
             undo()  # type: ignore[operator]
+
+
+def test_what_the_project_itself_imports_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = process_state()
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/decord")  # as `import decord` does
+    assert not changed(before)
 
 
 def test_the_page_counts_what_the_results_say(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def process_state() -> dict[str, Any]:
         "cudnn": (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32),
         "numpy": tuple(sorted(np.geterr().items())),
         "folder": os.getcwd(),
-        "environment": dict(os.environ),
+        # Decord adds to PATH when it is imported, which every cell with that backend would do.
+        "environment": {k: v for k, v in os.environ.items() if k != "PATH"},
         "garbage": gc.isenabled(),
         "limits": [resource.getrlimit(kind) for kind in _LIMITS],
         "running": set(threading.enumerate()),
