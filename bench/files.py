@@ -228,9 +228,12 @@ def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
     return file_digest(path)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what ``replacing`` leaves behind when it is killed; only while nobody else writes."""
-    for part in folder.rglob(".*.part"):
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove what ``replacing`` leaves behind when it is killed; only while nobody else writes.
+
+    With ``name`` only what belongs to that file.
+    """
+    for part in folder.rglob(f".{name}.*.part" if name else ".*.part"):
         part.unlink(missing_ok=True)
 
 

@@ -1,7 +1,10 @@
 """The short form of tests/torture: some of every family, on features alone, mostly in-process."""
 
+import json
+import os
 import random
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from torture.world import World
 
 from bench.data.index import read_index
 from bench.errors import UserError
+from bench.files import write_json
+from bench.stages import score
 from bench.training.isolation import changed, process_state
 
 
@@ -119,6 +124,46 @@ def test_a_flipped_bit_anywhere_in_an_embedding_is_noticed_and_trained_again(
     heals(world, arena, "score", "table")
 
 
+def test_a_current_record_is_not_replaced_by_a_failure_of_older_code(arena: Arena) -> None:
+    """Records come by git; what failed here may have failed with other code."""
+    file = sorted(arena.path("results", "records", "tiny").glob("*.json"))[0]
+    record = json.loads(file.read_text())
+    failed = {k: record[k] for k in ("row", "method", "label", "split", "seed", "parts")}
+    failed |= {"status": "failed", "reason": "old"}
+    shutil.rmtree(arena.path("runs", "tiny", file.stem))
+    path = arena.path("runs", "tiny", "failures.json")
+    write_json(path, {file.stem: failed | {"parts": record["parts"] | {"source": "older"}}})
+    ended = run_bench(arena.root, "stage", "score")
+    assert "cells scored, 0 failed" in ended.out and "1 older than their records" in ended.out
+    assert json.loads(file.read_text()) == record
+    write_json(path, {file.stem: failed})  # of the present code: it is what happened last
+    assert "cells scored, 1 failed" in run_bench(arena.root, "stage", "score").out
+    assert json.loads(file.read_text())["reason"] == "old"
+
+
+def test_a_run_that_vanishes_while_it_is_scored_is_one_line(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed(items: list[Path], *_: object) -> list[Path]:
+        shutil.rmtree(items[0])  # what a training that replaces the cell does first
+        return items
+
+    monkeypatch.setattr(score, "track", listed)
+    ended = run_bench(arena.root, "stage", "score")
+    assert ended.code == 2 and "replaced or removed while it was scored" in ended.err
+
+
+@pytest.mark.parametrize("stage", ["inputs", "audit"])
+def test_a_stage_removes_what_its_own_profile_left_half_alone(arena: Arena, stage: str) -> None:
+    folder = arena.path("results", stage)
+    own, other = folder / ".tiny.json.a.part", folder / ".ucf15.json.b.part"
+    own.touch()
+    other.touch()  # of another profile's stage, which runs at the same time
+    arena.path("splits", "tiny", "list.json").write_text("[1]")  # what is no object is no split
+    assert run_bench(arena.root, "stage", stage).code == 0
+    assert (own.exists(), other.exists()) == (False, True)
+
+
 def test_a_file_size_limit_is_one_line(world: World, arena: Arena) -> None:
     import resource
 
@@ -140,6 +185,7 @@ def test_a_file_size_limit_is_one_line(world: World, arena: Arena) -> None:
          lambda: torch.set_default_dtype(torch.float32)),
         ("gradients", lambda: torch.set_grad_enabled(False),
          lambda: torch.set_grad_enabled(True)),
+        ("running", lambda: threading.Timer(1, print).start(), None),
         ("functions", lambda: setattr(torch.nn.functional, "normalize", print), None),
     ],
 )  # fmt: skip
@@ -154,6 +200,12 @@ def test_what_a_method_leaves_behind_is_noticed(name: str, change: object, undo:
         torch.nn.functional.normalize = normalize
         if undo:
             undo()  # type: ignore[operator]
+
+
+def test_what_the_project_itself_imports_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = process_state()
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/decord")  # as `import decord` does
+    assert not changed(before)
 
 
 def test_the_page_counts_what_the_results_say(tmp_path: Path) -> None:

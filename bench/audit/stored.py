@@ -17,7 +17,8 @@ def audit_digest(config: Config, layout: Layout) -> str:
     """
     profile = config.profile
     files = sorted(layout.splits.glob("*.json"))
-    splits = {file.name: (read_json(file) or {}).get("digest") for file in files}
+    stored = {file.name: read_json(file) for file in files}
+    splits = {k: v.get("digest") if isinstance(v, dict) else None for k, v in stored.items()}
     said = {"tau", "train_on", "pretrain_on", "pretrained", "inputs"}
     weights = str(profile.network.weights)
     parts = [splits, profile.model_dump(mode="json", include=said), weights]

@@ -66,7 +66,8 @@ def _print(record: "Record", state: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if Console().is_terminal else 100, highlight=False)
+    wide = None if Console().is_terminal else 100
+    console = Console(width=wide, highlight=False, force_terminal=False)  # see bench.terminal
     for title, facts in _sections(record, state):
         grid = Table(show_header=False, box=None, pad_edge=False)
         grid.add_column(min_width=14)

@@ -40,16 +40,19 @@ def run_stage(name: str, config: Config, layout: Layout) -> None:
     with locked(layout.scratch / "locks" / f"stage-{name}"):
         for folder in _written(name, layout):
             sweep(folder)
+        if name in ("inputs", "audit"):  # a file in a folder that all profiles share
+            file = layout.inputs_status if name == "inputs" else layout.audit
+            sweep(file.parent, file.name)
         _run(name, config, layout)
 
 
 def _written(name: str, layout: Layout) -> tuple[Path, ...]:
-    folders = {
+    folders: dict[str, tuple[Path, ...]] = {
         "data": (layout.index,),
         "words": (layout.words,),
         "splits": (layout.splits,),
-        "inputs": (layout.inputs, layout.scratch / "frozen", layout.inputs_status.parent),
-        "audit": (layout.audit.parent,),
+        "inputs": (layout.inputs, layout.scratch / "frozen"),
+        "audit": (),
         "score": (layout.records,),
         "table": (layout.tables,),
     }

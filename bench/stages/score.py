@@ -16,7 +16,7 @@ from bench.errors import UserError
 from bench.files import digest, read_json
 from bench.layout import Layout
 from bench.official import video_name
-from bench.plan import TRANSFER, plan, split_file
+from bench.plan import TRANSFER, PlannedCell, plan, split_file
 from bench.progress import track
 from bench.records import Coverage, Record, read_record, write_record
 from bench.runs import BEST, EMBEDDINGS, read_run
@@ -41,13 +41,14 @@ def run(config: Config, layout: Layout) -> None:
     trained nor tried keeps the record it has.
     """
     failures = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
-    planned = {c.cell: c.fingerprint for c in plan(config, layout, readings=True)}
+    planned = {c.cell: c for c in plan(config, layout, readings=True)}
     finished = sorted(p.parent for p in layout.runs.glob("*/run.json"))
     stale: list[str] = []
     damaged: list[str] = []
+    failed = 0
     for folder in track(finished, len(finished), "scoring"):
         try:
-            if _is_older(layout, folder, planned.get(folder.name, "")):
+            if _is_older(layout, folder, planned.get(folder.name)):
                 stale.append(folder.name)
             else:
                 write_record(layout.records, score_cell(config, layout, folder))
@@ -58,7 +59,12 @@ def run(config: Config, layout: Layout) -> None:
                 f"{folder}: its files do not fit each other or the splits ({error}); run "
                 "'bench train', or delete the folder"
             )
-    for facts in failures.values():
+    for cell, facts in failures.items():
+        now = planned.get(cell)
+        if now and facts.get("parts") != now.parts and _is_current(layout, now):
+            stale.append(cell)
+            continue
+        failed += 1
         copied = {k: facts[k] for k in (*_COPIED, "status", "reason") if k in facts}
         copied["environment"] = facts.get("machine", {})
         record = _record(layout.runs / "failures.json", {"profile": config.name, **copied})
@@ -67,8 +73,8 @@ def run(config: Config, layout: Layout) -> None:
         # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
         if path.stem not in planned and "+checkpoint=" not in path.stem:
             path.unlink()
-    done = len(finished) - len(damaged) - len(stale)
-    print(f"{done} cells scored, {len(failures)} failed")
+    done = len(finished) + len(failures) - failed - len(damaged) - len(stale)
+    print(f"{done} cells scored, {failed} failed")
     if stale:
         print(
             f"{len(stale)} older than their records, which were kept: {stale[0]}; "
@@ -79,16 +85,30 @@ def run(config: Config, layout: Layout) -> None:
         raise UserError(f"{damaged[0]}{more}; the other cells are scored")
 
 
-def _is_older(layout: Layout, folder: Path, current: str) -> bool:
+def _is_older(layout: Layout, folder: Path, planned: PlannedCell | None) -> bool:
     """Tell whether a run is outdated and its record (from git, of another clone) is not."""
-    path = layout.records / f"{folder.name}.json"
-    run: str = read_json(folder / "run.json", "fingerprint")["fingerprint"]
-    if run == current or not path.is_file():
+    run = read_json(folder / "run.json", "fingerprint")
+    if run is None:
+        raise _gone(folder)
+    if planned is None or run["fingerprint"] == planned.fingerprint:
         return False
+    return _is_current(layout, planned)
+
+
+def _is_current(layout: Layout, planned: PlannedCell) -> bool:
+    """Tell whether a cell's record is that of its present code, parameters and data."""
+    path = layout.records / f"{planned.cell}.json"
     try:
-        return read_record(path).fingerprint == current
+        return path.is_file() and read_record(path).fingerprint == planned.fingerprint
     except UserError:  # damaged: to be written again
         return False
+
+
+def _gone(folder: Path) -> UserError:
+    return UserError(
+        f"{folder}: replaced or removed while it was scored; run 'bench stage score' when no "
+        "'bench train' runs"
+    )
 
 
 def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
@@ -97,6 +117,8 @@ def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
     UserError if a file of it is not the one that the training wrote.
     """
     facts = read_run(folder, **_RUN)
+    if facts is None:
+        raise _gone(folder)
     files = _split_files(config, layout, facts["split"])
     arrays = _arrays(folder / EMBEDDINGS)
     rows = _rows(layout, facts["digests"], files)

@@ -5,6 +5,7 @@ import os
 import random
 import resource
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -36,16 +37,22 @@ def process_state() -> dict[str, Any]:
         "cudnn": (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32),
         "numpy": tuple(sorted(np.geterr().items())),
         "folder": os.getcwd(),
-        "environment": dict(os.environ),
+        # Decord adds to PATH when it is imported, which every cell with that backend would do.
+        "environment": {k: v for k, v in os.environ.items() if k != "PATH"},
         "garbage": gc.isenabled(),
         "limits": [resource.getrlimit(kind) for kind in _LIMITS],
+        "running": set(threading.enumerate()),
         "functions": {name: _functions(module) for name, module in _watched()},
     }
 
 
 def changed(before: dict[str, Any]) -> list[str]:
-    """Name what differs from an earlier ``process_state``; modules imported since do not count."""
+    """Name what differs from an earlier ``process_state``.
+
+    Modules imported since do not count, nor do threads that have ended.
+    """
     now = process_state()
+    now["running"] |= before["running"]
     now["functions"] = {k: v for k, v in now["functions"].items() if k in before["functions"]}
     return [name for name, value in before.items() if now[name] != value]
 

@@ -14,6 +14,7 @@ from typing import Any
 from bench.training.job import Job
 
 DIED = "its process died (killed, or out of memory)"
+ASLEEP = 30.0  # seconds between two looks at the workers: all were stopped (Ctrl-Z), none stalls
 Ended = tuple[str, str, bool]
 
 _progress: Any = None  # shared by the parent through the worker's initialiser
@@ -43,18 +44,24 @@ def run_jobs(
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
     context = get_context("spawn")
     slots = min(side_by_side, len(jobs))
-    progress = context.Array("d", 2 * slots)  # steps of each slot, then its last sign of life
+    # Steps of each slot, then its last sign of life; no lock, which a killed worker would keep.
+    progress = context.Array("d", 2 * slots, lock=False)
     workers = [_worker(context, progress, slot, gpus) for slot in range(slots)]
     todo = list(reversed(jobs))
     running: dict[Future[Ended], tuple[int, Job, float]] = {}
     stalled: set[Future[Ended]] = set()
+    turn = resumed = time.monotonic()
     try:
         while todo or running:
             idle = set(range(slots)) - {slot for slot, _, _ in running.values()}
             for slot in sorted(idle):
                 if todo:
                     job = todo.pop()
-                    future = workers[slot].submit(_work, job)
+                    try:
+                        future = workers[slot].submit(_work, job)
+                    except BrokenProcessPool:  # it died after its cell had ended: not this one's
+                        workers[slot] = _worker(context, progress, slot, gpus)
+                        future = workers[slot].submit(_work, job)
                     running[future] = (slot, job, time.monotonic())
             done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in done:
@@ -67,14 +74,18 @@ def run_jobs(
                     if future in stalled:
                         reason = f"no step and no video ended for {job.train.stall_s} s (stall_s)"
                 if not reusable:
+                    _end(workers[slot])  # a thread that the method left would keep it alive
                     workers[slot].shutdown(wait=False)
                     workers[slot] = _worker(context, progress, slot, gpus)
                 yield Outcome(job, status, reason, time.monotonic() - began)
+            last, turn = turn, time.monotonic()
+            if turn - last > ASLEEP:
+                resumed = turn
             for future, (slot, job, began) in running.items():
-                quiet = time.monotonic() - max(began, progress[slots + slot])
+                quiet = turn - max(began, progress[slots + slot], resumed)
                 if job.train.stall_s and quiet > job.train.stall_s and future not in stalled:
                     stalled.add(future)
-                    _end(workers[slot], kill=True)
+                    _end(workers[slot])
             tick(sum(progress[:slots]))
     finally:
         for worker in workers:
@@ -82,9 +93,9 @@ def run_jobs(
             worker.shutdown(wait=False, cancel_futures=True)
 
 
-def _end(worker: ProcessPoolExecutor, kill: bool = False) -> None:
+def _end(worker: ProcessPoolExecutor) -> None:
     for process in list((worker._processes or {}).values()):
-        (process.kill if kill else process.terminate)()
+        process.kill()  # a method may have made its process deaf to SIGTERM
 
 
 def _worker(context: Any, progress: Any, slot: int, gpus: int) -> ProcessPoolExecutor:
@@ -121,7 +132,11 @@ def _work(job: Job) -> Ended:
         prepare(job.train.device)  # as every cell does: that is no change
     before = process_state()
     status, reason = _tried(job)
-    return status, reason, not changed(before)
+    try:
+        reusable = not changed(before)
+    except Exception:  # its folder is gone, or what would be asked was replaced
+        reusable = False
+    return status, reason, reusable
 
 
 def _tried(job: Job) -> tuple[str, str]:

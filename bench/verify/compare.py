@@ -8,6 +8,7 @@ from bench.records import Record
 
 Word = Literal["identical", "within tolerance", "different", "not verified"]
 DISTANCES = ("closeness", "dispersion")
+FINER = ("per_split", "per_class", "videos", "right", "best_on_test_step")
 SHOWN = 5  # metrics that a verdict names
 
 
@@ -28,7 +29,7 @@ class Verdict:
 def compare(record: Record, again: Record, points: float) -> Verdict:
     """Compare a record with its repeat.
 
-    Identical: every metric, every class, every video, every embedding, to the last bit. Within
+    Identical: every metric, class, video and embedding, to the last bit, and every count. Within
     tolerance: accuracies to ``points``, distances to a hundredth of it; this is granted only where
     the machine or a library is another one. Else different.
     """
@@ -38,12 +39,8 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
     if otherwise:
         details.append(f"not made as recorded: {', '.join(otherwise)} differ")
     gaps = dict(_gaps(record, again, points))
-    embedded = _changed(record.embeddings, again.embeddings)
-    finer = [
-        name
-        for name in ("per_split", "per_class", "videos", "right")
-        if _differs(record, again, name)
-    ]
+    embedded = [k for k, v in record.embeddings.items() if again.embeddings.get(k) != v]
+    finer = [name for name in FINER if _differs(record, again, name)]
     if not (gaps or embedded or finer or otherwise):
         bits = (
             f"{len(record.embeddings)} sets of embeddings, to the last bit"
@@ -58,7 +55,7 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
     if len(gaps) > SHOWN:
         details.append(f"and {len(gaps) - SHOWN} more metrics")
     if not gaps:
-        what = [*finer, *(f"embeddings of {name.split()[0]}" for name in embedded)]
+        what = [*finer, *(f"embeddings of {name}" for name in embedded)]
         details.append(f"the metrics agree, {', '.join(what) or 'its making'} differs")
     if machine and not otherwise and all(size <= 1 for size, _ in gaps.values()):
         bounds = f"tolerance {points:g} points, {points / 100:g} of a distance"
@@ -68,8 +65,9 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
 
 def _gaps(record: Record, again: Record, points: float) -> Iterator[tuple[str, tuple[float, str]]]:
     """Yield metrics that differ: name, (size in tolerances, a line)."""
-    for name in dict.fromkeys([*record.metrics, *again.metrics]):
-        old, new = record.metrics.get(name), again.metrics.get(name)
+    recorded, measured = _metrics(record), _metrics(again)
+    for name in dict.fromkeys([*recorded, *measured]):
+        old, new = recorded.get(name), measured.get(name)
         if old is None or new is None:
             side = "measured now, not recorded" if old is None else "recorded, not measured now"
             yield name, (float("inf"), f"{name}: {side}")
@@ -79,8 +77,13 @@ def _gaps(record: Record, again: Record, points: float) -> Iterator[tuple[str, t
             yield name, (size, f"{name}: {new:g}, recorded {old:g} ({new - old:+.2g})")
 
 
+def _metrics(record: Record) -> dict[str, float]:
+    best = record.metrics_best_on_test.items()
+    return record.metrics | {f"best on test, {name}": value for name, value in best}
+
+
 def _otherwise(record: Record, again: Record) -> Iterator[str]:
-    """Yield what was not as recorded: parts of the fingerprint, or resolved parameters.
+    """Yield what was not as recorded: parts of the fingerprint, parameters, data, counts.
 
     ``method`` hashes only the parameters that were given; the resolved ones say it all.
     """
@@ -90,6 +93,21 @@ def _otherwise(record: Record, again: Record) -> Iterator[str]:
     for block in sorted(record.parameters.keys() | again.parameters.keys()):
         if _numbers(block, record) != _numbers(block, again):
             yield f"parameters.{block}"
+    for name in ("data", "split_digests"):  # of version 1 not all data sets are known
+        old, new = getattr(record, name), getattr(again, name)
+        if any(new.get(key) != value for key, value in old.items()):
+            yield name
+    for name in ("steps", "effective_batch", "training_videos", "checkpoint"):
+        if _differs(record, again, name):
+            yield name
+    if _covered(record) != _covered(again):
+        yield "coverage"
+
+
+def _covered(record: Record) -> dict[str, object]:
+    """Return what was embedded, without the reasons, which may be worded anew."""
+    seen = record.coverage.items()
+    return {name: (c.digest, c.expected, c.scored, sorted(c.failed)) for name, c in seen}
 
 
 def _numbers(block: str, record: Record) -> object:

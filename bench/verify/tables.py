@@ -34,6 +34,11 @@ class Published(Layout):
         return self.results / "inputs" / f"{self.profile}.json"
 
     @property
+    def audit(self) -> Path:
+        """What training had seen, as their audit says."""
+        return self.results / "audit" / f"{self.profile}.json"
+
+    @property
     def records(self) -> Path:
         """The records that the tables are built from."""
         return self.results / "records" / self.profile

@@ -32,6 +32,13 @@ def test_it_shows_state_code_and_metrics(bench: Bench, recorded: Path) -> None:
     assert "mini_ucf.full 50 1 8" in text
 
 
+def test_on_a_terminal_nothing_of_the_layout_shows(
+    bench: Bench, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\\u001b" not in bench("record", "show", "aurl.transfer.seed0").out
+
+
 def test_json_is_the_record(bench: Bench, recorded: Path) -> None:
     found = json.loads(bench("record", "show", "aurl.transfer.seed0", "--json").out)
     assert found["right"] == {"mini_ucf.full": {"full": "f0"}}

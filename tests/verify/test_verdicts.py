@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Record
+from bench.records import Coverage, Record
 from bench.verify.compare import compare
 
 HERE = {"device": "cpu", "capability": "AVX512", "torch": "2.14.1"}
@@ -16,7 +16,8 @@ def record(**other: Any) -> Record:
         "seed": 0, "status": "ok", "environment": HERE, "parts": {"core": "c", "method": "m"},
         "metrics": {"ucf.full.top1": 80.0, "ucf.full.closeness": 0.25},
         "embeddings": {"ucf": "e"}, "videos": {"ucf.full": {"full": 8}},
-        "right": {"ucf.full": {"full": "f0"}},
+        "right": {"ucf.full": {"full": "f0"}}, "steps": 100, "data": {"ucf": "d"},
+        "coverage": {"ucf": Coverage(digest="d", expected=8, scored=8)},
         "parameters": {"train": {"lr": 0.1}, "input": {"size": 24, "workers": 0}},
     }  # fmt: skip
     return Record(**(values | other))
@@ -47,6 +48,13 @@ ELSEWHERE = {"environment": HERE | {"capability": "AVX2"}}
         (record(right={"ucf.full": {"full": "0f"}}), "different", "the metrics agree, right"),
         (record(metrics={"ucf.full.top1": 80.0}), "different", "closeness: recorded, not measured"),
         (record(parts={"core": "d", "method": "m"}), "different", "not made as recorded: core"),
+        (record(embeddings={}), "different", "the metrics agree, embeddings of ucf"),
+        (record(metrics_best_on_test={"ucf.full.top1": 90.0}), "different",
+         "best on test, ucf.full.top1: measured now, not recorded"),
+        (record(coverage={"ucf": Coverage(digest="d", expected=8, scored=7)}, **ELSEWHERE),
+         "different", "not made as recorded: coverage"),
+        (record(steps=99), "different", "not made as recorded: steps"),
+        (record(data={"ucf": "other"}), "different", "not made as recorded: data"),
         (record(parameters={"train": {"lr": 0.2}, "input": {"size": 24, "workers": 0}}),
          "different", "not made as recorded: parameters.train"),
     ],

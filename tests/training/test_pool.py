@@ -1,0 +1,57 @@
+"""Workers: what a cell leaves behind, or a stop of them all, harms no other cell."""
+
+import os
+import signal
+import tempfile
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench.training import pool
+
+TRAIN = SimpleNamespace(stall_s=1, device="cpu")
+
+
+def tried(job: Any) -> tuple[str, str]:
+    """Stand in for a cell; the reason is the worker's process."""
+    if job.cell == "spoils":
+        threading.Thread(target=time.sleep, args=(1000,)).start()
+        folder = tempfile.mkdtemp()
+        os.chdir(folder)
+        os.rmdir(folder)
+    return "ok", str(os.getpid())
+
+
+def work(job: Any) -> pool.Ended:
+    pool._tried = tried
+    return pool._work(job)
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each look at the workers come so late as if all had been stopped in between."""
+    submit = pool.ProcessPoolExecutor.submit
+    monkeypatch.setattr(
+        pool.ProcessPoolExecutor, "submit", lambda self, _, j: submit(self, work, j)
+    )
+    monkeypatch.setattr(pool, "ASLEEP", 0.2)
+
+
+def test_each_cell_ends_well_whatever_happened_to_the_worker_before(stopped: None) -> None:
+    """A worker starts in more than stall_s: a watch that counts while all stand would end it."""
+    jobs = [SimpleNamespace(cell=name, train=TRAIN) for name in ("first", "spoils", "last")]
+    ended: dict[str, pool.Outcome] = {}
+    for one in pool.run_jobs(jobs, 1, 0, lambda _: time.sleep(0.3)):  # type: ignore[arg-type]
+        ended[one.job.cell] = one
+        if one.job.cell == "first":
+            os.kill(int(one.reason), signal.SIGKILL)  # dies between two cells
+            time.sleep(0.5)
+    assert {name: one.status for name, one in ended.items()} == dict.fromkeys(
+        ("first", "spoils", "last"), "ok"
+    )
+    assert len({one.reason for one in ended.values()}) == 3  # a worker each
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ended["spoils"].reason), 0)  # its thread does not keep it
