@@ -146,7 +146,7 @@ _FORMATS: dict[str, Callable[[Table], str]] = {
     "latex": _latex,
     "csv": _csv,
     "html": _html,
-    "json": lambda table: dump_json(table.data),
+    "json": lambda table: visible(dump_json(table.data)),  # where JSON's escapes look the same
 }
 FORMATS = tuple(_FORMATS)
 

@@ -150,6 +150,9 @@ def _tried(job: Job) -> tuple[str, str]:
         load(job.method)
     except UserError as error:
         return "broken", str(error)
+    if _edited(job):
+        name = f"methods/{job.method.path.name}"
+        return "failed", f"{name}: it, or what it imports, was changed meanwhile; train again"
     done = job.layout.runs / job.cell / "run.json"
     before = done.stat().st_mtime_ns if done.is_file() else 0
     try:
@@ -164,6 +167,19 @@ def _tried(job: Job) -> tuple[str, str]:
     except BaseException as error:  # also sys.exit, and an interrupt that the method raises
         return "failed", blame(error, job.method.path)
     return "ok", ""
+
+
+def _edited(job: Job) -> bool:
+    """Tell whether what was just loaded is other code than the fingerprint says."""
+    from bench import sources
+
+    for cached in (sources.parsed, sources.normalised):
+        cached.cache_clear()  # of earlier cells
+    try:
+        found = sources.source_digest(job.method.path, job.layout.root)
+    except (SyntaxError, ValueError, OSError):
+        return True
+    return bool(found != job.facts["parts"]["source"])
 
 
 def _report(step: int) -> None:

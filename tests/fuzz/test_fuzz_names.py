@@ -91,3 +91,7 @@ TARGETS = [
 @pytest.mark.parametrize("target", TARGETS, ids=lambda one: one.name)
 def test_names(target: Target, tmp_path: Path) -> None:
     assert sum(fuzz(target, tmp_path, target.short).values())
+
+
+def test_half_a_surrogate_pair_can_be_written_in_every_format(tmp_path: Path) -> None:
+    _rendered(["\ud800", "`"], tmp_path)  # the first of the cells is the JSON form's as well

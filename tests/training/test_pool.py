@@ -5,11 +5,15 @@ import signal
 import tempfile
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bench.layout import Layout
+from bench.registry import scan
+from bench.sources import source_digest
 from bench.training import pool
 
 TRAIN = SimpleNamespace(stall_s=1, device="cpu")
@@ -55,3 +59,20 @@ def test_each_cell_ends_well_whatever_happened_to_the_worker_before(stopped: Non
     assert len({one.reason for one in ended.values()}) == 3  # a worker each
     with pytest.raises(ProcessLookupError):
         os.kill(int(ended["spoils"].reason), 0)  # its thread does not keep it
+
+
+def test_code_that_was_edited_meanwhile_is_not_trained_under_the_old_fingerprint(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.training.cell.run_cell", lambda job, report: None)
+    file = scan(project)["devise"]
+    parts = {"source": source_digest(file.path, project)}
+    layout = Layout(project, "tiny")
+    job: Any = SimpleNamespace(cell="c", method=file, layout=layout, facts={"parts": parts})
+    with file.path.open("a") as handle:
+        handle.write("# a comment counts for nothing\n")
+    assert pool._tried(job) == ("ok", "")
+    with file.path.open("a") as handle:
+        handle.write("X = 1\n")
+    status, reason = pool._tried(job)
+    assert status == "failed" and "devise.py: it, or what it imports, was changed" in reason
