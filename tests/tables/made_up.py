@@ -1,5 +1,7 @@
 """A small made-up set of records, planned cells and split files for the tests of the tables."""
 
+import csv
+import io
 import json
 import random
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Any
 
 from bench.plan import PlannedCell
 from bench.records import Coverage, Record
-from bench.tables import TableContext
+from bench.tables import TableContext, build, render
 
 POSTER = ("base_mse", "base_ls", "base_ls_e2e", "aurl", "aurl_no_cg")
 TESTS = {"mini_ucf": ("full", "half10"), "mini_hmdb": ("full", "half10")}
@@ -87,3 +89,14 @@ def full(seeds: int = 3) -> tuple[list[Record], list[PlannedCell]]:
     levels = dict(zip(POSTER, (45, 65, 80, 82, 70), strict=True))
     records = [record(row, seed, levels[row]) for row in POSTER for seed in range(seeds)]
     return records, [planned_cell(row, seed) for row in POSTER for seed in range(seeds)]
+
+
+def rows(which: str, given: TableContext) -> dict[str, dict[str, Any]]:
+    """Return row -> its JSON form in a table."""
+    return {row["row"]: row for row in json.loads(render(build(which, given), "json"))}
+
+
+def cells(given: TableContext, which: str = "ablation") -> dict[str, dict[str, str]]:
+    """Return label -> column -> text of a table's CSV form."""
+    read = csv.DictReader(io.StringIO(render(build(which, given), "csv")))
+    return {row["method"]: row for row in read}
