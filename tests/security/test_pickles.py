@@ -14,6 +14,7 @@ import torch
 from bench.checkpoints import read_released
 from bench.data.index import read_features
 from bench.errors import UserError
+from bench.files import write_sealed
 from bench.inputs.classifier import _read, score_names
 from bench.scoring.predictions import read_predictions
 from bench.stored import read_classes, read_objects, read_videos
@@ -94,10 +95,14 @@ def test_nothing_is_unpickled(name: str, kind: str, tmp_path: Path) -> None:
 def test_neither_from_a_state_to_resume_nor_from_stored_frames(tmp_path: Path) -> None:
     mark = tmp_path / "executed"
     (tmp_path / "state").write_bytes(_torch(Bomb(mark)))
+    assert _resume(tmp_path / "state", None, None)[0] == 0  # type: ignore[arg-type]
+    write_sealed(tmp_path / "state", _torch(Bomb(mark)))
     with pytest.raises(pickle.UnpicklingError):
         _resume(tmp_path / "state", None, None)  # type: ignore[arg-type]
     (tmp_path / "f.npy").write_bytes(_npy(Bomb(mark)))
-    content = '{"shape": [1, 1, 1, 3], "paths": ["a"], "lengths": [1], "failures": {}}'
+    content = (
+        '{"shape": [1, 1, 1, 3], "paths": ["a"], "lengths": [1], "failures": {}, "digest": ""}'
+    )
     (tmp_path / "f.json").write_text(content, encoding="utf-8")
     assert not FrameStore(tmp_path / "f.json").is_whole()
     assert not mark.exists()
