@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from fuzzing import Target, bench, fuzz
@@ -70,7 +71,9 @@ def _archive(random: Random) -> bytes:
                 archive.writestr(name.encode("utf-8", "replace").decode(), data)
     else:
         mode = random.choice(("w:gz", "w"))
-        with tarfile.open(fileobj=out, mode=mode, encoding="utf-8", errors="surrogatepass") as tar:
+        # GNU's format, because pax headers cannot hold half a surrogate pair.
+        kind: Any = {"encoding": "utf-8", "errors": "surrogatepass", "format": tarfile.GNU_FORMAT}
+        with tarfile.open(fileobj=out, mode=mode, **kind) as tar:
             for name, data in files.items():
                 info = tarfile.TarInfo(name)
                 info.size = len(data)
