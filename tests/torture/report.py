@@ -30,9 +30,9 @@ TAIL = """
   the process; one that forges another cell's files together with their digests is not.
 * Checksums find damage, not intent. A file edited by hand is refused until its last line, the
   checksum, is removed or its stage is run again.
-* DVC writes `dvc.lock` in place. Killed in that moment it leaves a part of it, and the next `dvc repro` says
-  "'./dvc.lock' validation failed" and no more: `git checkout dvc.lock`, or delete it, and run again. The
-  stages then run again and find everything done; no cell is trained twice.
+* DVC writes `dvc.lock` in place. Killed in that moment it leaves a part of it, and the next
+  `dvc repro` says "'./dvc.lock' validation failed" and no more: `git checkout dvc.lock`, or delete
+  it, and run again. The stages then run again and find everything done; nothing is trained twice.
 * `train.stall_s` (an hour) ends a cell in which no step and no video ended for so long.
 """
 
