@@ -86,7 +86,7 @@ class TableContext:
 
     def split_sizes(self, scope: str) -> tuple[int, int]:
         """Return the tested classes of one split and of all together; (1, 1) without the file."""
-        splits = (self.stored(scope, splits=[dict]) or {}).get("splits")
+        splits = (self.stored(scope, splits=SPLITS) or {}).get("splits")
         if not splits:
             return 1, 1
         return len(splits[0]["unseen"]), len({name for one in splits for name in one["unseen"]})

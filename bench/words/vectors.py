@@ -158,6 +158,6 @@ def _numbers(line: bytes, dim: int, number: int) -> Vector | None:
 
 def _unit(vector: Vector, word: str, path: Path) -> Vector:
     norm = float(np.linalg.norm(vector.astype(np.float64)))
-    if not np.isfinite(norm) or norm == 0:
+    if not 0 < norm <= float(np.finfo(np.float32).max):  # also of numbers that are each finite
         raise UserError(f"word vectors {path}: the vector of '{word}' has no direction")
     return (vector / norm).astype(np.float32)
