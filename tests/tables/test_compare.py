@@ -147,7 +147,8 @@ def test_a_range_of_seeds_is_no_surer_than_the_variance_that_makes_it(
 
 def test_splits_that_hold_every_class_are_said_to_be_the_reason(tmp_path: Path) -> None:
     scope = "mini_ucf.official3"
-    split = {"definition": "", "digest": "d", "splits": [{"unseen": ["a", "b"]}] * 3}
+    one = {"name": "1", "seen": [], "unseen": ["a", "b"]}
+    split = {"definition": "", "digest": "d", "splits": [one] * 3}
     (tmp_path / f"{scope}.json").write_text(json.dumps(split))
     lists = {f"{scope}.top1": {str(i): 40.0 + i for i in range(3)}}
     made = [record(row, seed, metrics={f"{scope}.top1": 41.0}, per_split=lists)
