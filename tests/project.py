@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+TINY_CLASSES = [f"class {letter}" for letter in "abcdef"]
 
 
 class Ended(NamedTuple):
@@ -49,3 +50,18 @@ def run_bench(folder: Path, *words: str, fresh: bool = True) -> Ended:
     finally:
         sys.argv = before
     raise AssertionError("main() always exits")
+
+
+def tiny_parameters(steps: int) -> dict[str, Any]:
+    """Return params.yaml of one profile: tiny features of TINY_CLASSES, two draws."""
+    given = {"kind": "features", "file": "tiny.npz", "protocols": ["fifty-fifty"]}
+    profile = {
+        "title": "tiny features",
+        "datasets": {"tiny": given},
+        "words": {"kind": "class_vectors", "files": {"tiny": "words.npz"}},
+        "fifty_fifty": {"draws": 2},
+        "network": {"head": 8},
+        "train": {"steps": steps, "batch": 8, "warmup": 4, "log_every": 10},
+    }
+    above = {"profile": "tiny", "tau": None, "methods": {}, "readings": {"rows": []}}
+    return above | {"profiles": {"tiny": profile}}

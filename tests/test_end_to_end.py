@@ -13,31 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from project import ROOT, copy_project, run_bench
+from project import ROOT, TINY_CLASSES, copy_project, run_bench, tiny_parameters
 from ruamel.yaml import YAML
 
 from bench.files import read_json, write_json
 
-CLASSES = [f"class {letter}" for letter in "abcdef"]
+CLASSES = TINY_CLASSES
 DRAWS = ("tiny.fifty-fifty.00", "tiny.fifty-fifty.01")
-PARAMETERS = {
-    "profile": "tiny",
-    "tau": None,
-    "methods": {},
-    "readings": {"rows": []},
-    "profiles": {
-        "tiny": {
-            "title": "tiny features",
-            "datasets": {
-                "tiny": {"kind": "features", "file": "tiny.npz", "protocols": ["fifty-fifty"]}
-            },
-            "words": {"kind": "class_vectors", "files": {"tiny": "words.npz"}},
-            "fifty_fifty": {"draws": 2},
-            "network": {"head": 8},
-            "train": {"steps": 40, "batch": 8, "warmup": 4, "log_every": 10},
-        }
-    },
-}
+PARAMETERS = tiny_parameters(steps=40)
 METHOD = '''"""A method that a test drops in."""
 import time
 

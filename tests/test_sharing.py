@@ -8,33 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from project import ROOT, copy_project, run_bench
+from project import ROOT, TINY_CLASSES, copy_project, run_bench, tiny_parameters
 from ruamel.yaml import YAML
 
 from bench.data.index import read_index
 
-CLASSES = [f"class {letter}" for letter in "abcdef"]
+CLASSES = TINY_CLASSES
 TABLES = ("ablation", "sota", "protocols", "readings", "splits", "overlap")
 BIN = Path(sys.executable).parent
-PARAMETERS = {
-    "profile": "tiny",
-    "tau": None,
-    "train": {},
-    "methods": {},
-    "readings": {"rows": []},
-    "profiles": {
-        "tiny": {
-            "title": "tiny features",
-            "datasets": {
-                "tiny": {"kind": "features", "file": "tiny.npz", "protocols": ["fifty-fifty"]}
-            },
-            "words": {"kind": "class_vectors", "files": {"tiny": "words.npz"}},
-            "fifty_fifty": {"draws": 2},
-            "network": {"head": 8},
-            "train": {"steps": 20, "batch": 8, "warmup": 4, "log_every": 10},
-        }
-    },
-}
+PARAMETERS = tiny_parameters(steps=20) | {"train": {}}
 
 
 def run(folder: Path, *words: str) -> str:
