@@ -1,14 +1,15 @@
 """Run cells side by side, one process each, so that no cell can harm another."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 from bench.training.job import Job
@@ -51,8 +52,12 @@ def run_jobs(
     running: dict[Future[Ended], tuple[int, Job, float]] = {}
     stalled: set[Future[Ended]] = set()
     turn = resumed = time.monotonic()
+    interrupts: list[int] = []
+    handler = _note(interrupts)
     try:
         while todo or running:
+            if interrupts:
+                raise KeyboardInterrupt
             idle = set(range(slots)) - {slot for slot, _, _ in running.values()}
             for slot in sorted(idle):
                 if todo:
@@ -91,6 +96,23 @@ def run_jobs(
         for worker in workers:
             _end(worker)
             worker.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():  # interrupted before its executor knew of it
+            process.kill()
+        if handler:
+            signal.signal(signal.SIGINT, handler)
+
+
+def _note(interrupts: list[int]) -> Any:
+    """Note each Ctrl-C, for Python drops one that meets a destructor; return the old handler."""
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not usual or current_thread() is not main_thread():
+        return None
+
+    def noted(number: int, _: Any) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    return signal.signal(signal.SIGINT, noted)
 
 
 def _end(worker: ProcessPoolExecutor) -> None:

@@ -33,7 +33,7 @@ def full(world: World, rng: random.Random) -> str:
     kept = arena.path("kept")
     at.rename(kept)
     used = sum(f.stat().st_size // 4096 + 1 for f in kept.rglob("*"))
-    size = 4 * (used + rng.randint(1, 25))
+    size = 4 * (used + rng.randint(1, 12))
     with mounted(["-t", "tmpfs", "-o", f"size={size}k", "tmpfs"], at) as possible:
         if not possible:
             raise NotPossible("mounting a tmpfs is not allowed here; see disk-limit")

@@ -12,7 +12,7 @@ from .fault import Fault
 from .world import World
 
 CODE = '''"""A method that does harm."""
-import os, signal, sys, time
+import os, resource, signal, sys, time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,10 @@ from torch import Tensor, nn
 from bench.losses import nce
 from bench.method import Batch, Classes, Loss
 from bench.models.towers import FixedWords
+
+
+def size() -> int:
+    return 4096 * int(Path("/proc/self/statm").read_text().split()[0])
 
 
 class Harmful(FixedWords):
@@ -60,6 +64,7 @@ LEAKING = {
     "denormals": "torch.set_flush_denormal(False)",
     "patched": "nn.functional.normalize = lambda x, *a, **k: x",
     "environment": "os.environ['OMP_NUM_THREADS'] = '2'; os.chdir('/')",
+    "limit": "resource.setrlimit(resource.RLIMIT_AS, (2**24 + size(), -1))",
     "floods": "[print('x' * 999) for _ in range(100_000)]",
 }
 
@@ -190,9 +195,9 @@ def _attempt(function: Callable[..., str], harm: str) -> Callable[[World, random
 FAILS = "its cells fail with the reason, the other cells are trained as ever"
 OWN = "every other cell's embeddings and weights are the undisturbed run's, to the last bit"
 FAULTS = [
-    *(Fault(f"method-{name}", FAILS, _attempt(fails, name), 2) for name in FAILING),
-    *(Fault(f"method-{name}", OWN, _attempt(leaks, name), 2) for name in LEAKING),
-    Fault("method-hangs-ctrl-c", "Ctrl-C ends it; what was finished is kept", interrupted, 3),
+    *(Fault(f"method-{name}", FAILS, _attempt(fails, name), 3) for name in FAILING),
+    *(Fault(f"method-{name}", OWN, _attempt(leaks, name), 3) for name in LEAKING),
+    Fault("method-hangs-ctrl-c", "Ctrl-C ends it; what was finished is kept", interrupted, 12),
     Fault("method-intrudes", "noticed, no wrong record, healed by the next run", intruder, 6),
     Fault("worker-killed", "its cell fails or is done; the next run heals", worker_killed, 6),
 ]

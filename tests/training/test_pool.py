@@ -5,6 +5,7 @@ import signal
 import tempfile
 import threading
 import time
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,8 @@ TRAIN = SimpleNamespace(stall_s=1, device="cpu")
 
 def tried(job: Any) -> tuple[str, str]:
     """Stand in for a cell; the reason is the worker's process."""
+    if job.cell == "hangs":
+        time.sleep(1000)
     if job.cell == "spoils":
         threading.Thread(target=time.sleep, args=(1000,)).start()
         folder = tempfile.mkdtemp()
@@ -59,6 +62,38 @@ def test_each_cell_ends_well_whatever_happened_to_the_worker_before(stopped: Non
     assert len({one.reason for one in ended.values()}) == 3  # a worker each
     with pytest.raises(ProcessLookupError):
         os.kill(int(ended["spoils"].reason), 0)  # its thread does not keep it
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_meets_a_destructor_is_not_lost(stopped: None) -> None:
+    class Interrupts:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    jobs = [SimpleNamespace(cell="hangs", train=SimpleNamespace(stall_s=0, device="cpu"))]
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        for _ in pool.run_jobs(jobs, 1, 0, lambda _: Interrupts() and None):  # type: ignore[arg-type]
+            pass
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_worker_that_its_executor_does_not_know_of_yet_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An interrupt may come between a worker's start and its entry: the exit would wait for it."""
+
+    def started(self: Any, *_: Any) -> None:
+        get_context("spawn").Process(target=time.sleep, args=(1000,)).start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool.ProcessPoolExecutor, "submit", started)
+    jobs = [SimpleNamespace(cell="c", train=TRAIN)]
+    with pytest.raises(KeyboardInterrupt):
+        list(pool.run_jobs(jobs, 1, 0, lambda _: None))  # type: ignore[arg-type]
+    for process in active_children():
+        process.join(timeout=5)
+    assert not active_children()
 
 
 def test_code_that_was_edited_meanwhile_is_not_trained_under_the_old_fingerprint(
