@@ -83,7 +83,9 @@ def records(report: Report) -> list[Records]:
     found = []
     for row, cells in report.records.items():
         keys = tuple(dict.fromkeys(k for facts in cells.values() for k in facts.get("metrics", ())))
-        others = tuple(dict.fromkeys(k for facts in cells.values() for k in facts.keys() - _KNOWN))
+        others = tuple(
+            dict.fromkeys(k for facts in cells.values() for k in facts if k not in _KNOWN)
+        )
         bad = sum(facts.get("status") != "ok" for facts in cells.values())
         counted = f"{len(cells)} record{'s' * (len(cells) != 1)}" + f", {bad} not ok" * bool(bad)
         entries = tuple(_entry(cell, facts, keys, others) for cell, facts in cells.items())

@@ -15,7 +15,7 @@ from bench.tables.text import heading, number_text
 _NUMBER = re.compile(r"(\(?[+−-]?\d+(?:\.\d+)?)( ± \d+(?:\.\d+)?)?( \*)?(\)?)")
 _COUNTS = re.compile(r"\d+(/\d+)?(, \d+(/\d+)?)*")
 _HEADS = ("method", "class", "data set")  # the column that names a row, which comes first
-_LONG = ("note", "approximated", "definition", "status", "reading", "source")
+_LONG, _LONG_WORD = 40, 24  # characters from which a column is running text
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Head:
     group: str
     numeric: bool
     long: bool  # running text, which may break into lines
+    starred: bool  # room for the mark of ties
     starts: bool  # whether a group starts here
 
 
@@ -106,16 +107,16 @@ def grid(table: Table, anchor: str, behind: Behind, said: tuple[str, ...]) -> Gr
         measured = any(cell.key for cell in cells)
         lines.append(Line(cells, measured, data.get("status") == "quoted"))
     embedded = EMBEDDED in table.header
-    where = ", embedded world" * embedded
-    groups = tuple(
-        (name + where * (name == "measured"), len(list(same)))
-        for name, same in groupby(c[0] for c in columns)
-    )
+    groups = [(name, len(list(same))) for name, same in groupby(c[0] for c in columns)]
+    named = [name for name, _ in groups]
+    if embedded and "measured" in named:
+        at = named.index("measured")
+        groups[at] = ("measured, embedded world", groups[at][1])
     return Grid(
         anchor,
         table.title.rpartition(", profile ")[0] or table.title,
         tuple(line for line in table.header if line not in said),
-        groups if any(name for name, _ in groups) else (),
+        tuple(groups) if any(named) else (),
         tuple(heads),
         tuple(lines),
         tuple(table.notes),
@@ -133,8 +134,12 @@ def _head(column: tuple[str, str], before: str, texts: list[str]) -> Head:
     group, name = column
     found = [text for text in texts if text != MISSING]
     numeric = bool(found) and all(_NUMBER.fullmatch(t) or _COUNTS.fullmatch(t) for t in found)
-    long = name in _LONG or any(len(text) > 40 for text in found)
-    return Head(name, group, numeric, long and not numeric, group != before)
+    words = (word for text in found for word in text.split())
+    long = not numeric and (
+        any(len(text) > _LONG for text in found) or any(len(word) > _LONG_WORD for word in words)
+    )
+    starred = numeric and any("*" in text for text in found)
+    return Head(name, group, numeric, long, starred, group != before)
 
 
 def _split(text: str) -> Shown:

@@ -16,7 +16,7 @@ from bench.report.grid import Behind, Grid, grid, plain_grid
 from bench.report.parts import Report
 from bench.tables.context import EMBEDDED
 
-_BREAKS = re.compile(r"(?<=[._/+=,])(?=\w)")
+_BREAKS = re.compile(r"(?<=[./+=,])(?=\w)")
 
 
 def page(report: Report, root: str = "../../..", figures: str = "figures") -> str:
@@ -60,7 +60,9 @@ def page(report: Report, root: str = "../../..", figures: str = "figures") -> st
 
 
 def _behind(figure: Any) -> Grid:
-    return plain_grid(f"numbers-{figure.key}", figure.title, figure.columns, figure.rows)
+    return plain_grid(
+        f"numbers-{figure.key}", f"Numbers behind: {figure.title}", figure.columns, figure.rows
+    )
 
 
 def _asset(name: str) -> str:
@@ -88,7 +90,7 @@ def _shown(value: Any) -> Any:
 
 
 def _breaks(text: str) -> Markup:
-    """Escape a name that has no spaces, and allow line breaks after its marks."""
+    """Escape a name that has no spaces, and allow it to break after its marks."""
     return Markup("<wbr>").join(escape(part) for part in _BREAKS.split(visible(text)))
 
 

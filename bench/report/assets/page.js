@@ -169,7 +169,7 @@
       const box = head.closest(".box");
       box.scrollLeft = head.offsetLeft - box.clientWidth / 2;
     }
-    target.scrollIntoView();
+    target.scrollIntoView({ block: target.matches("tr") ? "center" : "start" });
     const focus = target.querySelector(":scope > summary");
     if (focus) focus.focus({ preventScroll: true });
   }
