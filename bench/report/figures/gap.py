@@ -1,0 +1,156 @@
+"""Measured minus published, where the two may stand against each other; else measured alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.facts import Published, published
+from bench.report.draw import Sheet, lacking, short
+from bench.report.material import Material
+from bench.report.parts import Figure
+from bench.stats.gaps import Gap
+from bench.tables.rows import MISSING, Row
+from bench.tables.text import number_text
+
+KEY = "gap"
+_COLUMNS = ("row", "metric", "published", "measured", "n", "shown", "95 % interval")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    row: Row
+    key: str
+    gap: Gap
+    number: Published | None
+
+
+def draw(material: Material) -> Figure:
+    """Return the gap chart; measured numbers alone where no published one is comparable."""
+    context = material.context
+    facts = [n for n in published() if context.comparable(n)]
+    entries = [
+        _Entry(row, number.key, gap, number)
+        for row in material.own
+        for number in facts
+        if number.method == row.method and not row.reading
+        if (gap := material.interval(row, number.key, number.value))
+    ]
+    title = "Measured minus published"
+    if not entries:
+        title = "Measured accuracy (no published number is comparable)"
+        entries = [
+            _Entry(row, key, gap, None)
+            for row in material.own
+            for key in map(context.headline, context.primary)
+            if (gap := material.interval(row, key))
+        ]
+    if not entries:
+        return lacking(KEY, title, "No row is measured yet; run 'dvc repro', then 'bench report'.")
+    return _drawn(material, title, entries)
+
+
+def _drawn(material: Material, title: str, entries: Sequence[_Entry]) -> Figure:
+    keys = list(dict.fromkeys(one.key for one in entries))
+    rows = list(dict.fromkeys(one.row.name for one in entries))
+    gaps = entries[0].number is not None
+    sheet = Sheet(KEY, 7.2, 0.9 + 0.21 * len(rows), (1, len(keys)), (False, True))
+    labels = {one.row.name: short(one.row.label, 34) for one in entries}
+    for axes, key in zip(sheet.axes, keys, strict=True):
+        for one in (one for one in entries if one.key == key):
+            look, at = material.looks[one.row.name], rows.index(one.row.name)
+            middle, bounds = one.gap.difference, one.gap.interval
+            bar = axes.plot(bounds, (at, at), color=look.colour, lw=1.8) if bounds else []
+            marker = "o" if look.marker == "." else look.marker
+            fill = look.colour if bounds else "none"
+            point = axes.plot(middle, at, marker, color=look.colour, markerfacecolor=fill)
+            sheet.hover(_said(material, one), *bar, *point)
+        axes.set_title(_name(key))
+        axes.set_xlabel("points from published" if gaps else "top-1, percent of videos")
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.grid(False, axis="y")
+        if gaps:
+            axes.axvline(0, color="#808080", lw=1, zorder=0)
+    sheet.axes[0].set_yticks(range(len(rows)), [labels[name] for name in rows])
+    shown = "the gap to the published number" if gaps else "the measured accuracy"
+    return sheet.figure(
+        title,
+        _text(material, keys, gaps),
+        f"Dots with 95 % intervals: {shown} of {len(rows)} rows on {', '.join(map(_name, keys))}.",
+        _COLUMNS,
+        [_line(one) for one in entries],
+    )
+
+
+def _name(key: str) -> str:
+    dataset, protocol, metric = key.split(".")
+    return f"{dataset} · {protocol}" + (" · harmonic mean" if metric == "harmonic" else "")
+
+
+def _bounds(gap: Gap, sign: str) -> str:
+    if gap.interval is None:
+        return MISSING
+    return f"{gap.interval[0]:{sign}.1f} to {gap.interval[1]:{sign}.1f}"
+
+
+def _line(one: _Entry) -> tuple[str, ...]:
+    found, sign = one.row.spread(one.key), "+" if one.number else ""
+    assert found is not None
+    return (
+        one.row.label,
+        _name(one.key),
+        number_text(one.number.value, one.number.std, one.key) if one.number else MISSING,
+        number_text(found.mean, found.std, one.key),
+        str(found.n),
+        f"{one.gap.difference:{sign}.1f}",
+        _bounds(one.gap, sign),
+    )
+
+
+def _said(material: Material, one: _Entry) -> str:
+    label, metric, quoted, found, n, shown, bounds = _line(one)
+    over = one.row.repeats(one.key)
+    lines = [f"{label} · {metric}", f"measured {found} (n = {n} {over}), 95 % {bounds}"]
+    if one.number:
+        lines[1] = f"measured {found} (n = {n} {over})"
+        lines.append(f"published {quoted} ({one.number.source}): gap {shown}, 95 % {bounds}")
+    return "\n".join(lines)
+
+
+def _text(material: Material, keys: Sequence[str], gaps: bool) -> str:
+    context = material.context
+    over = {context.per_draw(key.rpartition(".")[0]) for key in keys}
+    ways = []
+    if False in over:
+        ways.append(
+            "over seeds on the same test videos (Student's t), so it says nothing of other classes"
+        )
+    if True in over:
+        ways.append("over draws of the classes, corrected for the classes that draws share")
+    read = f"A bar is the 95 % interval of the mean, {'; '.join(ways)}. Hollow: n = 1, no interval."
+    if gaps:
+        return (
+            f"A dot is the measured mean minus the published number, in points. {read} The "
+            "published number is taken as exact: what another seed of theirs would give is unknown."
+            "\n\nOnly numbers of the same data set, protocol and clips a video are shown."
+        )
+    return f"{_why(material)}\n\nA dot is a row's mean top-1. {read}"
+
+
+def _why(material: Material) -> str:
+    context = material.context
+    if context.is_embedded_world:
+        return (
+            "No gap to the published numbers is drawn: this is a small generated world, and its "
+            "numbers are no evidence for or against the paper."
+        )
+    known = {(number.dataset, number.protocol) for number in published()}
+    ours = [(name, p) for name, protocols in context.tests.items() for p in protocols]
+    strange = sorted({f"{name} · {p}" for name, p in ours if (name, p) not in known})
+    if len(strange) == len(ours):
+        return (
+            f"No gap is drawn: nothing was published on {', '.join(strange)}, and numbers of other "
+            "classes, videos or splits are not comparable."
+        )
+    return (
+        "No gap is drawn: no row with a published number on these data sets and protocols is "
+        "measured with as many clips a video."
+    )

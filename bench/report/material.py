@@ -1,0 +1,102 @@
+"""What all figures are made from, gathered once: the rows, how they look, which are compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bench.errors import UserError, unknown
+from bench.layout import Layout
+from bench.report.draw import MARKERS, PALETTE, Look
+from bench.stats.gaps import Gap, draws_gap
+from bench.stats.student import t_quantile
+from bench.tables.context import TableContext
+from bench.tables.rows import Row, collect
+
+TABLE = "ablation"  # of the published ones: its rows lead in every figure
+
+
+@dataclass(frozen=True)
+class Material:
+    """The measured rows of a profile, in the order of the tables."""
+
+    context: TableContext
+    layout: Layout
+    chosen: tuple[str, str] | None = None  # rows to compare
+    one: str = ""  # the row of the figures that show a single one
+    looks: dict[str, Look] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        leading = [row.name for row in self.leading]
+        colours = zip(leading, PALETTE, MARKERS, strict=False)
+        self.looks.update({name: Look(colour, marker) for name, colour, marker in colours})
+        others = [row.name for row in self.rows if row.name not in self.looks]
+        self.looks.update({name: Look(number=str(i)) for i, name in enumerate(others, 1)})
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Every measured row, readings too."""
+        return [row for row in collect(self.context, TABLE, "sota", "modern") if row.values]
+
+    @cached_property
+    def own(self) -> list[Row]:
+        """The measured rows without the alternative readings."""
+        return [row for row in self.rows if not row.is_variant]
+
+    @cached_property
+    def leading(self) -> list[Row]:
+        """The rows of the published ablation; without any, the first: at most five."""
+        published = [row for row in collect(self.context, TABLE) if row.published]
+        names = {row.name for row in published}
+        return ([row for row in self.own if row.name in names] or self.own)[: len(PALETTE)]
+
+    @cached_property
+    def compare(self) -> tuple[Row, Row] | None:
+        """The two rows to compare: those that were asked for, else the last two leading ones.
+
+        UserError for a row that is not there or not measured.
+        """
+        if self.chosen is None:
+            return (self.leading[-2], self.leading[-1]) if len(self.leading) > 1 else None
+        if self.chosen[0] == self.chosen[1]:
+            raise UserError(f"'{self.chosen[0]}' is compared to itself; name two rows")
+        return self._named(self.chosen[0]), self._named(self.chosen[1])
+
+    @cached_property
+    def row(self) -> Row | None:
+        """The row of single-row figures: the one asked for, else the first that is compared."""
+        if self.one:
+            return self._named(self.one)
+        return self.compare[0] if self.compare else next(iter(self.rows), None)
+
+    def _named(self, name: str) -> Row:
+        rows = {row.name: row for row in self.rows}
+        if name not in rows:
+            planned = {row.name: row for row in collect(self.context)}
+            if name in planned:
+                raise UserError(f"row '{name}' has no measured number ({planned[name].state})")
+            raise unknown("row", name, rows)
+        return rows[name]
+
+    def interval(self, row: Row, key: str, to: float = 0.0) -> Gap | None:
+        """Return mean − ``to`` of one accuracy with its 95 % interval; ``None`` if not measured.
+
+        Over seeds of the same test classes: Student's t. Over draws of the classes: corrected for
+        the classes that they share (``draws_gap``). No interval for n = 1.
+        """
+        found = row.spread(key)
+        if found is None:
+            return None
+        scope = key.rpartition(".")[0]
+        if self.context.per_draw(scope):
+            level = dict.fromkeys(row.values[key], to)
+            return draws_gap(row.values[key], level, *self.context.draw_sizes(scope))
+        middle = found.mean - to
+        if found.std is None:
+            return Gap(middle, None)
+        half = t_quantile(found.n - 1) * found.std / found.n**0.5
+        return Gap(middle, (middle - half, middle + half))
+
+
+def points(values: Sequence[float]) -> str:
+    """Return numbers as ``81.0, 84.5``."""
+    return ", ".join(f"{value:.1f}" for value in values)
