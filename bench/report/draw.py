@@ -21,7 +21,7 @@ INK = "#010203"  # stands for the page's text colour; in a PNG it is black to th
 PALETTE = ("#1a80c4", "#d55e00", "#009e73", "#b85c9e", "#9a7b00")
 MARKERS = ("o", "s", "^", "D", "v")
 GREY = "#808080"
-_STYLE = {
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 9,
     "text.parse_math": False,  # a label may hold a $
