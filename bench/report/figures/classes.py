@@ -51,7 +51,7 @@ def draw(material: Material) -> Figure:
     return sheet.figure(
         title,
         f"Percent of a class's videos that {a.label} gets right minus the same of {b.label}: mean "
-        f"over the {over} that both rows have, thin strokes are the single {over}. Right of the line "
+        f"over the {over} that both rows have, strokes are the single {over}. Right of the line "
         f"{a.label} is better. A class has few videos and there are many classes: single "
         "differences are what to look at, not what to conclude from." + every * cut,
         f"Difference of accuracy per class between {a.label} and {b.label}; "

@@ -34,13 +34,13 @@ def draw(material: Material) -> Figure:
     keys = [context.headline(scope) for scope in context.primary if not context.per_split(scope)]
     lines = {key: _lines(material, key, float(stored["tau"])) for key in keys}
     lines = {key: found for key, found in lines.items() if found}
-    sheet = Sheet(KEY, 7.2, 2.5 + 2.5 * bool(lines), (1 + bool(lines), 1), (True, False))
+    sheet = Sheet(KEY, 7.2, 2.5 + 1.8 * len(lines), (1 + len(lines), 1), (True, False))
     kept = _kept(sheet, sheet.axes[0], stored)
-    if lines:
-        _accuracy(material, sheet, sheet.axes[1], lines)
+    for axes, (key, rows) in zip(sheet.axes[1:], lines.items(), strict=True):
+        _accuracy(material, sheet, axes, key, rows)
     sheet.axes[-1].set_xlabel("τ (cosine distance of class vectors)")
     sheet.axes[-1].set_xlim(-0.006, HIGHEST + 0.006)
-    sheet.legend(columns=2)
+    sheet.legend()
     near = sorted(stored["classes"], key=lambda one: (one["distance"], one["class"]))
     near = [one for one in near if one["distance"] < HIGHEST or not one["kept"]]
     more = f" The table lists the {LISTED} nearest." if len(near) > LISTED else ""
@@ -112,30 +112,24 @@ def _accuracy(
     material: Material,
     sheet: Sheet,
     axes: "Axes",
-    lines: Mapping[str, Sequence[tuple[str, str, list[Point]]]],
+    key: str,
+    rows: Sequence[tuple[str, str, list[Point]]],
 ) -> None:
-    styles = dict(zip(lines, ("-", "--", ":", "-."), strict=False))
-    for key, rows in lines.items():
-        for name, label, points in rows:
-            look = material.looks.get(name, Look(marker="x"))
-            place = len(rows) * list(lines).index(key) + [one[0] for one in rows].index(name)
-            aside = 0.0006 * (place - len(rows) * len(lines) / 2)
-            taus = [tau + aside for tau, *_ in points]
-            axes.plot(
-                taus, [mean for _, mean, *_ in points], styles.get(key, "-"), color=look.colour,
-                lw=1.2, label=f"{short(label)} · {key.split('.')[0]}", marker=look.marker, ms=5,
-                markerfacecolor=look.colour if key == next(iter(lines)) else "none",
-            )  # fmt: skip
-            for x, (tau, mean, std, n) in zip(taus, points, strict=True):
-                dot = axes.plot(x, mean, "o", ms=8, alpha=0)
-                bar = (
-                    []
-                    if std is None
-                    else axes.plot((x, x), (mean - std, mean + std), color=look.colour, lw=1)
-                )
-                said = number_text(mean, std, key)
-                sheet.hover(f"{label} · {key}, τ = {tau:g}\n{said} (n = {n})", *bar, *dot)
-    axes.set_ylabel("accuracy, percent")
+    for place, (name, label, points) in enumerate(rows):
+        look = material.looks.get(name, Look(marker="x"))
+        aside = 0.001 * (place - (len(rows) - 1) / 2)
+        line = [(tau + aside, mean) for tau, mean, *_ in points]
+        axes.plot(*zip(*line, strict=True), color=look.colour, lw=1)
+        for tau, mean, std, n in points:
+            dot = axes.plot(
+                tau + aside, mean, look.marker, color=look.colour, ms=5, label=short(label)
+            )
+            ends = (mean - (std or 0), mean + (std or 0))
+            bar = axes.plot((tau + aside,) * 2, ends, color=look.colour, lw=1)
+            said = number_text(mean, std, key)
+            sheet.hover(f"{label} · {key}, τ = {tau:g}\n{said} (n = {n})", *bar, *dot)
+    axes.set_title(key.rpartition(".")[0].replace(".", " · "))
+    axes.set_ylabel("percent")
 
 
 def _measured(taus: Sequence[float]) -> str:
