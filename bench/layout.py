@@ -64,6 +64,11 @@ class Layout:
         return self.root / "results" / "tables" / self.profile
 
     @property
+    def report(self) -> Path:
+        """The page and its figures (stage report)."""
+        return self.root / "results" / "report" / self.profile
+
+    @property
     def scratch(self) -> Path:
         """Locks, decoded frames, unfinished trainings: safe to delete when nothing runs."""
         return self.root / ".bench" / self.profile

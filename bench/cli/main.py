@@ -16,6 +16,7 @@ from bench.cli import (
     methods,
     overlap,
     record,
+    report,
     score,
     show,
     stages,
@@ -42,6 +43,7 @@ app.add_typer(record.app, name="record")
 app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
+app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("status")(show.status)
 app.command("audit")(audit.audit)

@@ -10,7 +10,7 @@ from bench.errors import UserError, unknown
 from bench.files import locked, sweep
 from bench.layout import Layout, find_root
 
-STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table")
+STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table", "report")
 Profile = Annotated[str | None, typer.Option("--profile", "-p", help="Instead of params.yaml's.")]
 
 
@@ -55,6 +55,7 @@ def _written(name: str, layout: Layout) -> tuple[Path, ...]:
         "audit": (),
         "score": (layout.records,),
         "table": (layout.tables,),
+        "report": (layout.report,),
     }
     return folders[name]
 
@@ -85,10 +86,14 @@ def _run(name: str, config: Config, layout: Layout) -> None:
         from bench.stages import score
 
         score.run(config, layout)
-    else:
+    elif name == "table":
         from bench.stages import table
 
         table.run(config, layout)
+    else:
+        from bench.stages import report
+
+        report.run(config, layout)
 
 
 def train(

@@ -105,7 +105,9 @@ def _drawn(
 def _about(run: Run, synthetic: bool) -> str:
     text = "Beside it, in the same plane, the seen classes: what their class vectors become (s)"
     if not synthetic:
-        return f"{text}, and W, learned visual centres, of a method that has them and keeps its model."
+        return (
+            f"{text}, and W, learned visual centres, of a method that has them and keeps its model."
+        )
     law = run.record.parameters["method"]["generator"]
     return (
         f"{text}, their learned visual centres (W), and one draw of the class generator: rings, "

@@ -1,0 +1,35 @@
+"""``bench report``: the page with every table and figure."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.stages import Profile, opened
+from bench.errors import UserError
+from bench.files import locked, sweep
+
+
+def report(
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--compare", metavar="A B", help="Two rows for the figure class by class."),
+    ] = None,
+    row: Annotated[
+        str, typer.Option("--row", help="The row of confusions, map, curves and videos.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; default: results/report/PROFILE.")
+    ] = None,
+    profile: Profile = None,
+) -> None:
+    """Write the page of tables and figures. Example: bench report --compare aurl base_ls"""
+    from bench.stages import report as stage
+
+    config, layout = opened(profile)
+    folder = layout.report if out is None else out.absolute()
+    if out is not None and not (folder.is_dir() or not folder.exists()):
+        raise UserError(f"--out {out} is a file; name a folder")
+    with locked(layout.scratch / "locks" / "stage-report"):
+        sweep(folder)
+        stage.run(config, layout, compare, row, None if out is None else folder)

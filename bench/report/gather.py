@@ -1,0 +1,82 @@
+"""From a profile's records, tables and runs to the report, as data."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.files import replacing, write_text
+from bench.layout import Layout
+from bench.report import facts
+from bench.report.draw import style
+from bench.report.examples import examples
+from bench.report.figures import accuracy, classes, confusion, coverage, curves, gap, plane, tau
+from bench.report.figures import map as plane_of_embeddings
+from bench.report.material import Material
+from bench.report.parts import Figure, Report
+from bench.tables import TABLES, build
+from bench.tables.context import TableContext
+
+_STANDALONE = (
+    "<style>svg{color:#1c2024}@media(prefers-color-scheme:dark){svg{color:#e6e6e6}}</style>"
+)
+
+
+def gather(
+    context: TableContext,
+    layout: Layout,
+    compare: tuple[str, str] | None = None,
+    row: str = "",
+) -> Report:
+    """Return the report; ``compare`` names two rows, ``row`` that of the figures of a single one.
+
+    UserError for a row that is not there or not measured, and for damaged files.
+    """
+    material = Material(context, layout, compare, row)
+    covered = coverage.gather(material.rows)
+    figures: list[Callable[[], Figure]] = [
+        lambda: gap.draw(material),
+        lambda: accuracy.draw(material),
+        lambda: tau.draw(material),
+        lambda: plane.draw(material),
+        lambda: classes.draw(material),
+        lambda: confusion.draw(material),
+        lambda: plane_of_embeddings.draw(material),
+        lambda: curves.draw(material),
+        lambda: coverage.draw(covered),
+    ]
+    videos, videos_lacking = examples(material)
+    with style():
+        drawn = tuple(draw() for draw in figures)
+    return Report(
+        profile=context.profile,
+        title=context.header,
+        is_embedded_world=context.is_embedded_world,
+        built_from=facts.built_from(context.records),
+        tables=tuple(build(which, context) for which in TABLES),
+        figures=drawn,
+        videos=videos,
+        records=facts.by_row(context, layout.root, layout.records),
+        environment=facts.environment(context.records),
+        coverage=covered,
+        videos_lacking=videos_lacking,
+    )
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write every figure as ``<key>.svg``, which follows the reader's dark mode, and ``<key>.png``.
+
+    Files of figures that are lacking now are removed.
+    """
+    written = []
+    for figure in report.figures:
+        svg, png = (folder / f"{figure.key}.{kind}" for kind in ("svg", "png"))
+        if not figure.svg:
+            svg.unlink(missing_ok=True)
+            png.unlink(missing_ok=True)
+            continue
+        start = figure.svg.index(">") + 1
+        write_text(svg, f"{figure.svg[:start]}{_STANDALONE}{figure.svg[start:]}\n")
+        if not png.is_file() or png.read_bytes() != figure.png:
+            with replacing(png) as part:
+                part.write_bytes(figure.png)
+        written += [svg, png]
+    return written

@@ -1,0 +1,52 @@
+"""Stage report: one page, and its figures as files, from records, tables and runs."""
+
+import os
+from pathlib import Path
+
+from bench.config import Config
+from bench.files import write_text
+from bench.layout import Layout
+from bench.report.gather import gather, write
+from bench.report.page import page
+from bench.report.parts import Report
+from bench.stages.table import context
+
+
+def run(
+    config: Config,
+    layout: Layout,
+    compare: tuple[str, str] | None = None,
+    row: str = "",
+    out: Path | None = None,
+) -> Report:
+    """Write ``results/report/<profile>`` and a copy of its page as ``results/report/index.html``.
+
+    With ``out`` write to that folder and copy nothing. UserError as ``bench.report.gather.gather``.
+    """
+    report = gather(context(config, layout), layout, compare, row)
+    folder = out or layout.report
+    write(report, folder / "figures")
+    _page(report, layout, folder, "figures")
+    if out is None:
+        _page(report, layout, folder.parent, f"{folder.name}/figures")
+    drawn = sum(bool(figure.svg) for figure in report.figures)
+    print(f"{_shown(folder / 'index.html')}: {drawn} figures, {len(report.videos)} example videos")
+    print(f"{_shown(folder / 'figures')}: each figure as .svg and .png")
+    if out is None:
+        print(f"{_shown(folder.parent / 'index.html')}: the same page, the last one built")
+    for figure in report.figures:
+        if figure.lacking:
+            print(f"without {figure.key}: {figure.lacking}")
+    if report.videos_lacking:
+        print(f"without videos: {report.videos_lacking}")
+    return report
+
+
+def _page(report: Report, layout: Layout, folder: Path, figures: str) -> None:
+    root = Path(os.path.relpath(layout.root, folder)).as_posix()
+    write_text(folder / "index.html", page(report, root=root, figures=figures))
+
+
+def _shown(path: Path) -> str:
+    """Return a path as it is shortest from here."""
+    return min(os.path.relpath(path), str(path.resolve()), key=len)
