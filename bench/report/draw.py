@@ -83,6 +83,7 @@ class Sheet:
     share: tuple[bool, bool] = (False, False)  # x, y
     hovers: dict[str, str] = field(default_factory=dict)
     axes: list["Axes"] = field(init=False)
+    _laid_out: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         from matplotlib.figure import Figure as Canvas
@@ -99,8 +100,11 @@ class Sheet:
         return float(self._canvas.dpi)
 
     def lay_out(self) -> None:
-        """Fix where everything stands, so that labels can be placed by it."""
-        self._canvas.draw_without_rendering()
+        """Fix where everything stands, once, so that labels can be placed by it."""
+        if not self._laid_out:
+            self._laid_out = True
+            self._canvas.draw_without_rendering()
+            self._canvas.set_layout_engine("none")
 
     def hover(self, text: str, *artists: "Artist") -> None:
         """Say ``text`` where the mouse rests on any of the artists."""
@@ -151,8 +155,8 @@ class Sheet:
             if kind == "svg"
             else {"metadata": {"Software": None}, "dpi": 144, "facecolor": "white"}
         )
+        self.lay_out()
         self._canvas.savefig(out, format=kind, **plain)
-        self._canvas.set_layout_engine("none")  # laid out once: the second format takes it over
         return out.getvalue()
 
 
