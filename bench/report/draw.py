@@ -103,7 +103,9 @@ class Sheet:
         """Fix where everything stands, once, so that labels can be placed by it."""
         if not self._laid_out:
             self._laid_out = True
-            self._canvas.draw_without_rendering()
+            engine = self._canvas.get_layout_engine()
+            assert engine is not None  # it was asked for
+            engine.execute(self._canvas)
             self._canvas.set_layout_engine("none")
 
     def hover(self, text: str, *artists: "Artist") -> None:

@@ -28,7 +28,7 @@ def examples(material: Material) -> tuple[tuple[Video, ...], str]:
     row, layout = material.row, material.layout
     if row is None:
         return (), "No row is measured yet; run 'dvc repro', then 'bench report'."
-    runs = runs_of(layout, row.records[:1])
+    runs = runs_of(layout, row.records)
     if not runs:
         return (), lacks_runs(layout, row.name)
     found: list[Video] = []

@@ -1,20 +1,22 @@
 """From a profile's records, tables and runs to the report, as data."""
 
-from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
+from bench.errors import UserError
 from bench.files import replacing, write_text
 from bench.layout import Layout
 from bench.report import facts
-from bench.report.draw import style
+from bench.report.draw import lacking, style
 from bench.report.examples import examples
 from bench.report.figures import accuracy, classes, confusion, coverage, curves, gap, plane, tau
 from bench.report.figures import map as plane_of_embeddings
 from bench.report.material import Material
-from bench.report.parts import Figure, Report
+from bench.report.parts import Figure, Report, Video
 from bench.tables import TABLES, build
 from bench.tables.context import TableContext
 
+_DRAWN = (gap, accuracy, tau, plane, classes, confusion, plane_of_embeddings, curves)
 _STANDALONE = (
     "<style>svg{color:#1c2024}@media(prefers-color-scheme:dark){svg{color:#e6e6e6}}</style>"
 )
@@ -28,37 +30,49 @@ def gather(
 ) -> Report:
     """Return the report; ``compare`` names two rows, ``row`` that of the figures of a single one.
 
-    UserError for a row that is not there or not measured, and for damaged files.
+    UserError for a row that is not there or not measured, and for damaged records.
     """
     material = Material(context, layout, compare, row)
+    _ = material.compare, material.row  # what was asked for and is not there ends it here
     covered = coverage.gather(material.rows)
-    figures: list[Callable[[], Figure]] = [
-        lambda: gap.draw(material),
-        lambda: accuracy.draw(material),
-        lambda: tau.draw(material),
-        lambda: plane.draw(material),
-        lambda: classes.draw(material),
-        lambda: confusion.draw(material),
-        lambda: plane_of_embeddings.draw(material),
-        lambda: curves.draw(material),
-        lambda: coverage.draw(covered),
-    ]
-    videos, videos_lacking = examples(material)
     with style():
-        drawn = tuple(draw() for draw in figures)
+        figures = [_drawn(one, material) for one in _DRAWN]
+        figures.append(coverage.draw(covered))
+    videos, videos_lacking = _examples(material)
     return Report(
         profile=context.profile,
         title=context.header,
         is_embedded_world=context.is_embedded_world,
         built_from=facts.built_from(context.records),
         tables=tuple(build(which, context) for which in TABLES),
-        figures=drawn,
+        figures=tuple(figures),
         videos=videos,
         records=facts.by_row(context, layout.root, layout.records),
         environment=facts.environment(context.records),
         coverage=covered,
         videos_lacking=videos_lacking,
     )
+
+
+def _drawn(one: ModuleType, material: Material) -> Figure:
+    """Return a figure; one whose files in runs/ are damaged says so, and the others stand."""
+    try:
+        figure: Figure = one.draw(material)
+    except UserError as error:
+        return lacking(one.KEY, one.TITLE, _said(error, material))
+    return figure
+
+
+def _examples(material: Material) -> tuple[tuple[Video, ...], str]:
+    try:
+        return examples(material)
+    except UserError as error:
+        return (), _said(error, material)
+
+
+def _said(error: UserError, material: Material) -> str:
+    """Return the error as a page may say it: paths from the project's root."""
+    return str(error).replace(f"{material.layout.root}/", "") + "."
 
 
 def write(report: Report, folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KEY = "classes"
+TITLE = "Two rows, class by class"
 SHOWN = 30  # classes of a panel: those with the largest differences
 
 
@@ -23,7 +24,7 @@ def draw(material: Material) -> Figure:
 
     UserError for rows that were asked for and are not measured.
     """
-    title = "Two rows, class by class"
+    title = TITLE
     if material.compare is None:
         return lacking(
             KEY, title, "It takes two measured rows; run 'dvc repro', then 'bench report'."

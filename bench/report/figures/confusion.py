@@ -9,6 +9,7 @@ from bench.report.parts import Figure
 from bench.report.runs import Floats, confusions, lacks_runs, runs_of
 
 KEY = "confusion"
+TITLE = "The most confused classes"
 MOST = 14  # classes shown
 LISTED = 40  # pairs of the table
 
@@ -18,7 +19,7 @@ def draw(material: Material) -> Figure:
 
     UserError for a row that was asked for and is not measured, or for damaged files in runs/.
     """
-    title = "The most confused classes"
+    title = TITLE
     row = material.row
     if row is None:
         return lacking(KEY, title, "No row is measured yet; run 'dvc repro', then 'bench report'.")

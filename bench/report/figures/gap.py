@@ -12,6 +12,7 @@ from bench.tables.rows import MISSING, Row
 from bench.tables.text import number_text
 
 KEY = "gap"
+TITLE = "Measured minus published"
 _COLUMNS = ("row", "metric", "published", "measured", "n", "shown", "95 % interval")
 
 
@@ -34,7 +35,7 @@ def draw(material: Material) -> Figure:
         if number.method == row.method and not row.reading
         if (gap := material.interval(row, number.key, number.value))
     ]
-    title = "Measured minus published"
+    title = TITLE
     if not entries:
         title = "Measured accuracy (no published number is comparable)"
         entries = [

@@ -18,20 +18,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KEY = "map"
+TITLE = "A map of the embeddings"
 MOST = 800  # videos drawn
 
 
 def draw(material: Material) -> Figure:
-    """Return the map of the first training of a row; beside it its seen and synthetic classes.
+    """Return the map of a row's first training that is here, its seen and synthetic classes beside.
 
     UserError for a row that was asked for and is not measured, or for damaged files in runs/.
     """
-    title, row = "A map of the embeddings", material.row
+    title, row = TITLE, material.row
     if row is None:
         return lacking(KEY, title, "No row is measured yet; run 'dvc repro', then 'bench report'.")
     title = f"{row.label}: a map of its embeddings"
     dataset = next(iter(material.context.tests), "")
-    for run in runs_of(material.layout, row.records[:1]):
+    for run in runs_of(material.layout, row.records)[:1]:
         arrays = run.arrays(dataset)
         if arrays.get("video", np.empty((0, 0))).shape[1:] != arrays["class"].shape[1:]:
             why = (
@@ -93,13 +94,18 @@ def _drawn(
         f"Principal components of the unit-length embeddings of one training ({run.record.cell}): "
         f"{total} test videos{few}, of which {right} are right, and {len(names)} test classes. Two "
         f"axes hold {100 * float(shares.sum()):.0f} % of the variance, so near in the plane need "
-        "not be near: nearest classes are found in all dimensions."
-        + ("\n\n" + _about(run, synthetic) if pairs else ""),
+        f"not be near: {_ranked(arrays)}." + ("\n\n" + _about(run, synthetic) if pairs else ""),
         f"Map of {total} videos and {len(names)} classes of {dataset}, {right} videos right"
         + (", beside it the seen classes" + synthetic * " and the synthetic ones" if pairs else ""),
         ("class", "first axis", "second axis", "videos", "right"),
         _rows(at, arrays, names),
     )
+
+
+def _ranked(arrays: Mapping[str, NDArray[Any]]) -> str:
+    if "score" in arrays:
+        return "this row ranks classes by a score of its own"
+    return "the nearest class is found in all dimensions"
 
 
 def _about(run: Run, synthetic: bool) -> str:

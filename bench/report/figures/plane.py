@@ -1,5 +1,6 @@
 """The closeness–dispersion plane: how near videos are to their class, how far classes apart."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -77,12 +78,12 @@ def _point(material: Material, sheet: Sheet, axes: "Axes", row: Row, scope: str)
     assert x and y
     look = material.looks[row.name]
     marked = look.colour != GREY
-    bars = []
-    for across, found in ((True, x), (False, y)):
-        if found.std is not None:
-            ends = (found.mean - found.std, found.mean + found.std)
-            line = (ends, (y.mean, y.mean)) if across else ((x.mean, x.mean), ends)
-            bars += axes.plot(*line, color=look.colour, lw=1.2 if marked else 0.6, zorder=2)
+    left, low = (one.mean - (one.std or 0) for one in (x, y))
+    right, high = (one.mean + (one.std or 0) for one in (x, y))
+    bars = axes.plot(  # one line with a gap
+        (left, right, math.nan, x.mean, x.mean), (y.mean, y.mean, math.nan, low, high),
+        color=look.colour, lw=1.2 if marked else 0.6, zorder=2,
+    )  # fmt: skip
     marker, fill = ("o", "none") if row.is_variant else (look.marker, look.colour)
     point = axes.plot(
         x.mean, y.mean, marker, color=look.colour, markerfacecolor=fill, zorder=3,
