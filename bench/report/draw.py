@@ -81,6 +81,7 @@ class Sheet:
     height: float
     grid: tuple[int, int] = (1, 1)
     share: tuple[bool, bool] = (False, False)  # x, y
+    heights: Sequence[float] | None = None  # of the grid's rows, to each other
     hovers: dict[str, str] = field(default_factory=dict)
     axes: list["Axes"] = field(init=False)
     _laid_out: bool = field(init=False, default=False)
@@ -90,8 +91,9 @@ class Sheet:
 
         self._canvas = Canvas((self.width, self.height), layout="constrained")
         found = self._canvas.subplots(
-            *self.grid, squeeze=False, sharex=self.share[0], sharey=self.share[1]
-        )
+            *self.grid, squeeze=False, sharex=self.share[0], sharey=self.share[1],
+            height_ratios=self.heights,
+        )  # fmt: skip
         self.axes = list(found.flat)
 
     @property

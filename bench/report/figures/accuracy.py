@@ -31,6 +31,7 @@ def draw(material: Material) -> Figure:
         _panel(material, sheet, axes, scopes)
         axes.set_title(name)
     sheet.axes[0].set_ylabel("percent")
+    sheet.axes[0].set_ylim(0, min(100.0, sheet.axes[0].get_ylim()[1]))
     sheet.legend(columns=2 if width < 6 else 3)
     for axes, scopes in zip(sheet.axes, panels.values(), strict=True):
         place(sheet, axes, *_numbers(material, scopes), size=6.5)
@@ -42,7 +43,7 @@ def draw(material: Material) -> Figure:
         "one sample deviation. Fewer test classes are easier, whatever the model: compare rows "
         "within a protocol, never across. The dashed line is chance, 1 of the test classes"
         + ("; the harmonic mean of gzsl has none." if harmonic else ".")
-        + "\n\nGrey dots are the other rows; rest the mouse on one, or see the table.",
+        + "\n\nGrey dots are the other rows, by their number in the table.",
         f"Accuracy of {len(material.own)} rows under "
         + ", ".join(f"{scope} ({_classes(material, scope)} classes)" for scope in found)
         + ", with chance as a dashed line.",
@@ -113,7 +114,6 @@ def _panel(material: Material, sheet: Sheet, axes: "Axes", scopes: Sequence[str]
     axes.set_xticks(range(len(scopes)), ticks)
     axes.set_xlim(-0.5, len(scopes) - 0.5)
     axes.grid(False, axis="x")
-    axes.set_ylim(0, 100)
 
 
 def _slot(rows: Sequence[Row], row: Row) -> float:

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bench.facts import Published, published
-from bench.report.draw import Sheet, lacking, short
+from bench.report.draw import GREY, Sheet, lacking, short
 from bench.report.material import Material
 from bench.report.parts import Figure
 from bench.stats.gaps import Gap
 from bench.tables.rows import MISSING, Row
 from bench.tables.text import number_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 KEY = "gap"
 TITLE = "Measured minus published"
@@ -50,27 +54,34 @@ def draw(material: Material) -> Figure:
 
 
 def _drawn(material: Material, title: str, entries: Sequence[_Entry]) -> Figure:
-    keys = list(dict.fromkeys(one.key for one in entries))
-    rows = list(dict.fromkeys(one.row.name for one in entries))
-    gaps = entries[0].number is not None
-    sheet = Sheet(KEY, 7.2, 0.9 + 0.21 * len(rows), (1, len(keys)), (False, True))
-    labels = {one.row.name: short(one.row.label, 34) for one in entries}
-    for axes, key in zip(sheet.axes, keys, strict=True):
-        for one in (one for one in entries if one.key == key):
-            look, at = material.looks[one.row.name], rows.index(one.row.name)
-            middle, bounds = one.gap.difference, one.gap.interval
-            bar = axes.plot(bounds, (at, at), color=look.colour, lw=1.8) if bounds else []
-            marker = "o" if look.marker == "." else look.marker
-            fill = look.colour if bounds else "none"
-            point = axes.plot(middle, at, marker, color=look.colour, markerfacecolor=fill)
-            sheet.hover(_said(material, one), *bar, *point)
+    panels: dict[str, list[_Entry]] = {}
+    for one in entries:
+        panels.setdefault(one.key, []).append(one)
+    keys, gaps = list(panels), entries[0].number is not None
+    columns = min(2, len(panels))
+    counts = list(map(len, panels.values()))
+    sizes = [max(counts[at : at + columns]) for at in range(0, len(counts), columns)]
+    sheet = Sheet(
+        KEY, 7.2, 0.2 + sum(0.7 + 0.21 * size for size in sizes), (len(sizes), columns),
+        heights=[size + 2 for size in sizes],
+    )  # fmt: skip
+    for place, (axes, (key, found)) in enumerate(zip(sheet.axes, panels.items(), strict=False)):
+        for at, one in enumerate(found):
+            _entry(material, sheet, axes, at, one)
         axes.set_title(_name(key))
         axes.set_xlabel("points from published" if gaps else "top-1, percent of videos")
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_ylim(sizes[place // columns] - 0.4, -0.6)
+        labels = [short(one.row.label, 28) for one in found]
+        axes.set_yticks(range(len(found)), labels)
+        before = panels[keys[place - 1]] if place % columns else []
+        if [one.row.name for one in before] == [one.row.name for one in found]:
+            axes.tick_params(labelleft=False)
         axes.grid(False, axis="y")
         if gaps:
-            axes.axvline(0, color="#808080", lw=1, zorder=0)
-    sheet.axes[0].set_yticks(range(len(rows)), [labels[name] for name in rows])
+            axes.axvline(0, color=GREY, lw=1, zorder=0)
+    for axes in sheet.axes[len(panels) :]:
+        axes.set_axis_off()
+    rows = {one.row.name for one in entries}
     shown = "the gap to the published number" if gaps else "the measured accuracy"
     return sheet.figure(
         title,
@@ -79,6 +90,17 @@ def _drawn(material: Material, title: str, entries: Sequence[_Entry]) -> Figure:
         _COLUMNS,
         [_line(one) for one in entries],
     )
+
+
+def _entry(material: Material, sheet: Sheet, axes: "Axes", at: int, one: _Entry) -> None:
+    """Draw one row's dot and interval."""
+    look = material.looks[one.row.name]
+    middle, bounds = one.gap.difference, one.gap.interval
+    bar = axes.plot(bounds, (at, at), color=look.colour, lw=1.8) if bounds else []
+    marker = "o" if look.marker == "." else look.marker
+    fill = look.colour if bounds else "none"
+    point = axes.plot(middle, at, marker, color=look.colour, markerfacecolor=fill)
+    sheet.hover(_said(material, one), *bar, *point)
 
 
 def _name(key: str) -> str:
