@@ -24,8 +24,8 @@ def lacks_runs(layout: Layout, row: str) -> str:
     """Return what to say where no training of a row's records is in runs/."""
     folder = layout.runs.relative_to(layout.root)
     return (
-        f"{folder} holds no training of '{row}' that its records are of; run 'dvc pull' or "
-        "'dvc repro', then 'bench report'."
+        f"{folder} does not hold the trainings of '{row}' that its records come from; run "
+        "'dvc pull' or 'dvc repro', then 'bench report'."
     )
 
 
