@@ -16,6 +16,7 @@ import pytest
 from project import ROOT, TINY_CLASSES, copy_project, run_bench, tiny_parameters
 from ruamel.yaml import YAML
 
+from bench.cli.stages import STAGES
 from bench.files import read_json, write_json
 
 CLASSES = TINY_CLASSES
@@ -355,13 +356,13 @@ def test_dvc_repro_twice(trained: Path, tmp_path: Path) -> None:
 
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     first = repro()
-    assert first.count("Running stage") == 8
+    assert first.count("Running stage") == len(STAGES)
     before = times(root)
     assert "Data and pipelines are up to date." in repro()
     (root / "methods" / "dropped.py").write_text(method())
     third = repro()
     assert [line for line in third.splitlines() if line.startswith("Running stage")] == [
-        f"Running stage '{name}':" for name in ("train", "score", "table")
+        f"Running stage '{name}':" for name in ("train", "score", "table", "report")
     ]
     assert before.items() <= times(root).items()
     table = json.loads((root / "results" / "tables" / "tiny" / "ablation.json").read_text())

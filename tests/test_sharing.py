@@ -11,6 +11,7 @@ import pytest
 from project import ROOT, TINY_CLASSES, copy_project, run_bench, tiny_parameters
 from ruamel.yaml import YAML
 
+from bench.cli.stages import STAGES
 from bench.data.index import read_index
 
 CLASSES = TINY_CLASSES
@@ -66,10 +67,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ROOT / ".dvc", a / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "*.local")
     )
     run(a, "git", "init", "-q")
-    stages = [
-        f"stage {name}" for name in ("data", "words", "splits", "inputs", "audit", "score", "table")
-    ]
-    for words in (*stages[:5], "train -j 1", *stages[5:]):
+    stages = ["train -j 1" if name == "train" else f"stage {name}" for name in STAGES]
+    for words in stages:
         ended = run_bench(a, *words.split())
         assert ended.code == 0, ended
     dvc(a, "commit", "-q", "-f")  # the lock file that `dvc repro` would write
