@@ -15,22 +15,27 @@ from bench.cli import (
     doctor,
     methods,
     overlap,
+    overview,
     record,
     score,
     show,
     stages,
+    status,
     verify,
     words,
 )
 from bench.cli import splits as class_splits
+from bench.cli.grouped import Grouped
 from bench.errors import UserError, nearest
 from bench.terminal import plain_output
 
 app = typer.Typer(
+    cls=Grouped,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Reproducibility benchmark for zero-shot video classification.",
+    help="Reproducibility benchmark for zero-shot video classification. "
+    "'bench' alone says where you are and what to do next.",
 )
 splits = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
 app.add_typer(splits, name="splits")
@@ -43,7 +48,7 @@ app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("compare")(compare.compare)
-app.command("status")(show.status)
+app.command("status")(status.status)
 app.command("audit")(audit.audit)
 app.command("words")(words.words)
 app.command("score")(score.score)
@@ -64,7 +69,7 @@ def _top(
 
         print(f"bench {__version__}")
     elif context.invoked_subcommand is None:
-        print(context.get_help())
+        overview.overview(getattr(context.command, "commands", ()))
 
 
 # Full, over a limit, or not to be written; anything else is a defect and shows its traceback.
@@ -86,7 +91,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="bench", standalone_mode=False)
     except UserError as error:
         code = _complain(str(error))
     except _Usage as error:
