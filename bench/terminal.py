@@ -63,6 +63,14 @@ def shown(text: str, style: str = "") -> "Text":
     return Text(visible(" ".join(text.split())), style)
 
 
+def print_title(text: str) -> None:
+    """Print a line, which a terminal shows bold and wraps."""
+    if on_terminal():
+        console().print(shown(text, "bold"))
+    else:
+        print(text)
+
+
 def print_pairs(pairs: Iterable[tuple[str, str]], style: str = "bold", indent: int = 0) -> None:
     """Print names, in ``style`` on a terminal, and beside them texts, which wrap there."""
     listed = list(pairs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli.status import all_cells, counted
 from bench.errors import UserError
-from bench.terminal import console, on_terminal, print_pairs, shown
+from bench.terminal import print_pairs, print_title
 
 if TYPE_CHECKING:
     from bench.config import Config
@@ -41,7 +41,7 @@ def overview(commands: Collection[str]) -> None:
         )
         return
     config, layout = opened(None)
-    _print_title(f"profile {config.name}: {config.profile.title}")
+    print_title(f"profile {config.name}: {config.profile.title}")
     cells, problem = _cells(config, layout)
     print_pairs(_facts(config, layout, cells, problem), style="", indent=2)
     steps = [*_steps(config, layout, cells, problem), ("bench --help", "every command")]
@@ -49,15 +49,8 @@ def overview(commands: Collection[str]) -> None:
     _print_next([one for one in steps if " ".join(one[0].split()[:2]) in names or "dvc" in one[0]])
 
 
-def _print_title(text: str) -> None:
-    if on_terminal():
-        console().print(shown(text, "bold"))
-    else:
-        print(text)
-
-
 def _print_next(steps: Pairs) -> None:
-    _print_title("next")
+    print_title("next")
     print_pairs(steps, style="bold cyan", indent=2)
 
 

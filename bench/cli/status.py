@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
-from bench.terminal import console, on_terminal, print_pairs, shown
+from bench.terminal import console, on_terminal, print_pairs, print_title, shown
 
 if TYPE_CHECKING:
     from bench.config import Config
@@ -41,7 +41,7 @@ def status(as_json: AsJson = False, profile: Profile = None) -> None:
         rows.setdefault(cell.about.row, Counter())[cell.state] += 1
         if cell.reason:
             reasons.setdefault(f"{cell.about.row} {cell.state}", cell.reason)
-    print(f"profile {config.name}: {config.profile.title}")
+    print_title(f"profile {config.name}: {config.profile.title}")
     if on_terminal():
         labels = {cell.about.row: cell.about.label for cell in found}
         _draw(rows, labels, [state for state in STATES if any(rows[r][state] for r in rows)])
