@@ -41,13 +41,19 @@ def normalised(path: Path) -> str:
     return ast.unparse(tree)
 
 
+@cache
+def _import_nodes(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+    """Return a file's import statements; of one tree, since a file may have changed since."""
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
 def imports(path: Path, root: Path) -> set[Path]:
     """Return the project's own files that ``path`` imports directly (functions' imports too)."""
     names: set[str] = set()
-    for node in ast.walk(parsed(path)):
+    for node in _import_nodes(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             above = path.relative_to(root).parts[: -node.level] if node.level else ()
             module = ".".join((*above, *filter(None, [node.module])))
             names |= {module} | {f"{module}.{alias.name}" for alias in node.names}

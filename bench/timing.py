@@ -16,6 +16,7 @@ from bench.errors import UserError
 from bench.files import read_json
 from bench.layout import Layout
 from bench.method import Batch, Classes, Context, Method, as_tensor_classes, create
+from bench.progress import duration
 from bench.registry import load, scan
 from bench.training.backbone import new_backbone
 from bench.training.inputs import open_video
@@ -188,11 +189,3 @@ def estimate(config: Config, layout: Layout, cells: int, side_by_side: int) -> E
         basis += f", and {duration(embed)} for embedding {videos} test videos"
     rounds = math.ceil(cells / side_by_side)
     return Estimate(cells, side_by_side, cell, embed, rounds * cell, basis)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: 45 s, 12 min, 45 h, 130 days."""
-    for unit, length, most in (("s", 1, 100), ("min", 60, 100), ("h", 3600, 100)):
-        if seconds < most * length:
-            return f"{seconds / length:.{1 if seconds < 10 * length else 0}f} {unit}"
-    return f"{seconds / 86400:.0f} days"

@@ -1,13 +1,13 @@
 """``bench audit``: which test classes a method's training and pre-training have seen."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from bench.cli.splits import TextFormat, is_json
+from bench.cli import complete
+from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile, opened
 from bench.errors import unknown
 
@@ -19,12 +19,18 @@ WORDS = (
 
 
 def audit(
-    method: Annotated[str | None, typer.Argument(help="One method or row; default: all.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Argument(help="One method or row; default: all.", autocompletion=complete.rows),
+    ] = None,
     fmt: TextFormat = "text",
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """List the test classes that training and pre-training have seen. Example: bench audit er"""
+    """List the test classes that training and pre-training have seen.
+
+    Example: bench audit er
+    """
     from bench.audit.measure import measure
     from bench.audit.rows import flags, touched
     from bench.audit.stored import stored_audit
@@ -32,7 +38,7 @@ def audit(
     from bench.records import Record, read_records
     from bench.registry import scan
 
-    as_json = is_json(fmt) or as_json
+    as_json = is_json(fmt, as_json)
     config, layout = opened(profile)
     stored = stored_audit(config, layout)
     found = stored or measure(config, layout)
@@ -72,7 +78,7 @@ def audit(
         )
     made = "as stage audit found it" if stored else "looked up now, in what is here"
     if as_json:
-        print(json.dumps({**found, "made": made, "rows": rows}, indent=1, ensure_ascii=False))
+        print_json({**found, "made": made, "rows": rows})
         return
     for line in _text(found, made, rows):
         print(line)

@@ -1,14 +1,17 @@
 """``bench checkpoint``: released files in, evaluated rows; and cells out in the released form."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import complete
+from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened, run_stage, train
-from bench.config import Config
-from bench.files import read_json
 from bench.layout import Layout
+
+if TYPE_CHECKING:
+    from bench.config import Config
 
 app = typer.Typer(rich_markup_mode=None, help="Released checkpoints: import, export, list.")
 
@@ -16,11 +19,22 @@ app = typer.Typer(rich_markup_mode=None, help="Released checkpoints: import, exp
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="For example AURL662_checkpoint.pth.tar.")],
-    method: Annotated[str, typer.Option("--method", "-m", help="The method that it belongs to.")],
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            "-m",
+            help="The method that it belongs to.",
+            autocompletion=complete.methods,
+        ),
+    ],
     name: Annotated[str, typer.Option("--name", help="Default: the file's name.")] = "",
     profile: Profile = None,
 ) -> None:
-    """Make a released file a row. Example: bench checkpoint import FILE --method aurl"""
+    """Make a released file a row.
+
+    Example: bench checkpoint import FILE --method aurl
+    """
     from bench.checkpoints import import_checkpoint
 
     config, layout = opened(profile)
@@ -36,12 +50,20 @@ def import_(
 
 @app.command("export")
 def export(
-    cell: Annotated[str, typer.Argument(help="A folder of runs/<profile>: aurl.transfer.seed0.")],
+    cell: Annotated[
+        str,
+        typer.Argument(
+            help="A folder of runs/<profile>: aurl.transfer.seed0.", autocompletion=complete.cells
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     profile: Profile = None,
 ) -> None:
-    """Write a cell's weights as released. Example: bench checkpoint export CELL --out FILE"""
+    """Write a cell's weights as released.
+
+    Example: bench checkpoint export aurl.transfer.seed0 --out aurl.pth.tar
+    """
     from bench.checkpoints import export_checkpoint
 
     count = export_checkpoint(opened(profile)[1], cell, out, force)
@@ -49,19 +71,30 @@ def export(
 
 
 @app.command("list")
-def list_(profile: Profile = None) -> None:
-    """List the imported checkpoints of a profile."""
+def list_(as_json: AsJson = False, profile: Profile = None) -> None:
+    """List the imported checkpoints of a profile.
+
+    Example: bench checkpoint list --profile released
+    """
+    from bench.files import read_json
+
     _, layout = opened(profile)
-    for path in sorted(layout.checkpoints.glob("*.json")):
-        facts = read_json(path, "method", "source", "sha256", "chosen", classes=int)
+    found = {
+        path.stem: read_json(path, "method", "source", "sha256", "chosen", classes=int)
+        for path in sorted(layout.checkpoints.glob("*.json"))
+    }
+    if as_json:
+        print_json(found)
+        return
+    for name, facts in found.items():
         chosen = ", chosen on test data" if facts["chosen"] == "best_on_test" else ""
         print(
-            f"{path.stem}  method {facts['method']}, {facts['classes']} classes, from "
+            f"{name}  method {facts['method']}, {facts['classes']} classes, from "
             f"{facts['source']} (sha256 {facts['sha256']}){chosen}"
         )
 
 
-def _has_data(config: Config, layout: Layout) -> bool:
+def _has_data(config: "Config", layout: Layout) -> bool:
     """Tell whether the stages before training have run."""
     files = [layout.words / "words.json"]
     for name in config.profile.transfer_sets():

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import complete
+from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 
@@ -29,22 +31,43 @@ level. What each line means and how often it holds the truth: docs/statistics.md
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A row: a method, or method+parameter=value.")],
-    b: Annotated[str, typer.Argument(help="The row to compare it to.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="A row: a method, or method+parameter=value.", autocompletion=complete.rows
+        ),
+    ],
+    b: Annotated[
+        str, typer.Argument(help="The row to compare it to.", autocompletion=complete.rows)
+    ],
     dataset: Annotated[
-        str, typer.Option("--dataset", "-d", help="A test data set; default: every one.")
+        str,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="A test data set; default: every one.",
+            autocompletion=complete.data_sets,
+        ),
     ] = "",
     protocol: Annotated[
-        str, typer.Option("--protocol", help="Default: the first of each data set.")
+        str,
+        typer.Option(
+            "--protocol",
+            help="Default: the first of each data set.",
+            autocompletion=complete.protocols,
+        ),
     ] = "",
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+    as_json: AsJson = False,
     resamples: Annotated[
         int, typer.Option("--resamples", min=100, max=1_000_000, help="Of each bootstrap.")
     ] = 10_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstraps.")] = 0,
     profile: Profile = None,
 ) -> None:
-    """Say how sure the difference of two rows is. Example: bench compare aurl base_ls"""
+    """Say how sure the difference of two rows is.
+
+    Example: bench compare aurl base_ls
+    """
     from bench.files import dump_json
     from bench.stages.table import context
     from bench.tables.compare import compare as compared
@@ -55,7 +78,7 @@ def compare(
         compared(whole, (a, b), scope, resamples, seed)
         for scope in _scopes(whole, dataset, protocol)
     ]
-    if json:
+    if as_json:
         print(dump_json(found), end="")
     else:
         print("\n".join([*whole.opening, *(f"\n{_text(one)}" for one in found), "", _FOOT]))

@@ -2,11 +2,14 @@
 
 import os
 import re
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.cli.splits import AsJson, print_json
 from bench.errors import UserError
 from bench.layout import find_root
 
@@ -37,8 +40,10 @@ def index(
     jobs: Jobs = 0,
     timeout: Timeout = 600.0,
 ) -> None:
-    """Decode every new or changed video and write a manifest. Example:
-    bench data index ucf101 --root ../ucf101"""
+    """Decode every new or changed video and write a manifest.
+
+    Example: bench data index ucf101 --root ../ucf101
+    """
     file = out or _default(name)
     from bench.data.manifest import update_manifest
 
@@ -58,15 +63,23 @@ def check(
     jobs: Jobs = 0,
     timeout: Timeout = 600.0,
     seed: Annotated[int, typer.Option(min=0, help="Draws the random frames.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Decode first, last and three random frames of each video; list the bad ones in a CSV.
 
     It is a report: bad videos leave the exit code at 0.
+
+    Example: bench data check ucf101
     """
     file = manifest or _default(name)
     from bench.data.check import check_manifest
 
-    check_manifest(file, _named(name), root, jobs=_cores(jobs), timeout=timeout, seed=seed)
+    say = partial(print, file=sys.stderr if as_json else None)
+    bad = check_manifest(
+        file, _named(name), root, jobs=_cores(jobs), timeout=timeout, seed=seed, say=say
+    )
+    if as_json:
+        print_json(bad.to_dict("records"))
 
 
 def _default(name: str) -> Path:

@@ -1,23 +1,23 @@
 """``bench doctor``: can this profile run here, what does it lack, and how long will it take?"""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.splits import TextFormat, is_json
+from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile, opened
-from bench.config import Config
 from bench.layout import Layout
 
 if TYPE_CHECKING:
+    from bench.config import Config
     from bench.timing import Estimate
 
 
 def doctor(
     profile: Profile = None,
     fmt: TextFormat = "text",
+    as_json: AsJson = False,
     timed: Annotated[
         bool, typer.Option("--time/--no-time", help="Time a step to say how long the run takes.")
     ] = True,
@@ -28,7 +28,7 @@ def doctor(
     """
     from bench.doctor import MISSING, examine
 
-    as_json = is_json(fmt)
+    as_json = is_json(fmt, as_json)
     config, layout = opened(profile)
     findings = examine(config, layout)
     missing = sum(one.state == MISSING for one in findings)
@@ -45,7 +45,7 @@ def doctor(
             "time": asdict(time) if time else None,
             "time_said": said,
         }
-        print(json.dumps(value, indent=1, ensure_ascii=False))
+        print_json(value)
     else:
         if said:
             print(f"time     {said}")
@@ -54,14 +54,15 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _time(config: Config, layout: Layout) -> "tuple[Estimate | None, str]":
+def _time(config: "Config", layout: Layout) -> "tuple[Estimate | None, str]":
     """Return the estimate and its line; nothing that goes wrong in timing ends the report."""
     import os
 
     from bench.doctor import cells_to_train, gpus
 
     try:
-        from bench.timing import duration, estimate
+        from bench.progress import duration
+        from bench.timing import estimate
 
         cells, _ = cells_to_train(config, layout)
         if not cells:

@@ -15,23 +15,28 @@ from bench.cli import (
     doctor,
     methods,
     overlap,
+    overview,
     record,
     report,
     score,
     show,
     stages,
+    status,
     verify,
     words,
 )
 from bench.cli import splits as class_splits
+from bench.cli.grouped import Grouped
 from bench.errors import UserError, nearest
 from bench.terminal import plain_output
 
 app = typer.Typer(
+    cls=Grouped,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Reproducibility benchmark for zero-shot video classification.",
+    help="Reproducibility benchmark for zero-shot video classification. "
+    "'bench' alone says where you are and what to do next.",
 )
 splits = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
 app.add_typer(splits, name="splits")
@@ -45,7 +50,7 @@ app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
-app.command("status")(show.status)
+app.command("status")(status.status)
 app.command("audit")(audit.audit)
 app.command("words")(words.words)
 app.command("score")(score.score)
@@ -66,7 +71,7 @@ def _top(
 
         print(f"bench {__version__}")
     elif context.invoked_subcommand is None:
-        print(context.get_help())
+        overview.overview(getattr(context.command, "commands", ()))
 
 
 # Full, over a limit, or not to be written; anything else is a defect and shows its traceback.
@@ -88,7 +93,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="bench", standalone_mode=False)
     except UserError as error:
         code = _complain(str(error))
     except _Usage as error:

@@ -2,29 +2,46 @@
 
 import keyword
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import complete
+from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
-from bench.config import Config
 from bench.errors import UserError, unknown
-from bench.files import write_text
-from bench.given import Inputs
 from bench.layout import Layout, find_root
-from bench.registry import MethodFile, load, scan
+
+if TYPE_CHECKING:
+    from bench.config import Config
+    from bench.registry import MethodFile
 
 
 def methods(
-    name: Annotated[str | None, typer.Argument(help="Show this method's parameters.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Show this method's parameters.", autocompletion=complete.methods),
+    ] = None,
     page: Annotated[bool, typer.Option("--page", help="Print docs/methods.md.")] = False,
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """List methods/: ok, or file:line and reason; inputs that lack. Example: bench methods aurl"""
+    """List methods/: ok, or file:line and reason; inputs that lack.
+
+    Example: bench methods aurl
+    """
+    from bench.registry import load, scan
+
     config, layout = opened(profile)
     found = scan(layout.root)
     if page:
         _print_page(layout.root, found)
+        return
+    if name is not None and name not in found:
+        raise unknown("method", name, found)
+    if as_json:
+        chosen = found.values() if name is None else [found[name]]
+        print_json([_value(config, layout, one) for one in chosen])
         return
     if name is None:
         width = max(map(len, found), default=0)
@@ -34,8 +51,6 @@ def methods(
             if lack:
                 print(f"{'':<{width}}  missing in profile {config.name}: {lack}")
         return
-    if name not in found:
-        raise unknown("method", name, found)
     from bench.method import parameters_of
 
     file = found[name]
@@ -52,7 +67,31 @@ def methods(
         print(f"  {parameter}: {value}")
 
 
-def _print_page(root: Path, found: dict[str, MethodFile]) -> None:
+def _value(config: "Config", layout: Layout, file: "MethodFile") -> dict[str, Any]:
+    """Return what --json says of a method; its parameters are null where it cannot be imported."""
+    from bench.method import parameters_of
+    from bench.registry import load
+
+    problem, parameters = "", None
+    needs, wants = file.uses(config.methods.get(file.name, {}))
+    try:
+        parameters = parameters_of(load(file))
+    except UserError as error:
+        problem = str(error)
+    return {
+        "name": file.name,
+        "label": file.label,
+        "problem": problem,
+        "needs": list(needs),
+        "uses": list(wants),
+        "missing": _lacking(config, layout, file),
+        "learning": file.learning,
+        "approximates": file.approximates,
+        "parameters": parameters,
+    }
+
+
+def _print_page(root: Path, found: "dict[str, MethodFile]") -> None:
     from bench.stages.table import context
     from bench.tables.pages import methods_page
 
@@ -62,15 +101,19 @@ def _print_page(root: Path, found: dict[str, MethodFile]) -> None:
     print(methods_page(found, contexts).rstrip("\n"))
 
 
-def _lacking(config: Config, layout: Layout, file: MethodFile) -> str:
+def _lacking(config: "Config", layout: Layout, file: "MethodFile") -> str:
     """Return the input that a method needs and the profile has not, with what to do."""
+    from bench.given import Inputs
+
     profile = config.profile
     used = [profile.train_on, *profile.transfer_sets(), *(n for n, _ in profile.per_split())]
     datasets = list(dict.fromkeys(name for name in used if name))
     return Inputs(config, layout).of(file, config.methods.get(file.name, {}), datasets).missing
 
 
-def _state(file: MethodFile) -> str:
+def _state(file: "MethodFile") -> str:
+    from bench.registry import load
+
     try:
         kind = load(file)
     except UserError as error:
@@ -80,7 +123,12 @@ def _state(file: MethodFile) -> str:
 
 
 def new(name: Annotated[str, typer.Argument(help="File name without .py.")]) -> None:
-    """Write methods/NAME.py from a commented template. Example: bench new my_method"""
+    """Write methods/NAME.py from a commented template.
+
+    Example: bench new my_method
+    """
+    from bench.files import write_text
+
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise UserError(f"'{name}' cannot be a module name; use letters, digits and _")
     root = find_root()
@@ -94,21 +142,32 @@ def new(name: Annotated[str, typer.Argument(help="File name without .py.")]) -> 
 
 
 def check(
-    name: Annotated[str | None, typer.Argument(help="One method; default: all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One method; default: all.", autocompletion=complete.methods),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Test a method's contract on tiny clips and tiny features. Example: bench check aurl"""
+    """Test a method's contract on tiny clips and tiny features.
+
+    Example: bench check aurl
+    """
+    from bench.registry import scan
     from bench.training.contract import check_method
 
     found = scan(find_root())
     if name is not None and name not in found:
         raise unknown("method", name, found)
-    problems = 0
+    told: dict[str, list[str]] = {}
     for one in found.values():
         if name in (None, one.name):
-            complaints = check_method(one)
-            problems += len(complaints)
+            told[one.name] = complaints = check_method(one)
+            if as_json:
+                continue
             print(f"{one.name}: {'ok' if not complaints else ''}".rstrip())
             for complaint in complaints:
                 print(f"  {complaint}")
-    if problems:
+    if as_json:
+        print_json(told)
+    if problems := sum(map(len, told.values())):
         raise UserError(f"{problems} problems in methods/")

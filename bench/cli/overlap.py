@@ -1,20 +1,20 @@
 """``bench splits overlap``: which training classes τ leaves out, of a profile or any union."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.splits import TextFormat, is_json
+from bench.cli import complete
+from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
-from bench.config import Config, load_config
 from bench.errors import UserError
-from bench.files import read_json
 from bench.layout import Layout, find_root
-from bench.plan import VERDICTS
+
+if TYPE_CHECKING:
+    from bench.config import Config
 
 NEAR = 0.02  # distance to τ within which a class is listed as borderline
 
@@ -24,10 +24,20 @@ def splits_overlap(
         float | None, typer.Option("--tau", min=0, help="Default: the profile's.")
     ] = None,
     train: Annotated[
-        str | None, typer.Option("--train", help="Training data set, for example kinetics700.")
+        str | None,
+        typer.Option(
+            "--train",
+            help="Training data set, for example kinetics700.",
+            autocompletion=complete.data_sets,
+        ),
     ] = None,
     test: Annotated[
-        str | None, typer.Option("--test", help="Test data sets, for example ucf101,hmdb51.")
+        str | None,
+        typer.Option(
+            "--test",
+            help="Test data sets, for example ucf101,hmdb51.",
+            autocompletion=complete.data_sets,
+        ),
     ] = None,
     vectors: Annotated[
         Path | None, typer.Option("--vectors", help="Word vectors: .bin(.gz), text or .npz.")
@@ -37,14 +47,17 @@ def splits_overlap(
         typer.Option("--borderline", min=0, help=f"N a side of τ; default: within {NEAR}."),
     ] = None,
     fmt: TextFormat = "text",
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """Print the classes that τ keeps and removes. Example: bench splits overlap --train kinetics700
-    --test ucf101,hmdb51 --vectors GoogleNews-vectors-negative300.bin.gz
+    """Print the classes that τ keeps and removes.
+
+    Example: bench splits overlap --train kinetics700 --test ucf101,hmdb51
     """
+    from bench.config import load_config
     from bench.overlap import Nearest
 
-    as_json = is_json(fmt)
+    as_json = is_json(fmt, as_json)
     root = find_root()
     config = load_config(root, profile)
     layout = Layout(root, config.name)
@@ -79,7 +92,7 @@ def splits_overlap(
         "undecided": overlap.get("undecided", []),
     }
     if as_json:
-        print(json.dumps(value, indent=1, ensure_ascii=False))
+        print_json(value)
     else:
         _print(value)
 
@@ -117,6 +130,9 @@ def _borderline(
 
 
 def _of_profile(layout: Layout) -> Any:
+    from bench.files import read_json
+    from bench.plan import VERDICTS
+
     file = layout.splits / "overlap.json"
     overlap = read_json(file, "train", test=[str], tau=float, classes=VERDICTS)
     if overlap is None:
@@ -128,7 +144,7 @@ def _of_profile(layout: Layout) -> Any:
 
 
 def _of_union(
-    train: str, tests: list[str], tau: float, file: Path | None, config: Config, layout: Layout
+    train: str, tests: list[str], tau: float, file: Path | None, config: "Config", layout: Layout
 ) -> dict[str, Any]:
     """Measure the classes of public data sets, as an overlap file has them.
 
@@ -178,7 +194,7 @@ def _of_union(
 def _vectors(
     words: Mapping[str, Mapping[str, Sequence[str]]],
     file: Path | None,
-    config: Config,
+    config: "Config",
     layout: Layout,
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """Return data set -> class -> vector, and the classes of which the file lacks words.

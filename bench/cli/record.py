@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import complete
+from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 
@@ -17,11 +19,17 @@ app = typer.Typer(rich_markup_mode=None, help="Records: what one cell left (docs
 
 @app.command("show")
 def show(
-    cell: Annotated[str, typer.Argument(help="For example aurl.transfer.seed0.")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON of the present schema.")] = False,
+    cell: Annotated[
+        str,
+        typer.Argument(help="For example aurl.transfer.seed0.", autocompletion=complete.cells),
+    ],
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """Print a record, and whether it is current. Example: bench record show CELL"""
+    """Print a record, and whether it is current.
+
+    Example: bench record show aurl.transfer.seed0
+    """
     from bench.records import read_record
     from bench.stages.table import context
     from bench.tables.cells import cells
@@ -41,7 +49,10 @@ def show(
 
 @app.command("schema")
 def schema_() -> None:
-    """Print the JSON schema of records: bench record schema > docs/record.schema.json"""
+    """Print the JSON schema of records.
+
+    Example: bench record schema
+    """
     from bench.records import schema
 
     print(schema(), end="")

@@ -1,6 +1,5 @@
 """``bench score``: predictions made elsewhere, scored under the protocols of this project."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench import facts
-from bench.cli.splits import TestLists, TextFormat, find_splits, is_json
+from bench.cli import complete
+from bench.cli.splits import AsJson, TestLists, TextFormat, find_splits, is_json, print_json
 from bench.cli.stages import Profile
-from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from bench.scoring.predictions import Predictions
 
-KNOWN = (*PROTOCOLS, "xu50")  # xu50: fifty-fifty on the published draws
+KNOWN = (*complete.PROTOCOLS, "xu50")  # xu50: fifty-fifty on the published draws
 ONLY_NAMES = (
     "the file names one class a video, chosen among all; another protocol chooses among fewer, "
     "which takes every class's score (an .npz with scores, labels and classes)"
@@ -25,19 +24,32 @@ ONLY_NAMES = (
 
 def score(
     file: Annotated[Path, typer.Argument(help=".csv, .tsv, .parquet, .npz or a released log.")],
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="For example ucf101.")],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset", "-d", help="For example ucf101.", autocompletion=complete.data_sets
+        ),
+    ],
     protocol: Annotated[
         list[str] | None,
-        typer.Option("--protocol", help="Repeatable; default: all that the file allows."),
+        typer.Option(
+            "--protocol",
+            help="Repeatable; default: all that the file allows.",
+            autocompletion=complete.among(*KNOWN),
+        ),
     ] = None,
     lists: TestLists = None,
     fmt: TextFormat = "text",
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """Score predictions made elsewhere. Example: bench score mine.npz --dataset ucf101"""
+    """Score predictions made elsewhere.
+
+    Example: bench score mine.npz --dataset ucf101
+    """
     from bench.scoring.predictions import read_predictions
 
-    as_json = is_json(fmt)
+    as_json = is_json(fmt, as_json)
     for name in protocol or ():
         if name not in KNOWN:
             raise unknown("protocol", name, KNOWN)
@@ -68,7 +80,7 @@ def score(
         print(f"note: {note}", file=sys.stderr)
     if as_json:
         value = {"dataset": dataset, "n": n, "expected": expected, "protocols": found}
-        print(json.dumps({**value, "notes": notes}, indent=1, ensure_ascii=False))
+        print_json({**value, "notes": notes})
         return
     _print(dataset, given, expected, found)
 
@@ -97,6 +109,7 @@ def _splits(
 ) -> list[dict[str, Any]]:
     """Return a protocol's splits; full and half10 follow from the class list alone."""
     from bench import protocols
+    from bench.config import FiftyFifty
 
     if protocol in ("full", "half10"):
         draw = protocols.full if protocol == "full" else protocols.half10
@@ -110,6 +123,8 @@ def _splits(
 
 def _print(dataset: str, given: "Predictions", expected: int | None, found: dict[str, Any]) -> None:
     from tabulate import tabulate
+
+    from bench.config import PER_SPLIT
 
     of = f" of {expected}" if expected else ""
     print(f"{dataset}: {len(given.labels)}{of} videos, {len(given.classes)} classes")

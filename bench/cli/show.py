@@ -1,50 +1,64 @@
-"""Commands that print what is there: tables, status. None of them needs data or torch."""
+"""``bench table``: needs neither data nor torch."""
 
-from collections import Counter, defaultdict
 from typing import Annotated
 
 import typer
 
+from bench.cli import complete
+from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
+from bench.terminal import on_terminal
+
+FORMATS = ("md", "latex", "csv", "html", "json")
 
 
 def table(
     which: Annotated[
         str,
-        typer.Option("--which", "-w", help="ablation, sota, protocols, readings, splits, overlap."),
+        typer.Option(
+            "--which",
+            "-w",
+            help=f"{', '.join(complete.TABLES)}.",
+            autocompletion=complete.among(*complete.TABLES),
+        ),
     ] = "ablation",
     fmt: Annotated[
-        str, typer.Option("--format", "-f", help="md, latex, csv, html or json.")
-    ] = "md",
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="md, latex, csv, html or json. Default: md; on a terminal what fits it.",
+            show_default=False,
+            autocompletion=complete.among(*FORMATS),
+        ),
+    ] = "",
+    as_json: AsJson = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="On a terminal: every column, in long lines.")
+    ] = False,
     method: Annotated[
-        str, typer.Option("--method", "-m", help="The one method that 'protocols' shows.")
+        str,
+        typer.Option(
+            "--method",
+            "-m",
+            help="The one method that 'protocols' shows.",
+            autocompletion=complete.methods,
+        ),
     ] = "",
     profile: Profile = None,
 ) -> None:
-    """Print a table from the records that are there. Example: bench table --which ablation"""
+    """Print a table from the records that are there.
+
+    Example: bench table --which sota
+    """
     from bench.stages.table import context
     from bench.tables import build, render
 
     config, layout = opened(profile)
-    print(render(build(which, context(config, layout, method)), fmt).rstrip("\n"))
+    found = build(which, context(config, layout, method))
+    if on_terminal() and not (fmt or as_json or wide):
+        from bench.cli.screen import draw
 
-
-def status(profile: Profile = None) -> None:
-    """Show how many cells of each row are done, failed, outdated or not run."""
-    from bench.stages.table import context
-    from bench.tables.cells import cells
-
-    config, layout = opened(profile)
-    rows: dict[str, Counter[str]] = defaultdict(Counter)
-    reasons: dict[str, str] = {}
-    for cell in cells(context(config, layout)):
-        rows[cell.about.row][cell.state] += 1
-        if cell.reason:
-            reasons.setdefault(f"{cell.about.row} {cell.state}", cell.reason)
-    width = max(map(len, rows), default=0)
-    print(f"profile {config.name}: {config.profile.title}")
-    for row, counts in rows.items():
-        states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        print(f"{row:<{width}}  {states}")
-    for what, reason in reasons.items():
-        print(f"  {what}: {reason}")
+        draw(found)
+        return
+    print(render(found, "json" if as_json else fmt or "md").rstrip("\n"))

@@ -1,37 +1,56 @@
 """``bench splits show``: the class splits of a protocol, built by a stage or drawn from facts."""
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import complete
 from bench.cli.stages import Profile
-from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty, load_config, read_parameters
 from bench.errors import UserError, unknown
-from bench.files import read_json
 from bench.layout import Layout, find_root
-from bench.plan import SPLITS
 
-TextFormat = Annotated[str, typer.Option("--format", "-f", help="text or json.")]
+if TYPE_CHECKING:
+    from bench.config import FiftyFifty
+
+TextFormat = Annotated[
+    str,
+    typer.Option(
+        "--format", "-f", help="text or json.", autocompletion=complete.among("text", "json")
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON, for a script.")]
+Dataset = Annotated[
+    str,
+    typer.Argument(help="For example ucf101 or mini_ucf.", autocompletion=complete.data_sets),
+]
 TestLists = Annotated[
     Path | None, typer.Option("--lists", help="official3: folder or archive of test lists.")
 ]
 
 
 def splits_show(
-    dataset: Annotated[str, typer.Argument(help="For example ucf101 or mini_ucf.")],
-    protocol: Annotated[str, typer.Argument(help=", ".join(PROTOCOLS))],
+    dataset: Dataset,
+    protocol: Annotated[
+        str,
+        typer.Argument(help=", ".join(complete.PROTOCOLS), autocompletion=complete.protocols),
+    ],
     published: Annotated[
         bool, typer.Option("--published", help="fifty-fifty: the 50 draws of Xu et al. 2017.")
     ] = False,
     lists: TestLists = None,
     fmt: TextFormat = "text",
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """Print a protocol's class splits. Example: bench splits show ucf101 truze -f json"""
-    as_json = is_json(fmt)
+    """Print a protocol's class splits.
+
+    Example: bench splits show ucf101 truze --json
+    """
+    from bench.config import PROTOCOLS, FiftyFifty
+
+    as_json = is_json(fmt, as_json)
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
     if published and protocol != "fifty-fifty":
@@ -43,7 +62,7 @@ def splits_show(
     if note:
         print(f"note: {note}", file=sys.stderr)
     if as_json:
-        print(json.dumps(file["splits"], indent=1, ensure_ascii=False))
+        print_json(file["splits"])
         return
     print(f"{file['dataset']} {file['protocol']}: {file['definition']} (hash {file['digest']})")
     for one in file["splits"]:
@@ -58,7 +77,7 @@ def find_splits(
     dataset: str,
     protocol: str,
     profile: str | None,
-    draws: FiftyFifty | None = None,
+    draws: "FiftyFifty | None" = None,
     lists: Path | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Return a split file's content and a note for the user, "" if there is nothing to say.
@@ -68,6 +87,9 @@ def find_splits(
     seen classes of another data set, which need word vectors.
     """
     from bench import facts
+    from bench.config import PER_SPLIT, FiftyFifty, load_config
+    from bench.files import read_json
+    from bench.plan import SPLITS
     from bench.stages.splits import build
 
     root = find_root()
@@ -104,15 +126,24 @@ def find_splits(
     return file, "" if protocol in PER_SPLIT else f"seen is empty: {stage}"
 
 
-def is_json(fmt: str) -> bool:
-    """Return whether ``fmt`` is json; a UserError if it is not text either."""
+def is_json(fmt: str, as_json: bool = False) -> bool:
+    """Return whether JSON is asked for, by --format or by --json; a UserError if ``fmt`` is odd."""
     if fmt not in ("text", "json"):
         raise unknown("format", fmt, ("text", "json"))
-    return fmt == "json"
+    return as_json or fmt == "json"
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON that people can read, too."""
+    import json
+
+    print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 def profile_names(root: Path) -> list[str]:
     """Return the profiles of params.yaml, the chosen one first."""
+    from bench.config import read_parameters
+
     raw = read_parameters(root)
     return sorted(raw["profiles"], key=lambda name: name != raw.get("profile"))
 
@@ -120,6 +151,7 @@ def profile_names(root: Path) -> list[str]:
 def known_classes(described: tuple[str, ...] | None, layout: Layout, dataset: str) -> list[str]:
     """Return the classes as described, indexed or published; a UserError if none is known yet."""
     from bench import facts
+    from bench.files import read_json
 
     if described:
         return sorted(described)

@@ -1,37 +1,54 @@
 """``bench stage`` and ``bench train``: the pipeline's steps, as dvc.yaml runs them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.config import Config, load_config
+from bench.cli import complete
 from bench.errors import UserError, unknown
-from bench.files import locked, sweep
 from bench.layout import Layout, find_root
 
+if TYPE_CHECKING:
+    from bench.config import Config
+
 STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table", "report")
-Profile = Annotated[str | None, typer.Option("--profile", "-p", help="Instead of params.yaml's.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", "-p", help="Instead of params.yaml's.", autocompletion=complete.profiles
+    ),
+]
 
 
-def opened(profile: str | None) -> tuple[Config, Layout]:
+def opened(profile: str | None) -> "tuple[Config, Layout]":
     """Return the configuration of a profile and where its files are."""
+    from bench.config import load_config
+
     root = find_root()
     config = load_config(root, profile)
     return config, Layout(root, config.name)
 
 
 def stage(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
+    name: Annotated[
+        str,
+        typer.Argument(help=f"One of {', '.join(STAGES)}.", autocompletion=complete.among(*STAGES)),
+    ],
     profile: Profile = None,
 ) -> None:
-    """Run one stage of the pipeline, without DVC. Example: bench stage splits"""
+    """Run one stage of the pipeline, without DVC.
+
+    Example: bench stage splits
+    """
     config, layout = opened(profile)
     run_stage(name, config, layout)
 
 
-def run_stage(name: str, config: Config, layout: Layout) -> None:
+def run_stage(name: str, config: "Config", layout: Layout) -> None:
     """Run a stage by its name, one process at a time; what a killed one left half is removed."""
+    from bench.files import locked, sweep
+
     if name not in STAGES:
         raise unknown("stage", name, STAGES)
     if name == "train":  # it has a lock of its own, with `bench train`
@@ -60,7 +77,7 @@ def _written(name: str, layout: Layout) -> tuple[Path, ...]:
     return folders[name]
 
 
-def _run(name: str, config: Config, layout: Layout) -> None:
+def _run(name: str, config: "Config", layout: Layout) -> None:
     """Run a stage; each one imports what it needs and no more."""
     if name == "data":
         from bench.stages import data
@@ -97,7 +114,10 @@ def _run(name: str, config: Config, layout: Layout) -> None:
 
 
 def train(
-    methods: Annotated[list[str] | None, typer.Argument(help="Methods; default: all.")] = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Argument(help="Methods or rows; default: all.", autocompletion=complete.rows),
+    ] = None,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=0, help="Cells side by side; 0: one a core or GPU.")
     ] = 0,
@@ -107,13 +127,16 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Train finished cells again.")] = False,
     profile: Profile = None,
 ) -> None:
-    """Train the cells that are missing. Example: bench train aurl base_ls -j 2"""
+    """Train the cells that are missing.
+
+    Example: bench train aurl base_ls -j 2
+    """
     config, layout = opened(profile)
     _train(config, layout, methods or [], jobs, readings, force)
 
 
 def _train(
-    config: Config,
+    config: "Config",
     layout: Layout,
     only: list[str] | None = None,
     jobs: int = 0,

@@ -1,11 +1,16 @@
 """``bench verify``: train a recorded cell again, or build the committed tables again."""
 
+import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import complete
 from bench.cli.record import no_cell
+from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 from bench.layout import find_root
@@ -16,9 +21,17 @@ if TYPE_CHECKING:
 
 def verify(
     method: Annotated[
-        str | None, typer.Argument(help="A method or row; default: one cell of each method.")
+        str | None,
+        typer.Argument(
+            help="A method or row; default: one cell of each method.", autocompletion=complete.rows
+        ),
     ] = None,
-    cell: Annotated[str, typer.Option("--cell", help="This cell: aurl.transfer.seed0.")] = "",
+    cell: Annotated[
+        str,
+        typer.Option(
+            "--cell", help="This cell: aurl.transfer.seed0.", autocompletion=complete.cells
+        ),
+    ] = "",
     tables: Annotated[
         bool, typer.Option("--tables", help="Build every committed table again, and compare.")
     ] = False,
@@ -29,6 +42,7 @@ def verify(
         float, typer.Option(min=0, help="Points of accuracy granted to another machine.")
     ] = 1.0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make the data again, too.")] = False,
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
     """Repeat a record's cell: identical, within tolerance, or different (exit code 1).
@@ -42,23 +56,28 @@ def verify(
     if tables:
         if method or cell or fresh:
             raise UserError("--tables goes with --from and --profile alone")
-        _tables(root, folder, profile)
+        _tables(root, folder, profile, as_json)
         return
     from bench.verify.rerun import verify as repeat
 
     name = opened(profile)[0].name
     chosen = _chosen(folder / "records" / name, name, method, cell)
     seconds = sum(record.wall_s for record in chosen)
-    print(f"{len(chosen)} cells of profile {name}, {seconds:.0f} s of training when recorded")
+    say = partial(print, flush=True, file=sys.stderr if as_json else None)
+    say(f"{len(chosen)} cells of profile {name}, {seconds:.0f} s of training when recorded")
+    verdicts = []
     counts: dict[str, int] = {}
     wrong = 0
     for record in chosen:
-        print(f"{record.cell}: …", flush=True)
-        found = repeat(root, record, tolerance, fresh, lambda line: print(f"  {line}", flush=True))
-        print(f"  {found.word.upper()}: {'; '.join(found.details)}", flush=True)
+        say(f"{record.cell}: …")
+        found = repeat(root, record, tolerance, fresh, lambda line: say(f"  {line}"))
+        say(f"  {found.word.upper()}: {'; '.join(found.details)}")
+        verdicts.append({**asdict(found), "stands": found.stands})
         counts[found.word] = counts.get(found.word, 0) + 1
         wrong += not found.stands
-    print(", ".join(f"{count} {word}" for word, count in counts.items()))
+    say(", ".join(f"{count} {word}" for word, count in counts.items()))
+    if as_json:
+        print_json(verdicts)
     if wrong:
         raise typer.Exit(1)
 
@@ -86,7 +105,7 @@ def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[
     return [cheapest[row] for row in sorted(cheapest)]
 
 
-def _tables(root: Path, results: Path, profile: str | None) -> None:
+def _tables(root: Path, results: Path, profile: str | None, as_json: bool) -> None:
     """Compare the tables of one profile, or of every one; exit code 1 if any differs."""
     from bench.verify.tables import differing, profiles
 
@@ -94,11 +113,17 @@ def _tables(root: Path, results: Path, profile: str | None) -> None:
     if profile and profile not in known:
         raise unknown(f"profile in {results}", profile, known)
     wrong = 0
+    told = {}
     for name in [profile] if profile else known:
         count, lines = differing(root, results, name)
+        told[name] = {"files": count, "differing": lines}
+        wrong += len(lines)
+        if as_json:
+            continue
         for line in lines:
             print(line)
         print(f"profile {name}: {count} files, {len(lines)} differ from what the records make")
-        wrong += len(lines)
+    if as_json:
+        print_json(told)
     if wrong:
         raise typer.Exit(1)

@@ -1,30 +1,33 @@
 """``bench words``: the words of each class, and those that the word vectors lack."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.splits import TextFormat, is_json
+from bench.cli.splits import AsJson, Dataset, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
 
 
 def words(
-    dataset: Annotated[str, typer.Argument(help="For example ucf101 or mini_ucf.")],
+    dataset: Dataset,
     fmt: TextFormat = "text",
     vectors: Annotated[
         Path | None, typer.Option("--vectors", help="Look the words up in this file.")
     ] = None,
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """Print each class's words, and which lack a vector. Example: bench words ucf101 -f json"""
+    """Print each class's words, and which lack a vector.
+
+    Example: bench words ucf101 --json
+    """
     from bench.words.classes import missing
     from bench.words.rule import class_words
     from bench.words.vectors import read_vectors
 
-    as_json = is_json(fmt)
+    as_json = is_json(fmt, as_json)
     dataset, names, kept = _find(dataset, profile, keep=vectors is None)
     classes = class_words(dataset, names)
     file = vectors or kept
@@ -36,7 +39,7 @@ def words(
         print("note: no word vectors to look the words up in; --vectors FILE", file=sys.stderr)
     if as_json:
         value = {"dataset": dataset, "classes": classes, "missing": lacking}
-        print(json.dumps(value, indent=1, ensure_ascii=False))
+        print_json(value)
         return
     for name, listed in classes.items():
         print(f"{name}: {' '.join(listed)}")

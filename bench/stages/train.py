@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,9 +21,9 @@ from bench.layout import Layout
 from bench.plan import TRANSFER, VERDICTS, PlannedCell, plan, split_file
 from bench.registry import load, scan
 from bench.runs import read_run
-from bench.terminal import bar_stream
 from bench.training.job import Job
 from bench.training.pool import Outcome, run_jobs
+from bench.training.watch import Watch
 
 
 def run(
@@ -86,11 +86,10 @@ def _train(
     if config.profile.input.store and any(_reads_clips(config, layout, c) for c in missing):
         _prepare_frames(config, layout)
     work = [_job(config, layout, cell) for cell in missing]
-    steps = config.profile.train.steps
     failures = []
-    with _Bar(len(work), steps) as bar:
-        for outcome in run_jobs(work, count, gpus, bar.tick):
-            bar.finish(outcome)
+    with Watch(work, count) as watch:
+        for outcome in run_jobs(work, count, gpus, watch.tick):
+            watch.finish(outcome)
             if outcome.status != "ok":
                 failures.append(outcome)
     return failures
@@ -272,43 +271,3 @@ def _cores() -> int:
 
 def _gpu_count() -> int:
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
-
-
-class _Bar:
-    """Steps of all cells as one bar on a terminal; one line a finished cell everywhere."""
-
-    def __init__(self, cells: int, steps: int) -> None:
-        self._cells, self._steps, self._done = cells, steps, 0
-        self._progress: Any = None
-
-    def __enter__(self) -> "_Bar":
-        context: AbstractContextManager[Any] = nullcontext()
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress, TextColumn
-
-            columns = (*Progress.get_default_columns(), TextColumn("{task.fields[rate]}"))
-            context = Progress(*columns, console=Console(file=bar_stream()), transient=True)
-        self._context = context
-        self._progress = context.__enter__()
-        if self._progress:
-            total = self._cells * self._steps
-            self._task = self._progress.add_task("training", total=total, rate="")
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._context.__exit__(*error)
-
-    def tick(self, unfinished: float) -> None:
-        """Show the steps of finished and of running cells."""
-        if self._progress:
-            steps = self._done * self._steps + unfinished
-            rate = self._progress.tasks[0].speed or 0.0
-            self._progress.update(self._task, completed=steps, rate=f"{rate:.0f} steps/s")
-
-    def finish(self, outcome: Outcome) -> None:
-        """Print how a cell ended."""
-        self._done += 1
-        end = f"{outcome.seconds:.1f} s" if outcome.status == "ok" else outcome.reason
-        line = f"[{self._done}/{self._cells}] {outcome.job.cell}: {outcome.status}, {end}"
-        print(line, flush=True)

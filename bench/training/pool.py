@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
 from threading import Thread, current_thread, main_thread
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.training.job import Job
 
@@ -19,6 +19,17 @@ ASLEEP = 30.0  # seconds between two looks at the workers: all were stopped (Ctr
 Ended = tuple[str, str, bool]
 
 _progress: Any = None  # shared by the parent through the worker's initialiser
+_log: list[dict[str, float]] = []  # of the cell that this worker trains
+_NONE = float("nan")
+
+
+class Running(NamedTuple):
+    """A cell in training: its finished steps, its last logged loss (NaN before the first)."""
+
+    job: Job
+    steps: float
+    loss: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -29,12 +40,13 @@ class Outcome:
     status: str
     reason: str
     seconds: float
+    loss: float = _NONE  # the last that was logged
 
 
 def run_jobs(
-    jobs: Sequence[Job], side_by_side: int, gpus: int, tick: Callable[[float], None]
+    jobs: Sequence[Job], side_by_side: int, gpus: int, tick: Callable[[list[Running]], None]
 ) -> Iterator[Outcome]:
-    """Yield outcomes as they come; ``tick`` gets the steps of unfinished cells, twice a second.
+    """Yield outcomes as they come; ``tick`` gets the cells that run, twice a second.
 
     A worker that dies (killed, out of memory, ``os._exit``) fails its own cell and is replaced; so
     does one whose cell ends no step and no video for its ``stall_s`` seconds. One whose cell left
@@ -45,8 +57,9 @@ def run_jobs(
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
     context = get_context("spawn")
     slots = min(side_by_side, len(jobs))
-    # Steps of each slot, then its last sign of life; no lock, which a killed worker would keep.
-    progress = context.Array("d", 2 * slots, lock=False)
+    # Steps of each slot, then its last sign of life, then its loss; no lock, which a killed worker
+    # would keep.
+    progress = context.Array("d", 3 * slots, lock=False)
     workers = [_worker(context, progress, slot, gpus) for slot in range(slots)]
     todo = list(reversed(jobs))
     running: dict[Future[Ended], tuple[int, Job, float]] = {}
@@ -62,6 +75,7 @@ def run_jobs(
             for slot in sorted(idle):
                 if todo:
                     job = todo.pop()
+                    progress[slot], progress[2 * slots + slot] = 0.0, _NONE
                     try:
                         future = workers[slot].submit(_work, job)
                     except BrokenProcessPool:  # it died after its cell had ended: not this one's
@@ -71,7 +85,6 @@ def run_jobs(
             done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in done:
                 slot, job, began = running.pop(future)
-                progress[slot] = 0.0
                 try:
                     status, reason, reusable = future.result()
                 except BrokenProcessPool:
@@ -82,7 +95,8 @@ def run_jobs(
                     _end(workers[slot])  # a thread that the method left would keep it alive
                     workers[slot].shutdown(wait=False)
                     workers[slot] = _worker(context, progress, slot, gpus)
-                yield Outcome(job, status, reason, time.monotonic() - began)
+                loss = progress[2 * slots + slot]
+                yield Outcome(job, status, reason, time.monotonic() - began, loss)
             last, turn = turn, time.monotonic()
             if turn - last > ASLEEP:
                 resumed = turn
@@ -91,7 +105,13 @@ def run_jobs(
                 if job.train.stall_s and quiet > job.train.stall_s and future not in stalled:
                     stalled.add(future)
                     _end(workers[slot])
-            tick(sum(progress[:slots]))
+            now = time.monotonic()
+            tick(
+                [
+                    Running(job, progress[slot], progress[2 * slots + slot], now - began)
+                    for slot, job, began in running.values()
+                ]
+            )
     finally:
         for worker in workers:
             _end(worker)
@@ -181,7 +201,8 @@ def _tried(job: Job) -> tuple[str, str]:
         # Another training of the same profile, or what a kill has left of one, may write this cell.
         with locked(job.layout.scratch / "locks" / job.cell):
             if not done.is_file() or done.stat().st_mtime_ns == before:
-                run_cell(job, _report)
+                with _log_seen():
+                    run_cell(job, _report)
     except MissingInput as error:
         return "missing", str(error)
     except (UserError, Diverged, FloatingPointError) as error:
@@ -206,5 +227,33 @@ def _edited(job: Job) -> bool:
 
 def _report(step: int) -> None:
     shared, slot = _progress
+    slots = len(shared) // 3
     shared[slot] = float(step)
-    shared[len(shared) // 2 + slot] = time.monotonic()  # the same clock in every process
+    shared[slots + slot] = time.monotonic()  # the same clock in every process
+    shared[2 * slots + slot] = _log[-1]["loss"] if _log else _NONE
+
+
+@contextmanager
+def _log_seen() -> Iterator[None]:
+    """Let ``_report`` read the list that the training loop logs to, as it grows.
+
+    The loop reports steps alone, and one that reported more would be another training core: every
+    result would be outdated. So its start is watched, which returns that list; nothing else is.
+    """
+    from bench.training import loop
+
+    start = loop._resume
+
+    def watched(*given: Any) -> Any:
+        global _log
+        found = start(*given)
+        _log = found[1]
+        return found
+
+    global _log
+    _log = []
+    loop._resume = watched  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        loop._resume = start
