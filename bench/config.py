@@ -180,12 +180,13 @@ class Config(Settings):
     profile: Profile
     methods: dict[str, dict[str, Any]] = {}
     readings: Readings = Readings()
+    only: tuple[str, ...] = ()  # methods or rows that the stage train is limited to
 
 
 DAMAGED_YAML = (YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 _LARGEST = 100_000  # values of a file; the project's own has about 1,000
 _DEEPEST = 100  # brackets in brackets
-_TOP = ("profile", "train", "tau", "methods", "readings", "profiles")
+_TOP = ("profile", "train", "tau", "methods", "only", "readings", "profiles")
 
 
 def load_config(root: Path, profile: str | None = None) -> Config:
@@ -212,7 +213,7 @@ def load_config(root: Path, profile: str | None = None) -> Config:
     if raw.get("tau") is not None:
         block["tau"] = raw["tau"]
     values = {"name": name, "profile": block}
-    values |= {k: raw[k] for k in ("methods", "readings") if raw.get(k) is not None}
+    values |= {k: raw[k] for k in ("methods", "readings", "only") if raw.get(k) is not None}
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -63,5 +63,5 @@ def tiny_parameters(steps: int) -> dict[str, Any]:
         "network": {"head": 8},
         "train": {"steps": steps, "batch": 8, "warmup": 4, "log_every": 10},
     }
-    above = {"profile": "tiny", "tau": None, "methods": {}, "readings": {"rows": []}}
+    above = {"profile": "tiny", "tau": None, "methods": {}, "only": [], "readings": {"rows": []}}
     return above | {"profiles": {"tiny": profile}}
