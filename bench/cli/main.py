@@ -19,6 +19,7 @@ from bench.cli import (
     score,
     show,
     stages,
+    sweep,
     verify,
     words,
 )
@@ -42,6 +43,7 @@ app.add_typer(record.app, name="record")
 app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
+app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
 app.command("status")(show.status)
 app.command("audit")(audit.audit)
