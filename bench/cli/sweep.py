@@ -35,10 +35,7 @@ def sweep(
         if not re.fullmatch(r"[\w+=.-]*\w", one) or one.startswith("."):
             raise UserError(f"'{one}' is no name of a sweep: use letters, digits, '_' and '-'")
     config, layout = opened(profile)
-    if name:
-        found = saved_sweep(config, layout, name)
-    else:
-        found = read_sweep(config, layout, over or ())
+    found = saved_sweep(config, layout, name) if name else read_sweep(config, layout, over or ())
     table = build_sweep(found, config.profile.title, config.profile.embedded)
     print(render(table, fmt).rstrip("\n"))
     if save:
