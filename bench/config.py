@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import CollectionNode
@@ -181,6 +181,18 @@ class Config(Settings):
     methods: dict[str, dict[str, Any]] = {}
     readings: Readings = Readings()
     only: tuple[str, ...] = ()  # methods or rows that the stage train is limited to
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _without_defaults(cls, methods: Any) -> Any:
+        """Leave out parameters that are null: the default, named for `dvc exp run -S`."""
+        if not isinstance(methods, dict):
+            return methods
+        given = {
+            name: {k: v for k, v in one.items() if v is not None} if isinstance(one, dict) else one
+            for name, one in methods.items()
+        }
+        return {name: one for name, one in given.items() if one != {}}
 
 
 DAMAGED_YAML = (YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)

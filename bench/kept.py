@@ -28,16 +28,20 @@ def home(root: Path) -> Path:
 def settle(layout: Layout, outside: Collection[Path] = ()) -> None:
     """Give a copy of the project what git does not carry: decoded frames, and data beside it.
 
-    ``outside``: paths as params.yaml has them; one that begins with ``..`` is linked to.
+    ``outside``: paths as params.yaml has them; of one that begins with ``..`` the first folder
+    beside the project is linked to.
     """
     main = home(layout.root)
     if main == layout.root:
         return
-    scratch = layout.scratch.relative_to(layout.root)
-    _link(main / scratch / "frames", layout.scratch / "frames")
+    frames = main / ".bench" / layout.profile / "frames"
+    frames.mkdir(parents=True, exist_ok=True)
+    _link(frames, layout.scratch / "frames")
     for path in outside:
+        up = sum(part == ".." for part in path.parts)
         if path.parts[:1] == ("..",):
-            _link((main / path).resolve(), Path(os.path.normpath(layout.root / path)))
+            first = Path(*path.parts[: up + 1])
+            _link((main / first).resolve(), Path(os.path.normpath(layout.root / first)))
 
 
 def keep(layout: Layout, cells: Collection[tuple[str, str]], anew: Collection[str] = ()) -> None:

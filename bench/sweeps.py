@@ -7,7 +7,7 @@ against the present code, so that a row of other code is outdated here as in eve
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,16 +61,14 @@ def read_sweep(config: Config, layout: Layout, over: Sequence[str] = ()) -> dict
             f"no experiment of profile {config.name}{which}; queue some with 'dvc exp run --queue "
             "-S tau=0,0.1 -S only=[METHOD]', run them with 'dvc exp run --run-all' (docs/sweeps.md)"
         )
-    names = {row.name for point in others for row in point.rows if _is_swept(point, row, keys)}
+    swept = [(p, row) for p in others for row in p.rows if _is_swept(p, row, _differing(base, p))]
+    names = {row.name for _, row in swept}
     found: dict[str, dict[str, Any]] = {}
-    for point in (base, *others):
-        for row in point.rows:
-            if row.name not in names or not (point is base or _is_swept(point, row, keys)):
-                continue
-            entry = _entry(point, row, keys)
-            place = f"{row.name} {entry['set']}"
-            if place not in found or entry["status"] == "ok":
-                found[place] = entry
+    for point, row in [*((base, row) for row in base.rows if row.name in names), *swept]:
+        entry = _entry(point, row, keys)
+        place = f"{row.name} {entry['set']}"
+        if place not in found or entry["status"] == "ok":
+            found[place] = entry
     order = {row.name: at for at, row in enumerate(base.rows)}
     rows = sorted(found.values(), key=lambda one: _place(order, one))
     return {"profile": config.name, "parameters": keys, "rows": rows}
@@ -148,7 +146,7 @@ def _named(name: str, known: Sequence[str]) -> str:
     return ends[0]
 
 
-def _is_swept(point: Point, row: Row, keys: Sequence[str]) -> bool:
+def _is_swept(point: Point, row: Row, keys: Collection[str]) -> bool:
     """Tell whether a row was trained for the sweep: named, or of a parameter that it has."""
     if point.only:
         return row.name in point.only or (row.method in point.only and not row.is_variant)

@@ -50,7 +50,8 @@ def plots(context: TableContext) -> dict[str, str]:
                 point: dict[str, Any] = {"row": row.label, "scope": scope}
                 for metric, one in pair.items():
                     point[metric] = f"{one.mean:.4f}" if one else ""
-                    point[f"{metric} std"] = "" if one is None or one.std is None else one.std
+                    std = one.std if one else None
+                    point[f"{metric} std"] = "" if std is None else f"{std:.4f}"
                     point["n"] = one.n if one else 0
                 plane.append(point)
     return {"accuracy.csv": table(accuracy, "row"), "plane.csv": table(plane, "row")}
