@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import CollectionNode
@@ -180,12 +180,25 @@ class Config(Settings):
     profile: Profile
     methods: dict[str, dict[str, Any]] = {}
     readings: Readings = Readings()
+    only: tuple[str, ...] = ()  # methods or rows that the stage train is limited to
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _without_defaults(cls, methods: Any) -> Any:
+        """Leave out parameters that are null: the default, named for `dvc exp run -S`."""
+        if not isinstance(methods, dict):
+            return methods
+        given = {
+            name: {k: v for k, v in one.items() if v is not None} if isinstance(one, dict) else one
+            for name, one in methods.items()
+        }
+        return {name: one for name, one in given.items() if one != {}}
 
 
 DAMAGED_YAML = (YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 _LARGEST = 100_000  # values of a file; the project's own has about 1,000
 _DEEPEST = 100  # brackets in brackets
-_TOP = ("profile", "train", "tau", "methods", "readings", "profiles")
+_TOP = ("profile", "train", "tau", "methods", "only", "readings", "profiles")
 
 
 def load_config(root: Path, profile: str | None = None) -> Config:
@@ -212,7 +225,7 @@ def load_config(root: Path, profile: str | None = None) -> Config:
     if raw.get("tau") is not None:
         block["tau"] = raw["tau"]
     values = {"name": name, "profile": block}
-    values |= {k: raw[k] for k in ("methods", "readings") if raw.get(k) is not None}
+    values |= {k: raw[k] for k in ("methods", "readings", "only") if raw.get(k) is not None}
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -69,6 +69,26 @@ class Layout:
         return self.root / "results" / "report" / self.profile
 
     @property
+    def metrics(self) -> Path:
+        """A file of numbers a row, for `dvc metrics` (stage table), in git."""
+        return self.root / "results" / "metrics" / self.profile
+
+    @property
+    def plots(self) -> Path:
+        """The numbers of `dvc plots` (stage table), in git."""
+        return self.root / "results" / "plots" / self.profile
+
+    @property
+    def curves(self) -> Path:
+        """Mean training curve of each row (stage score), in git."""
+        return self.root / "results" / "curves" / self.profile
+
+    @property
+    def sweeps(self) -> Path:
+        """Saved tables of sweeps (`bench sweep --save`), in git."""
+        return self.root / "results" / "sweeps" / self.profile
+
+    @property
     def scratch(self) -> Path:
         """Locks, decoded frames, unfinished trainings: safe to delete when nothing runs."""
         return self.root / ".bench" / self.profile

@@ -1,7 +1,9 @@
 """The project under test: where it is, a copy of it, its command line within this process."""
 
 import io
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -63,5 +65,52 @@ def tiny_parameters(steps: int) -> dict[str, Any]:
         "network": {"head": 8},
         "train": {"steps": steps, "batch": 8, "warmup": 4, "log_every": 10},
     }
-    above = {"profile": "tiny", "tau": None, "methods": {}, "readings": {"rows": []}}
+    above = {"profile": "tiny", "tau": None, "methods": {}, "only": [], "readings": {"rows": []}}
     return above | {"profiles": {"tiny": profile}}
+
+
+def tiny_project(root: Path, steps: int, *methods: str) -> None:
+    """Write a copy of the project with tiny features and some of the methods, as a git commit."""
+    import numpy as np
+    from ruamel.yaml import YAML
+
+    copy_project(root)
+    for path in (root / "methods").glob("*.py"):
+        if path.stem not in (*methods, "__init__"):
+            path.unlink()
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(6), 10)
+    features = rng.normal(size=(6, 12))[labels] + 0.3 * rng.normal(size=(60, 12))
+    names = np.array(TINY_CLASSES)
+    np.savez(root / "tiny.npz", features=features.astype(np.float32), labels=names[labels])
+    np.savez(root / "words.npz", names=names, vectors=rng.normal(size=(6, 5)))
+    above = {"methods": {name: {"lam": None} for name in methods}, "train": {"steps": None}}
+    YAML(typ="safe").dump(tiny_parameters(steps) | above, root / "params.yaml")
+    for name in (".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, root / name)
+    local = shutil.ignore_patterns("tmp", "cache", "*.local")
+    shutil.copytree(ROOT / ".dvc", root / ".dvc", ignore=local)
+    run_tool(root, "git", "init", "-q")
+    commit_all(root, "code")
+
+
+def run_tool(folder: Path, *words: str) -> str:
+    """Run a command in ``folder`` as a user with this environment would; return its output."""
+    who = {f"GIT_{a}_{b}": "a@b" for a in ("AUTHOR", "COMMITTER") for b in ("NAME", "EMAIL")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | who | {"PATH": path, "PYTHONPATH": str(folder), "BENCH_JOBS": "1"}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def run_dvc(folder: Path, *words: str) -> str:
+    """Run ``dvc WORDS`` in ``folder``; return its output."""
+    return run_tool(folder, sys.executable, "-m", "dvc", *words)
+
+
+def commit_all(folder: Path, message: str) -> str:
+    """Commit everything in ``folder``; return the commit."""
+    run_tool(folder, "git", "add", "-A")
+    run_tool(folder, "git", "commit", "-q", "-m", message)
+    return run_tool(folder, "git", "rev-parse", "HEAD").strip()

@@ -22,6 +22,7 @@ from bench.cli import (
     show,
     stages,
     status,
+    sweep,
     verify,
     words,
 )
@@ -49,6 +50,7 @@ app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("report")(report.report)
+app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
 app.command("status")(status.status)
 app.command("audit")(audit.audit)

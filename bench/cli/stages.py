@@ -70,8 +70,8 @@ def _written(name: str, layout: Layout) -> tuple[Path, ...]:
         "splits": (layout.splits,),
         "inputs": (layout.inputs, layout.scratch / "frozen"),
         "audit": (),
-        "score": (layout.records,),
-        "table": (layout.tables,),
+        "score": (layout.records, layout.curves),
+        "table": (layout.tables, layout.metrics, layout.plots),
         "report": (layout.report,),
     }
     return folders[name]

@@ -1,6 +1,6 @@
 """Stage score: one record for every cell that was trained or that failed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ from bench.config import TRANSFER as ONCE
 from bench.config import Config
 from bench.data.index import read_index
 from bench.errors import UserError
-from bench.files import digest, read_json
+from bench.files import digest, read_json, write_text
 from bench.layout import Layout
 from bench.official import video_name
 from bench.plan import TRANSFER, PlannedCell, plan, split_file
 from bench.progress import track
 from bench.records import Coverage, Record, read_record, write_record
 from bench.runs import BEST, EMBEDDINGS, read_run
+from bench.scoring.curves import mean_curve
 from bench.scoring.score import Scores, score
 
 _COPIED = (
@@ -73,6 +74,7 @@ def run(config: Config, layout: Layout) -> None:
         # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
         if path.stem not in planned and "+checkpoint=" not in path.stem:
             path.unlink()
+    _write_curves(layout, finished, planned)
     done = len(finished) + len(failures) - failed - len(damaged) - len(stale)
     print(f"{done} cells scored, {failed} failed")
     if stale:
@@ -83,6 +85,28 @@ def run(config: Config, layout: Layout) -> None:
     if damaged:
         more = f" (and {len(damaged) - 1} more cells)" if len(damaged) > 1 else ""
         raise UserError(f"{damaged[0]}{more}; the other cells are scored")
+
+
+def _write_curves(
+    layout: Layout, finished: Sequence[Path], planned: Mapping[str, PlannedCell]
+) -> None:
+    """Write the mean training curve of each row; one that has no run here keeps what it has."""
+    layout.curves.mkdir(parents=True, exist_ok=True)
+    logs: dict[str, list[Path]] = {}
+    for folder in finished:
+        if folder.name in planned:
+            logs.setdefault(planned[folder.name].row, []).append(folder / "log.csv")
+    for row, paths in logs.items():
+        try:
+            text = mean_curve(paths)
+        except (ValueError, TypeError, KeyError):
+            continue  # a damaged log: its cell is told as damaged
+        if text:
+            write_text(layout.curves / f"{row}.csv", text)
+    rows = {cell.row for cell in planned.values()}
+    for old in layout.curves.glob("*.csv"):
+        if old.stem not in rows:
+            old.unlink()
 
 
 def _is_older(layout: Layout, folder: Path, planned: PlannedCell | None) -> bool:

@@ -2,20 +2,30 @@
 
 from bench.audit.stored import stored_audit
 from bench.config import Config
-from bench.files import write_text
+from bench.files import dump_json, write_text
 from bench.layout import Layout
 from bench.plan import plan
 from bench.records import read_records
 from bench.registry import scan
 from bench.tables import FORMATS, TABLES, TableContext, build, render
+from bench.tables.views import metrics, plots
 
 _SUFFIX = {"latex": "tex"}
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Write ``results/tables/<profile>/<table>.<format>``."""
+    """Write ``results/tables/<profile>/<table>.<format>``, and what DVC's own views show."""
     for name, text in texts(config, layout).items():
         write_text(layout.tables / name, text)
+    whole = context(config, layout)
+    rows = {f"{row}.json": dump_json(found) for row, found in metrics(whole).items()}
+    for folder, files in ((layout.metrics, rows), (layout.plots, plots(whole))):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_text(folder / name, text)
+        for old in folder.iterdir():
+            if old.name not in files:
+                old.unlink()
     print(f"{len(TABLES)} tables in {layout.tables.relative_to(layout.root)}")
 
 

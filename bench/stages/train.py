@@ -17,6 +17,7 @@ from bench.config import TRANSFER as ONCE
 from bench.config import Config
 from bench.errors import UserError, unknown
 from bench.files import locked, read_json, sweep, write_json
+from bench.kept import bring_back, forget, keep, settle
 from bench.layout import Layout
 from bench.plan import TRANSFER, VERDICTS, PlannedCell, plan, split_file
 from bench.registry import load, scan
@@ -36,8 +37,10 @@ def run(
 ) -> list[Outcome]:
     """Train the missing cells, ``jobs`` side by side (0: one a core, or a GPU); return failures.
 
-    ``only`` limits the work to methods or rows, ``force`` trains finished cells again.
+    ``only`` (default: that of params.yaml) limits the work to methods or rows, ``force`` trains
+    finished cells again. A cell that an earlier run with these parameters left is brought back.
     """
+    only = only or config.only
     cells = plan(config, layout, readings or config.readings.run)
     if not cells:
         raise UserError(
@@ -50,19 +53,35 @@ def run(
     chosen = [c for c in cells if not only or c.method in only or c.row in only]
     with locked(layout.scratch / "train.lock"):
         able = [c for c in chosen if not c.missing]
+        settle(layout, _files(config))
         missing = [c for c in able if force or not is_done(layout, c)]
+        back = [c for c in missing if not force and bring_back(layout, c.cell, c.fingerprint)]
+        missing = [c for c in missing if c not in back]
         layout.runs.mkdir(parents=True, exist_ok=True)
         sweep(layout.runs)
         sweep(layout.scratch / "state")
-        print(f"{len(able) - len(missing)} of {len(able)} cells done, {len(missing)} to train")
+        again = f" ({len(back)} brought back)" if back else ""
+        done = f"{len(able) - len(missing)} of {len(able)} cells done{again}"
+        print(f"{done}, {len(missing)} to train")
         for row, reason in {c.row: c.missing for c in chosen if c.missing}.items():
             print(f"{row}: missing, {reason}")
         failures = _train(config, layout, missing, jobs)
         failures += _harmed(config, layout, able, failures) if missing else []
+        new = [c for c in missing if is_done(layout, c)]
+        finished = [c for c in able if c not in missing] + new
+        keep(layout, [(c.cell, c.fingerprint) for c in finished], {c.cell for c in new})
+        forget(layout, {(c.method, c.parts["core"], c.parts["source"]) for c in cells})
         if not only:
             _prune(config, layout)
         _write_failures(layout, cells, chosen, failures)
     return failures
+
+
+def _files(config: Config) -> list[Path]:
+    """Return the files and folders of data that the profile names."""
+    sets = config.profile.datasets.values()
+    named = [path for d in sets for path in (d.root, d.manifest, d.file, d.lists)]
+    return [path for path in named if path]
 
 
 def is_done(layout: Layout, cell: PlannedCell) -> bool:

@@ -43,7 +43,8 @@ def put_parameters(tree: Path, record: Record, raw: dict[str, Any], narrow: bool
         if record.split != TRANSFER:
             block["train_on"] = None
     reading = {} if "checkpoint" in record.reading else record.reading
-    values = (raw.get("methods") or {}).get(record.method) or {}
+    named = (raw.get("methods") or {}).get(record.method) or {}
+    values = {k: v for k, v in named.items() if v is not None}  # null: the default
     if digest({**values, **reading}) != record.parts.get("method"):  # not what it was given then
         values = {k: v for k, v in resolved["method"].items() if k not in reading}
     rows = [{"method": record.method, "set": reading}] if reading else []

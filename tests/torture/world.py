@@ -129,7 +129,7 @@ class World:
         """Write params.yaml; ``train`` replaces parts of the schedule."""
         profile = (given_features if self._light else videos)(self.outside)
         profile["train"] = SCHEDULE | ({"seeds": [0]} if self._light else {}) | train
-        raw = {"profile": "tiny", "tau": None, "methods": {}, "readings": {"rows": []}}
+        raw = {"profile": "tiny", "tau": None, "methods": {}, "only": [], "readings": {"rows": []}}
         raw |= {"train": {"steps": None}, "profiles": {"tiny": profile}}
         YAML(typ="safe").dump(raw, root / "params.yaml")
 

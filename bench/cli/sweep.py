@@ -1,0 +1,44 @@
+"""``bench sweep``: the table of DVC's experiments, and of a sweep that was saved."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from bench.cli.stages import Profile, opened
+from bench.errors import UserError
+
+
+def sweep(
+    name: Annotated[str, typer.Argument(help="A saved sweep; default: the experiments.")] = "",
+    save: Annotated[
+        str, typer.Option("--save", help="Save under this name in results/sweeps/, for git.")
+    ] = "",
+    over: Annotated[
+        list[str] | None,
+        typer.Option("--over", help="Only experiments that change this parameter (repeat it)."),
+    ] = None,
+    fmt: Annotated[
+        str, typer.Option("--format", "-f", help="md, latex, csv, html or json.")
+    ] = "md",
+    profile: Profile = None,
+) -> None:
+    """Print accuracies per setting of a sweep. Example: bench sweep --over tau --save tau"""
+    from bench.files import dump_sealed, write_text
+    from bench.sweeps import read_sweep, saved_sweep
+    from bench.tables import render
+    from bench.tables.sweep import build_sweep
+
+    if name and (save or over):
+        raise UserError("give the NAME of a saved sweep, or --save and --over for a new one")
+    for one in filter(None, (name, save)):
+        if not re.fullmatch(r"[\w+=.-]*\w", one) or one.startswith("."):
+            raise UserError(f"'{one}' is no name of a sweep: use letters, digits, '_' and '-'")
+    config, layout = opened(profile)
+    found = saved_sweep(config, layout, name) if name else read_sweep(config, layout, over or ())
+    table = build_sweep(found, config.profile.title, config.profile.embedded)
+    print(render(table, fmt).rstrip("\n"))
+    if save:
+        path = layout.sweeps / f"{save}.json"
+        write_text(path, dump_sealed(found))
+        typer.echo(f"saved in {path.relative_to(layout.root)}", err=True)
