@@ -10,6 +10,7 @@ import typer
 from bench.cli import (
     audit,
     checkpoint,
+    classify,
     compare,
     data,
     doctor,
@@ -42,6 +43,7 @@ app.add_typer(record.app, name="record")
 app.command("stage")(stages.stage)
 app.command("train")(stages.train)
 app.command("table")(show.table)
+app.command("classify")(classify.classify)
 app.command("compare")(compare.compare)
 app.command("status")(show.status)
 app.command("audit")(audit.audit)
