@@ -98,8 +98,8 @@ def splits(
     dataset: str, protocol: str, *, profile: str | None = None, root: Root = None
 ) -> "pd.DataFrame":
     """Return a protocol's class splits: one row a split, class and side (seen, unseen, …)."""
+    from bench.api.class_splits import find_splits
     from bench.api.frames import split_rows
-    from bench.api.splits import find_splits
 
     start = Path(root) if root else None
     return split_rows(find_splits(dataset, protocol, profile, start=start)[0])

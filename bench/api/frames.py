@@ -43,7 +43,7 @@ def shown(table: Table) -> Shown:
 
 
 def numbers_of(table: Table) -> Shown:
-    """Return a table's numbers: (metric, published/mean/std/n) columns, one line a row.
+    """Return a table's numbers: (metric, published/mean/std/n) columns, one line a row (its index).
 
     Tables that have no metrics (splits, overlap) give their data as they are.
     """
@@ -52,13 +52,15 @@ def numbers_of(table: Table) -> Shown:
     else:
         keys = dict.fromkeys(key for one in table.data for key in one["metrics"])
         rows = [_flat(one, list(keys)) for one in table.data]
-        frame = Shown(rows, columns=pd.MultiIndex.from_tuples(list(rows[0])) if rows else None)
+        columns = pd.MultiIndex.from_tuples(list(rows[0])) if rows else None
+        index = pd.Index([one["row"] for one in table.data], name="row")
+        frame = Shown(rows, columns=columns, index=index)
     frame.attrs.update(_attrs(table))
     return frame
 
 
 def _flat(one: Mapping[str, Any], keys: Sequence[str]) -> dict[tuple[str, str], Any]:
-    about = ("row", "label", "protocol", "status")
+    about = ("label", "protocol", "status")
     found: dict[tuple[str, str], Any] = {("", name): one[name] for name in about if name in one}
     for key in keys:
         values = one["metrics"].get(key, {})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench import facts
-from bench.api.splits import find_splits
+from bench.api.class_splits import find_splits
 from bench.cli.splits import TestLists, TextFormat, is_json
 from bench.cli.stages import Profile
 from bench.config import PER_SPLIT, PROTOCOLS, FiftyFifty

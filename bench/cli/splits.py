@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.api.splits import find_splits
+from bench.api.class_splits import find_splits
 from bench.cli.stages import Profile
 from bench.config import PROTOCOLS, FiftyFifty
 from bench.errors import UserError, unknown
