@@ -15,6 +15,7 @@ from bench.cli import (
     data,
     doctor,
     methods,
+    new,
     overlap,
     record,
     score,
@@ -52,7 +53,7 @@ app.command("score")(score.score)
 app.command("doctor")(doctor.doctor)
 app.command("verify")(verify.verify)
 app.command("methods")(methods.methods)
-app.command("new")(methods.new)
+app.command("new")(new.new)
 app.command("check")(methods.check)
 
 
