@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.sources import parsed
+from bench.sources import code_root, parsed
 
 _ROOT_CLASS = ("bench.method", "Method")
 
@@ -48,7 +48,7 @@ def _base(name: str, path: Path, root: Path) -> dict[str, Any] | None:
             for alias in node.names:
                 if (alias.asname or alias.name) != name:
                     continue
-                file = root / Path(*node.module.split(".")).with_suffix(".py")
+                file = code_root(root) / Path(*node.module.split(".")).with_suffix(".py")
                 if (node.module, alias.name) == _ROOT_CLASS:
                     return _method_defaults(file)
                 if node.module.startswith("bench.") and file.is_file():

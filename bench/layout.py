@@ -101,5 +101,6 @@ def find_root(start: Path | None = None) -> Path:
         if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
             return folder
     raise UserError(
-        f"{here} is not inside an AURL-Bench checkout (no params.yaml and dvc.yaml here or above)"
+        f"{here} is not inside an AURL-Bench project (no params.yaml and dvc.yaml here or above); "
+        "'bench new' in an empty folder starts one"
     )

@@ -23,6 +23,12 @@ NEUTRAL = frozenset(
 )
 
 
+def code_root(root: Path) -> Path:
+    """Return the folder whose ``bench/`` is the code: the project's own, else the installed one."""
+    own = (root / "bench" / "__init__.py").is_file()
+    return root if own else Path(__file__).resolve().parents[1]
+
+
 @cache
 def parsed(path: Path) -> ast.Module:
     """Parse a source file (``SyntaxError`` if it is none)."""
@@ -54,19 +60,29 @@ def imports(path: Path, root: Path) -> set[Path]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         else:
-            above = path.relative_to(root).parts[: -node.level] if node.level else ()
+            above = _named(path, root).parts[: -node.level] if node.level else ()
             module = ".".join((*above, *filter(None, [node.module])))
             names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     own = {name for name in names if name.split(".")[0] in {"bench", "methods"}} - NEUTRAL
-    found = (root / Path(*name.split(".")).with_suffix(".py") for name in own)
-    packages = (root / Path(*name.split(".")) / "__init__.py" for name in own)
-    return {file for file in (*found, *packages) if file.is_file()}
+    code = code_root(root)
+    places = [(code if n.startswith("bench") else root) / Path(*n.split(".")) for n in own]
+    files = (file for p in places for file in (p.with_suffix(".py"), p / "__init__.py"))
+    return {file for file in files if file.is_file()}
+
+
+def _named(path: Path, root: Path) -> Path:
+    """Return a file's path in the project, which is the same where ``bench`` is installed."""
+    code = code_root(root)
+    return path.relative_to(code if path.is_relative_to(code / "bench") else root)
 
 
 def closure(path: Path, root: Path) -> list[Path]:
-    """Return ``path`` and every project file that it imports, directly or not, sorted."""
+    """Return ``path`` and every project file that it imports, directly or not, sorted.
+
+    ``root / "bench" / …`` is the installed file where the project has no ``bench/`` of its own.
+    """
     seen: set[Path] = set()
-    todo = {path}
+    todo = {path if path.is_file() else code_root(root) / path.relative_to(root)}
     while todo:
         file = todo.pop()
         seen.add(file)
@@ -77,4 +93,4 @@ def closure(path: Path, root: Path) -> list[Path]:
 def source_digest(path: Path, root: Path) -> str:
     """Hash the code of ``path`` and of all that it imports from the project."""
     files = closure(path, root)
-    return digest({str(f.relative_to(root)): normalised(f) for f in files})
+    return digest({str(_named(f, root)): normalised(f) for f in files})

@@ -10,10 +10,12 @@ import typer
 from bench.cli import (
     audit,
     checkpoint,
+    classify,
     compare,
     data,
     doctor,
     methods,
+    new,
     overlap,
     overview,
     record,
@@ -51,6 +53,7 @@ app.command("train")(stages.train)
 app.command("table")(show.table)
 app.command("report")(report.report)
 app.command("sweep")(sweep.sweep)
+app.command("classify")(classify.classify)
 app.command("compare")(compare.compare)
 app.command("status")(status.status)
 app.command("audit")(audit.audit)
@@ -59,7 +62,7 @@ app.command("score")(score.score)
 app.command("doctor")(doctor.doctor)
 app.command("verify")(verify.verify)
 app.command("methods")(methods.methods)
-app.command("new")(methods.new)
+app.command("new")(new.new)
 app.command("check")(methods.check)
 
 

@@ -1,6 +1,5 @@
 """``bench methods``, ``bench new`` and ``bench check``: help for the author of a method."""
 
-import keyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,25 +119,6 @@ def _state(file: "MethodFile") -> str:
         return str(error)
     needs = ", ".join((*file.needs, *(f"({name})" for name in file.wants)))
     return f"ok  {kind.label or file.name}; needs {needs}"
-
-
-def new(name: Annotated[str, typer.Argument(help="File name without .py.")]) -> None:
-    """Write methods/NAME.py from a commented template.
-
-    Example: bench new my_method
-    """
-    from bench.files import write_text
-
-    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-        raise UserError(f"'{name}' cannot be a module name; use letters, digits and _")
-    root = find_root()
-    path = root / "methods" / f"{name}.py"
-    if path.exists():
-        raise UserError(f"{path.relative_to(root)} exists already; choose another name")
-    text = (root / "bench" / "cli" / "template.py").read_text(encoding="utf-8")
-    kind = "".join(part.capitalize() for part in name.split("_"))
-    write_text(path, text.replace("MyMethod", kind).replace("my_method", name))
-    print(f"wrote methods/{name}.py; try 'bench check {name}', then 'dvc repro'")
 
 
 def check(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench import facts
+from bench.api.class_splits import find_splits
 from bench.cli import complete
-from bench.cli.splits import AsJson, TestLists, TextFormat, find_splits, is_json, print_json
+from bench.cli.splits import AsJson, TestLists, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
 from bench.errors import UserError, unknown
 

@@ -41,6 +41,11 @@ def stage(
 
     Example: bench stage splits
     """
+    if name == "code":  # of a project outside the checkout: see bench.start
+        from bench.start import write_code
+
+        write_code(find_root())
+        return
     config, layout = opened(profile)
     run_stage(name, config, layout)
 

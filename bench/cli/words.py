@@ -54,7 +54,7 @@ def _find(dataset: str, profile: str | None, keep: bool) -> tuple[str, list[str]
 
     A profile's own list of classes goes before the published one.
     """
-    from bench.cli.splits import known_classes, profile_names
+    from bench.api.class_splits import known_classes, profile_names
     from bench.config import load_config
     from bench.facts import classes
     from bench.facts.names import finder

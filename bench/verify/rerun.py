@@ -12,6 +12,7 @@ from bench.errors import UserError
 from bench.files import read_json
 from bench.layout import Layout
 from bench.records import Record
+from bench.sources import code_root
 from bench.stages.score import score_cell
 from bench.verify.compare import Verdict, compare
 from bench.verify.parameters import link_files, put_parameters, read_parameters
@@ -93,7 +94,8 @@ def _again(
 def _bench(tree: Path, *words: str) -> None:
     """Run the tree's own ``bench``; its last line is the error."""
     command = [sys.executable, "-c", "from bench.cli.main import main; main()", *words]
-    environment = os.environ | {"PYTHONPATH": str(tree)}
+    places = dict.fromkeys([str(tree), str(code_root(tree))])  # its own bench/, else this one
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
     if done.returncode and "cells did not train" not in done.stderr:  # why is in failures.json
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]

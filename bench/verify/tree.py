@@ -24,22 +24,27 @@ def put_code(root: Path, record: Record, tree: Path) -> str:
     Raises UserError where neither is the code that made the record.
     """
     short = record.git_commit[:8]
+    core = source_digest(root / "bench" / "training" / "cell.py", root)
+    own = [name for name in CODE if (root / name).exists()]  # of a started project all but bench/
+    installed = "bench" not in own
     if record.git_dirty:
         why = f"commit {short} had changes beside it that were not committed"
     elif not record.git_commit:
         why = "the record names no commit"
-    elif not archived(root, record.git_commit, tree, *CODE):
+    elif installed and record.parts.get("core") != core:
+        why = "the installed bench is another version than the record's"
+    elif not archived(root, record.git_commit, tree, *own):
         why = f"commit {short} is not in this repository"
     else:
-        return f"code of commit {short}"
-    present = {"core": source_digest(root / "bench" / "training" / "cell.py", root)}
+        return f"code of commit {short}" + ", bench as installed" * installed
+    present = {"core": core}
     file = scan(root).get(record.method)
     present["source"] = source_digest(file.path, root) if file and not file.problem else ""
     other = [part for part, value in present.items() if record.parts.get(part) != value]
     if other:
         raise UserError(f"{why}, and the present code is another ({', '.join(other)})")
     unwanted = shutil.ignore_patterns("__pycache__")
-    for name in CODE:
+    for name in own:
         if (root / name).is_dir():
             shutil.copytree(root / name, tree / name, ignore=unwanted)
         else:

@@ -82,8 +82,8 @@ def test_mistakes_in_the_parameters(
     assert "params.yaml" in message or "profile" in message
 
 
-def test_outside_of_a_checkout(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert "not inside an AURL-Bench checkout" in one_line(
+def test_outside_of_a_project(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert "not inside an AURL-Bench project" in one_line(
         bench("table", cwd=tmp_path_factory.mktemp("elsewhere"))
     )
 

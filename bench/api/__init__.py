@@ -1,0 +1,105 @@
+"""The project from Python: ``import bench; bench.load(…)``, ``bench.table(…)`` and the others.
+
+Each function finds the project from the working folder; ``root`` names another folder in it. What
+is wrong is a ``bench.errors.UserError`` of one line.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.api.found import default_row, find_cell, opened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.api.trained import Trained
+
+Root = Path | str | None
+
+
+def load(
+    method: str,
+    seed: int = 0,
+    *,
+    split: str | None = None,
+    profile: str | None = None,
+    root: Root = None,
+) -> "Trained":
+    """Return a trained row: its networks, record and parameters.
+
+    ``method`` is a method or a row (``method+parameter=value``), ``split`` the training split
+    (default: transfer, else the first). Warns if the method or the training core has changed since.
+    """
+    from warnings import warn
+
+    config, layout = opened(profile, root)
+    found = find_cell(config, layout, method, seed, split)
+    from bench.api.trained import Trained  # torch, only where there is something to load
+
+    row = Trained(config, layout, found)
+    if row.note:
+        warn(row.note, stacklevel=2)
+    return row
+
+
+def classify(
+    video: Path | str,
+    classes: Sequence[str],
+    method: str | None = None,
+    seed: int = 0,
+    *,
+    top: int | None = None,
+    profile: str | None = None,
+    root: Root = None,
+) -> "pd.DataFrame":
+    """Rank your own class names for your own video: rank, class, similarity, seen in training.
+
+    Without ``method`` by the system that the project is about: the one row of the published
+    ablation that the published comparison has, too. To classify many videos, ``load`` once.
+    """
+    name = method or default_row(opened(profile, root)[1])
+    return load(name, seed, profile=profile, root=root).classify(video, classes, top)
+
+
+def table(
+    which: str = "ablation",
+    *,
+    method: str = "",
+    numbers: bool = False,
+    profile: str | None = None,
+    root: Root = None,
+) -> "pd.DataFrame":
+    """Return a table as `bench table --which …` prints it; it shows its header and notes, too.
+
+    Columns are (group, name): published and measured stand apart. The texts carry ± and *; with
+    ``numbers`` the columns are (metric, published/mean/std/n) as floats. ``attrs`` has the title,
+    header and notes.
+    """
+    from bench.api.frames import numbers_of, shown
+    from bench.stages.table import context
+    from bench.tables import build
+
+    config, layout = opened(profile, root)
+    found = build(which, context(config, layout, method))
+    return numbers_of(found) if numbers else shown(found)
+
+
+def results(profile: str | None = None, *, root: Root = None) -> "pd.DataFrame":
+    """Return one row a cell: what it is, whether it is current, and every metric as a column."""
+    from bench.api.frames import one_row_a_cell
+    from bench.stages.table import context
+    from bench.tables.cells import cells
+
+    return one_row_a_cell(cells(context(*opened(profile, root))))
+
+
+def splits(
+    dataset: str, protocol: str, *, profile: str | None = None, root: Root = None
+) -> "pd.DataFrame":
+    """Return a protocol's class splits: one row a split, class and side (seen, unseen, …)."""
+    from bench.api.class_splits import find_splits
+    from bench.api.frames import split_rows
+
+    start = Path(root) if root else None
+    return split_rows(find_splits(dataset, protocol, profile, start=start)[0])

@@ -1,0 +1,55 @@
+"""``bench classify``: a trained row names what it sees in your own clip, from your own names."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.splits import TextFormat, is_json
+from bench.cli.stages import Profile
+
+
+def classify(
+    video: Annotated[Path, typer.Argument(help="A video file of any kind that ffmpeg reads.")],
+    classes: Annotated[
+        str, typer.Option("--classes", "-c", help="Your class names, separated by commas.")
+    ],
+    method: Annotated[
+        str | None, typer.Option("--method", "-m", help="A trained row; default: the project's.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The row's seed.")] = 0,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many classes to show.")] = 5,
+    fmt: TextFormat = "text",
+    profile: Profile = None,
+) -> None:
+    """Rank your class names for your clip. Example: bench classify a.mp4 -c "surfing,knitting" """
+    import warnings
+
+    from bench.api import classify as ranked
+    from bench.api.names import checked
+
+    as_json = is_json(fmt)
+    names = checked(classes.split(",") if classes.strip() else [])
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        found = ranked(video, names, method, seed, top=top, profile=profile)
+    for note in (one for one in notes if issubclass(one.category, UserWarning)):
+        print(f"note: {note.message}", file=sys.stderr)
+    rows = [(int(rank), *one) for rank, one in zip(found.index, found.to_numpy(), strict=True)]
+    if as_json:
+        keys = ("rank", "class", "similarity", "seen")
+        listed = [dict(zip(keys, row, strict=True)) for row in rows]
+        print(json.dumps({**found.attrs, "classes": listed}, indent=1, ensure_ascii=False))
+        return
+    kind = found.attrs["score"]
+    width = max(len("class"), *(len(name) for _, name, _, _ in rows))
+    print(f"{video}: {found.attrs['row']}")
+    print(f"rank  {'class':<{width}}  {'cosine' if kind == 'cosine' else 'score'}")
+    for rank, name, similarity, seen in rows:
+        mark = "  a training class" if seen else ""
+        print(f"{rank:>4}  {name:<{width}}  {similarity:6.3f}{mark}")
+    what = "Cosines are" if kind == "cosine" else "Scores (the method's own) are"
+    shown = f" {len(rows)} of {len(names)} names shown." if len(rows) < len(names) else ""
+    print(f"{what} {found.attrs['note']}.{shown}")
