@@ -1,4 +1,4 @@
-"""Print docs/cli.md, or with ``rooms`` docs/architecture.md with its list of rooms. `make docs`
+"""Write docs/cli.md, and the list of rooms in docs/architecture.md. `make docs`
 
 The commands' text is typer's own (`typer bench.cli.main utils docs`), the rooms' the first sentence
 of each docstring.
@@ -6,15 +6,14 @@ of each docstring.
 
 import ast
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 _HEAD = """# Commands
 
-Written by `make docs` from `--help` of every command. A user's mistake is one line on stderr and exit
-code 2; `0` is success, `1` a finding (a check that failed), `130` Ctrl-C.
+Written by `make docs` from `--help` of every command. A user's mistake is one line on stderr and
+exit code 2; `0` is success, `1` a finding (a check that failed), `130` Ctrl-C.
 """
 
 
@@ -72,4 +71,5 @@ def _first(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    print((rooms if sys.argv[1:] == ["rooms"] else commands)(), end="")
+    for name, made in (("cli", commands), ("architecture", rooms)):
+        (ROOT / "docs" / f"{name}.md").write_text(made(), encoding="utf-8")
