@@ -17,7 +17,7 @@ def tests_of(file: str) -> set[str]:
     """Return the paths of the tests of one file, both relative to the root; maybe none."""
     path = Path(file)
     top = path.parts[0]
-    if top == "bench" and path.suffix == ".py":
+    if top == "bench":
         return _of_module(path)
     if top == "methods" and path.suffix == ".py":
         own = _existing(f"tests/methods/test_{path.stem}.py")
@@ -26,7 +26,7 @@ def tests_of(file: str) -> set[str]:
         return _of_test(path)
     if file in ("dvc.yaml", "params.yaml"):
         return _existing(*PIPELINE)
-    if path.suffix in (".md", ".yml", ".cff", ".json", ".svg") or file == "Makefile":
+    if top in ("docs", ".github", ".devcontainer") or (len(path.parts) == 1 and top != "dvc.lock"):
         return _existing("tests/docs", "tests/test_readme.py")
     return set()
 
@@ -34,6 +34,8 @@ def tests_of(file: str) -> set[str]:
 def _of_module(path: Path) -> set[str]:
     inner = Path(*path.parts[1:])
     folder = Path("tests") / inner.parent
+    if path.suffix != ".py":
+        return _existing(str(folder))
     named = {str(p.relative_to(ROOT)) for p in (ROOT / folder).glob(f"test_{path.stem}*.py")}
     if named:
         return named
