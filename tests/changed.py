@@ -11,6 +11,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = ("tests/test_pipeline.py", "tests/test_config.py")
+EVERY_PAGE = tuple(f"tests/docs/test_{n}.py" for n in ("site", "commands_shown", "generated_pages"))
+OF_PAGES = {
+    "README.md": "tests/docs/test_front_page.py",
+    "docs/tutorial.md": "tests/docs/test_tutorial.py",
+    "docs/data-sets/": "tests/docs/test_data_sets.py",
+    "docs/real-run.md": "tests/test_real_run.py",
+    "docs/results.md": "tests/test_readme.py",
+}
 
 
 def tests_of(file: str) -> set[str]:
@@ -26,8 +34,11 @@ def tests_of(file: str) -> set[str]:
         return _of_test(path)
     if file in ("dvc.yaml", "params.yaml"):
         return _existing(*PIPELINE)
-    if top in ("docs", ".github", ".devcontainer") or (len(path.parts) == 1 and top != "dvc.lock"):
-        return _existing("tests/docs", "tests/test_readme.py")
+    if path.suffix == ".md" or top == "docs":
+        own = {part for start, part in OF_PAGES.items() if file.startswith(start)}
+        return _existing(*EVERY_PAGE, *own)
+    if len(path.parts) == 1 or top in (".github", ".devcontainer"):
+        return _existing("tests/docs/test_project_files.py")
     return set()
 
 
