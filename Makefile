@@ -1,35 +1,38 @@
-# make repro: environment, pipeline, ablation table.  make test: every check.  Both work alone.
+# `make help` lists the targets, by the comments that begin with two signs.
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test slow fuzz torture install docs licences lock audit-deps clean
+.DEFAULT_GOAL := help
+.PHONY: help repro test slow fuzz torture install docs site picture licences lock audit-deps clean
 
-repro: install
+help: ## print this
+	@sed -n 's/^\([a-z][a-z-]*\):[^#=]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r a b; \
+	  do printf '%-20s %s\n' "$$a" "$$b"; done
+
+repro: install ## environment, pipeline and ablation table; works alone in a fresh clone
 	dvc repro; status=$$?; bench table --which ablation; exit $$status
 
-test: install
+test: install ## ruff, mypy and the fast tests; works alone in a fresh clone
 	ruff check .
 	ruff format --check .
 	mypy
 	pytest -m "not slow"
 
-slow: install
+slow: install ## the tests that take minutes
 	pytest -m slow
 
-# 100,000 hostile inputs over everything that is read: CASES=, ONLY=part of a target's name, SEED=.
 CASES ?= 100000
-fuzz: install
+fuzz: install ## 100,000 hostile inputs over everything that is read (CASES=, ONLY=, SEED=)
 	PYTHONPATH=tests OMP_NUM_THREADS=1 python tests/fuzz/long_form.py --cases $(CASES) \
 	  --only "$(ONLY)" $(if $(SEED),--seed $(SEED))
 
-# An hour of kills, damage, full disks and bad methods in throw-away copies; then docs/reliability.md.
-torture: install
+torture: install ## an hour of kills, damage and full disks, then docs/reliability.md
 	rm -f build/torture.jsonl
 	python -m tests.torture; status=$$?; \
 	  python -m tests.torture --page > docs/reliability.md; exit $$status
 
-install: $(VENV)/installed
+install: $(VENV)/installed ## the environment .venv, from requirements.lock (5.5 GB)
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -39,25 +42,29 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# docs/methods.md, from docstrings and records; docs/record.schema.json, from the record.
-docs: install
+docs: install ## the generated pages: methods, commands, rooms, the record's schema
 	bench methods --page > docs/methods.md
 	bench record schema > docs/record.schema.json
+	python benchmarks/reference.py
 
-licences: install
+site: install ## the documents as a site in build/site; asks no other host
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+
+picture: install ## docs/figures/data-flow-*.svg, from data/mini and runs/mini
+	python benchmarks/picture.py
+
+licences: install ## docs/licences.md, from the installed packages
 	python benchmarks/licences.py > docs/licences.md
 
-# Known vulnerabilities of the locked packages; asks a service on the network.
-audit-deps:
+audit-deps: ## known vulnerabilities of the locked packages; asks a service on the network
 	$(PYTHON) -m venv .bench/audit
 	.bench/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
 	.bench/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
 
-# Renew requirements.lock: every version with hashes, for all Pythons from 3.11 on.
-lock: install
+lock: install ## renew requirements.lock: versions with hashes, for all Pythons from 3.11 on
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --output-file requirements.lock
 
-clean:
+clean: ## remove data/, runs/ and .bench/
 	rm -rf .bench data runs

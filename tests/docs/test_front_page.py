@@ -1,0 +1,72 @@
+"""Every command of the README runs, in the project of the tutorial."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sandbox
+from follow import Followed
+from project import ROOT, Bench
+from shown import commands
+
+from bench.video.encode import write_h264
+
+COMMANDS = list(commands(ROOT / "README.md"))
+
+
+def put_video(root: Path) -> None:
+    """Put a video where `--root ../ucf101` looks."""
+    folder = root.parent / "ucf101" / "Archery"
+    folder.mkdir(parents=True)
+    write_h264(folder / "v_Archery_g01_c01.avi", np.zeros((3, 32, 48, 3), np.uint8))
+
+
+def put_predictions(root: Path) -> None:
+    """Put a file of predictions."""
+    (root / "predictions.csv").write_text("predicted,label\nArchery,Archery\nBiking,Archery\n")
+
+
+def write_tables(root: Path) -> None:
+    """Write the tables of the records that are there now."""
+    sandbox.bench(root, "stage", "table")
+
+
+BEFORE: dict[str, Callable[[Path], None]] = {
+    "bench data index ucf101 --root ../ucf101": put_video,
+    "bench score predictions.csv --dataset ucf101": put_predictions,
+    "bench verify --tables": write_tables,
+}
+SLOW = ("bench train aurl --readings", "bench verify aurl")  # the tutorial does the same with soft
+
+
+def test_what_is_not_a_bench_command() -> None:
+    """The rest runs elsewhere: make in CI, dvc in the slow form of the tutorial."""
+    rest = [command for command in COMMANDS if not command.startswith("bench ")]
+    assert rest == ["make repro", "make test", "dvc repro"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(one, marks=pytest.mark.slow if one in SLOW else ())
+        for one in COMMANDS
+        if one.startswith("bench ")
+    ],
+)
+def test_it_runs(command: str, followed: Followed) -> None:
+    BEFORE.get(command, lambda root: None)(followed.root)
+    _, *words = shlex.split(command)
+    assert sandbox.bench(followed.root, *words)
+
+
+def test_the_template_of_a_method_passes_its_check(followed: Followed) -> None:
+    sandbox.bench(followed.root, "new", "linear")
+    assert sandbox.bench(followed.root, "check", "linear") == "linear: ok\n"
+
+
+def test_doctor_says_what_the_paper_profile_lacks(bench: Bench) -> None:
+    ended = bench("doctor", "-p", "paper", "--no-time")
+    assert (ended.code, ended.err) == (1, "")
+    assert "missing  kinetics700: " in ended.out
