@@ -1,13 +1,13 @@
 """``bench classify``: a trained row names what it sees in your own clip, from your own names."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.splits import TextFormat, is_json
+from bench.cli import complete
+from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
 
 
@@ -17,20 +17,30 @@ def classify(
         str, typer.Option("--classes", "-c", help="Your class names, separated by commas.")
     ],
     method: Annotated[
-        str | None, typer.Option("--method", "-m", help="A trained row; default: the project's.")
+        str | None,
+        typer.Option(
+            "--method",
+            "-m",
+            help="A trained row; default: the project's.",
+            autocompletion=complete.rows,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The row's seed.")] = 0,
     top: Annotated[int, typer.Option("--top", min=1, help="How many classes to show.")] = 5,
     fmt: TextFormat = "text",
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """Rank your class names for your clip. Example: bench classify a.mp4 -c "surfing,knitting" """
+    """Rank your class names for your clip.
+
+    Example: bench classify clip.mp4 -c "surfing,knitting"
+    """
     import warnings
 
     from bench.api import classify as ranked
     from bench.api.names import checked
 
-    as_json = is_json(fmt)
+    as_json = is_json(fmt, as_json)
     names = checked(classes.split(",") if classes.strip() else [])
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
@@ -41,7 +51,7 @@ def classify(
     if as_json:
         keys = ("rank", "class", "similarity", "seen")
         listed = [dict(zip(keys, row, strict=True)) for row in rows]
-        print(json.dumps({**found.attrs, "classes": listed}, indent=1, ensure_ascii=False))
+        print_json({**found.attrs, "classes": listed})
         return
     kind = found.attrs["score"]
     width = max(len("class"), *(len(name) for _, name, _, _ in rows))

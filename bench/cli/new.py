@@ -16,7 +16,10 @@ def new(
         str | None, typer.Argument(help="File name without .py; without it a project is started.")
     ] = None,
 ) -> None:
-    """Write methods/NAME.py; without NAME start a project here. Example: bench new my_method"""
+    """Write methods/NAME.py; without NAME start a project here.
+
+    Example: bench new my_method
+    """
     if name is None:
         _project(Path.cwd())
         return

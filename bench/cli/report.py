@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import complete
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError
 from bench.files import locked, sweep
@@ -16,14 +17,22 @@ def report(
         typer.Option("--compare", metavar="A B", help="Two rows for the figure class by class."),
     ] = None,
     row: Annotated[
-        str, typer.Option("--row", help="The row of confusions, map, curves and videos.")
+        str,
+        typer.Option(
+            "--row",
+            help="The row of confusions, map, curves and videos.",
+            autocompletion=complete.rows,
+        ),
     ] = "",
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; default: results/report/PROFILE.")
     ] = None,
     profile: Profile = None,
 ) -> None:
-    """Write the page of tables and figures. Example: bench report --compare aurl base_ls"""
+    """Write the page of tables and figures.
+
+    Example: bench report --compare aurl base_ls
+    """
     from bench.stages import report as stage
 
     config, layout = opened(profile)

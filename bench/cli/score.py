@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench import facts
-from bench.api.class_splits import find_splits
 from bench.cli import complete
 from bench.cli.splits import AsJson, TestLists, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
@@ -91,6 +90,8 @@ def _classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
     try:
         return facts.classes(dataset)
     except UserError:
+        from bench.api.class_splits import find_splits
+
         file, _ = find_splits(dataset, "full", profile)
         return {name: [] for name in file["splits"][0]["unseen"]}
 
@@ -110,6 +111,7 @@ def _splits(
 ) -> list[dict[str, Any]]:
     """Return a protocol's splits; full and half10 follow from the class list alone."""
     from bench import protocols
+    from bench.api.class_splits import find_splits
     from bench.config import FiftyFifty
 
     if protocol in ("full", "half10"):

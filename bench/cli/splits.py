@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.api.class_splits import find_splits
 from bench.cli import complete
 from bench.cli.stages import Profile
 from bench.errors import UserError, unknown
@@ -45,6 +44,7 @@ def splits_show(
 
     Example: bench splits show ucf101 truze --json
     """
+    from bench.api.class_splits import find_splits
     from bench.config import PROTOCOLS, FiftyFifty
 
     as_json = is_json(fmt, as_json)

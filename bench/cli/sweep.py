@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import complete
+from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError
 
@@ -19,11 +21,21 @@ def sweep(
         typer.Option("--over", help="Only experiments that change this parameter (repeat it)."),
     ] = None,
     fmt: Annotated[
-        str, typer.Option("--format", "-f", help="md, latex, csv, html or json.")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="md, latex, csv, html or json.",
+            autocompletion=complete.among("md", "latex", "csv", "html", "json"),
+        ),
     ] = "md",
+    as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """Print accuracies per setting of a sweep. Example: bench sweep --over tau --save tau"""
+    """Print accuracies per setting of a sweep.
+
+    Example: bench sweep --over tau --save tau
+    """
     from bench.files import dump_sealed, write_text
     from bench.sweeps import read_sweep, saved_sweep
     from bench.tables import render
@@ -37,7 +49,7 @@ def sweep(
     config, layout = opened(profile)
     found = saved_sweep(config, layout, name) if name else read_sweep(config, layout, over or ())
     table = build_sweep(found, config.profile.title, config.profile.embedded)
-    print(render(table, fmt).rstrip("\n"))
+    print(render(table, "json" if as_json else fmt).rstrip("\n"))
     if save:
         path = layout.sweeps / f"{save}.json"
         write_text(path, dump_sealed(found))
