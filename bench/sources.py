@@ -38,13 +38,19 @@ def parsed(path: Path) -> ast.Module:
 @cache
 def normalised(path: Path) -> str:
     """Return a file's code without comments, docstrings and layout."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)  # shared with others: what is taken off it is put back
+    taken = []
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                taken.append((node, node.body))
                 node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    try:
+        return ast.unparse(tree)
+    finally:
+        for node, body in taken:
+            node.body = body
 
 
 @cache
