@@ -188,11 +188,10 @@ class Config(Settings):
         """Leave out parameters that are null: the default, named for `dvc exp run -S`."""
         if not isinstance(methods, dict):
             return methods
-        given = {
+        return {
             name: {k: v for k, v in one.items() if v is not None} if isinstance(one, dict) else one
             for name, one in methods.items()
         }
-        return {name: one for name, one in given.items() if one != {}}
 
 
 DAMAGED_YAML = (YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)

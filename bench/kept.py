@@ -84,11 +84,15 @@ def bring_back(layout: Layout, cell: str, fingerprint: str) -> bool:
 
 
 def forget(layout: Layout, current: Collection[tuple[str, str, str]]) -> None:
-    """Remove kept cells of code that is no more: all but those of a ``current`` method, core and
-    source. A copy of the project removes nothing: its code may be older.
+    """Remove kept cells of code that is no more: of another core than the ``current`` methods
+    (name, core, source) have, or another source of one of them.
+
+    A method whose file is away (on another branch) keeps its cells. A copy of the project removes
+    nothing: its code may be older.
     """
     if home(layout.root) != layout.root:
         return
+    methods, cores = {name for name, _, _ in current}, {core for _, core, _ in current}
     for folder in _folder(layout).glob("*"):
         try:
             facts = read_json(folder / "run.json", "method", parts={str: str}) or {}
@@ -96,7 +100,7 @@ def forget(layout: Layout, current: Collection[tuple[str, str, str]]) -> None:
             facts = {}
         parts = facts.get("parts", {})
         code = (facts.get("method", ""), parts.get("core", ""), parts.get("source", ""))
-        if code not in current:
+        if code not in current and (code[0] in methods or code[1] not in cores):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -71,22 +71,25 @@ class Layout:
     @property
     def metrics(self) -> Path:
         """A file of numbers a row, for `dvc metrics` (stage table), in git."""
-        return self.root / "results" / "metrics" / self.profile
+        return self._beside_tables("metrics")
 
     @property
     def plots(self) -> Path:
         """The numbers of `dvc plots` (stage table), in git."""
-        return self.root / "results" / "plots" / self.profile
+        return self._beside_tables("plots")
 
     @property
     def curves(self) -> Path:
         """Mean training curve of each row (stage score), in git."""
-        return self.root / "results" / "curves" / self.profile
+        return self._beside_tables("curves")
 
     @property
     def sweeps(self) -> Path:
         """Saved tables of sweeps (`bench sweep --save`), in git."""
-        return self.root / "results" / "sweeps" / self.profile
+        return self._beside_tables("sweeps")
+
+    def _beside_tables(self, kind: str) -> Path:
+        return self.tables.parents[1] / kind / self.profile
 
     @property
     def scratch(self) -> Path:

@@ -48,7 +48,7 @@ def test_metrics_show_has_mean_deviation_and_n_of_every_row(committed: Path) -> 
 
 
 def test_metrics_diff_names_what_changed(committed: Path) -> None:
-    found = json.loads(run_dvc(committed, "metrics", "diff", "HEAD~1", "--json"))["diff"]
+    found = json.loads(run_dvc(committed, "metrics", "diff", "HEAD~1", "--json"))
     assert list(found) == [METRICS]
     (change,) = (value for key, value in found[METRICS].items() if key.endswith("top1.n"))
     assert (change["old"], change["new"]) == (1, 2)
