@@ -82,7 +82,7 @@ def blame(error: BaseException, path: Path) -> str:
     An error that did not pass through it (a full disk) is placed in the project's own code.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    project = str(Path(__file__).parent)
+    project = str(path.parent.parent / "bench")
     own = [f for f in frames if f.filename == str(path)]
     own = own or [f for f in frames if f.filename.startswith(project)]
     line = own[-1].lineno or 1 if own else 1
