@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from project import commit_all, run_bench, run_dvc, run_tool, tiny_project
 
-STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table")
+STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table", "report")
 METRICS = "results/metrics/tiny/base_ls.json"
 
 

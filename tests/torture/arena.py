@@ -97,11 +97,14 @@ class Arena:
         return self.bench(*(f"stage {name}" for name in names or STAGES), **more)
 
     def results(self) -> dict[str, Any]:
-        """Return path -> content of everything that stages wrote, times left out."""
+        """Return path -> content of what stages wrote but for the report, times left out."""
         found = {}
+        report = self.path("results", "report")
         for top in OUTPUTS:
             for path in sorted(self.path(top).rglob("*")):
-                if path.is_file() and path.name != ".gitignore":  # which DVC writes
+                if report in path.parents or path.name == ".gitignore":  # which DVC writes
+                    continue
+                if path.is_file():
                     found[str(path.relative_to(self.root))] = _content(path)
         return found
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -60,6 +61,31 @@ def kill(stage: str, world: World, rng: random.Random) -> str:
     return f"{hits} kills, healed" if hits else "ended before the kill"
 
 
+def kill_report(world: World, rng: random.Random) -> str:
+    """Kill the stage that writes the report, then run it: the bytes of an undisturbed one."""
+    arena = world.arena()
+    first = arena.stages("report")
+    assert first.code == 0, first
+    expected = _report(arena)
+    if rng.random() < 0.5:  # else the old report is there
+        shutil.rmtree(arena.path("results", "report"))
+    process = arena.start("stage report")
+    time.sleep(rng.uniform(0.3, 1.0) * first.seconds)
+    running = process.poll() is None
+    kill_group(process)
+    left = _report(arena)
+    assert all(expected[name] == content for name, content in left.items()), "half a report"
+    ended = arena.stages("report")
+    assert ended.code == 0 and _report(arena) == expected, ended.err[-600:]
+    world.drop(arena)
+    return "1 kills, healed" if running else "ended before the kill"
+
+
+def _report(arena: Arena) -> dict[str, bytes]:
+    files = arena.path("results", "report").rglob("*")
+    return {str(f): f.read_bytes() for f in files if f.is_file() and f.suffix != ".part"}
+
+
 def _attempt(stage: str) -> Callable[[World, random.Random], str]:
     return partial(kill, stage)
 
@@ -72,3 +98,11 @@ FAULTS = [
     Fault(f"kill-{stage}", f"no finished cell or record is lost; {SAME}", _attempt(stage), tries)
     for stage, tries in TRIES.items()
 ]
+FAULTS.append(
+    Fault(
+        "kill-report",
+        "no half report; the next run writes the undisturbed run's bytes",
+        kill_report,
+        10,
+    )
+)
