@@ -109,3 +109,16 @@ def test_neutral_modules_exist() -> None:
     for name in sources.NEUTRAL:
         path = ROOT / Path(*name.split("."))
         assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), name
+
+
+def test_a_project_without_the_package_has_the_installed_one(tmp_path: Path) -> None:
+    core = Path("bench", "training", "cell.py")
+    assert sources.source_digest(tmp_path / core, tmp_path) == sources.source_digest(
+        ROOT / core, ROOT
+    )
+    path = tmp_path / "methods" / "aurl.py"
+    path.parent.mkdir()
+    path.write_text((ROOT / "methods" / "aurl.py").read_text(encoding="utf-8"), encoding="utf-8")
+    assert sources.source_digest(path, tmp_path) == sources.source_digest(
+        ROOT / "methods" / "aurl.py", ROOT
+    )
