@@ -17,7 +17,7 @@ test: install ## ruff, mypy and the fast tests; works alone in a fresh clone
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest -m "not slow"
+	pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 slow: install ## the tests that take minutes
 	pytest -m slow

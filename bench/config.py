@@ -185,13 +185,17 @@ class Config(Settings):
     @field_validator("methods", mode="before")
     @classmethod
     def _without_defaults(cls, methods: Any) -> Any:
-        """Leave out parameters that are null: the default, named for `dvc exp run -S`."""
+        """Leave out parameters that are null: the default, named for `dvc exp run -S`.
+
+        A method of nulls alone is left out whole: its file may have gone.
+        """
         if not isinstance(methods, dict):
             return methods
-        return {
+        given = {
             name: {k: v for k, v in one.items() if v is not None} if isinstance(one, dict) else one
             for name, one in methods.items()
         }
+        return {name: one for name, one in given.items() if one or not methods[name]}
 
 
 DAMAGED_YAML = (YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)

@@ -66,7 +66,7 @@ class Layout:
     @property
     def report(self) -> Path:
         """The page and its figures (stage report)."""
-        return self.root / "results" / "report" / self.profile
+        return self._beside_tables("report")
 
     @property
     def metrics(self) -> Path:

@@ -120,6 +120,11 @@ def test_bad_values(tmp_path: Path, place: str, value: Any, named: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_null_is_a_methods_default_and_nulls_alone_need_no_file(tmp_path: Path) -> None:
+    given = {"one": {"lam": 5, "w": None}, "gone": {"lam": None}, "misspelt": {}}
+    assert load(tmp_path, {"methods": given}).methods == {"one": {"lam": 5}, "misspelt": {}}
+
+
 def test_unknown_profile_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown profile 'tinny'; did you mean 'tiny'"):
         load(tmp_path, {}, "tinny")

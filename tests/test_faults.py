@@ -110,7 +110,7 @@ def test_a_damaged_index_is_not_read(arena: Arena) -> None:
     assert refused >= 50
 
 
-def test_a_flipped_bit_anywhere_in_an_embedding_is_noticed_and_trained_again(
+def test_a_flipped_bit_anywhere_in_an_embedding_is_noticed_and_mended(
     world: World, arena: Arena
 ) -> None:
     path = next(arena.path("runs").glob("*/*/embeddings.safetensors"))
@@ -120,7 +120,7 @@ def test_a_flipped_bit_anywhere_in_an_embedding_is_noticed_and_trained_again(
     ended = run_bench(arena.root, "stage", "score")
     assert ended.code == 2 and "not the file that the training wrote" in ended.err
     ended = run_bench(arena.root, "stage", "train")
-    assert ended.code == 0 and "1 to train" in ended.out
+    assert ended.code == 0 and "1 brought back" in ended.out
     heals(world, arena, "score", "table")
 
 
