@@ -107,4 +107,4 @@ def test_the_copy_of_an_experiment_shares_the_frames_and_finds_data_beside_the_p
 
 
 def test_a_parameter_that_is_null_is_the_default(trained: Path) -> None:
-    assert load_config(trained).methods == {"base_ls": {}}
+    assert load_config(trained).methods == {}

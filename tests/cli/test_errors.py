@@ -67,7 +67,7 @@ def test_mistakes_on_the_command_line(bench: Bench, command: str, named: str, hi
     [
         ("profile: mini", "profile: mnii", "unknown profile 'mnii'; did you mean 'mini'"),
         ("tau: null", "tua: null", "unknown parameter 'tua'; did you mean 'tau'"),
-        ("  aurl: {lam", "  aurrl: {lam", "'aurrl'; did you mean 'aurl'"),
+        ("  aurl: {lam: null", "  aurrl: {lam: 5", "'aurrl'; did you mean 'aurl'"),
         ("profile: mini", "profile: [", "not valid YAML"),
     ],
 )
