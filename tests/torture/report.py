@@ -14,8 +14,8 @@ What happens when things go wrong, tried rather than argued. `python -m tests.to
 `make torture`) makes each fault in throw-away copies of the project with a tiny profile (24 videos,
 3 methods, 12 steps, CPU) and compares with an undisturbed run. `tests/torture/` has one file for
 each family; `catalogue.py` lists them; a try is repeated by its number and seed, as the results
-name them (`--only-try 3 --seed 0`). This page is made of a run's results:
-`python -m tests.torture --page > docs/reliability.md`.
+name them (`--only-try 3 --seed 0`). This page is made of the results of one run or, appended to the
+same file, of several: `python -m tests.torture --page > docs/reliability.md`.
 
 Each try asserts three things: nothing that was finished is lost; no record or table shows a wrong
 number as right; the next run heals, or stops with one line that says what to do. "The undisturbed
@@ -33,6 +33,8 @@ TAIL = """
 * DVC writes `dvc.lock` in place. Killed in that moment it leaves a part of it, and the next
   `dvc repro` says "'./dvc.lock' validation failed" and no more: `git checkout dvc.lock`, or delete
   it, and run again. The stages then run again and find everything done; nothing is trained twice.
+* The two tries that did not hold were made before `dvc.lock` was undone as said above (kill-repro) and
+  before an interrupt that meets a destructor was noted (Ctrl-C); since then every try of both held.
 * `train.stall_s` (an hour) ends a cell in which no step and no video ended for so long.
 """
 
