@@ -33,8 +33,9 @@ TAIL = """
 * DVC writes `dvc.lock` in place. Killed in that moment it leaves a part of it, and the next
   `dvc repro` says "'./dvc.lock' validation failed" and no more: `git checkout dvc.lock`, or delete
   it, and run again. The stages then run again and find everything done; nothing is trained twice.
-* The two tries that did not hold were made before `dvc.lock` was undone as said above (kill-repro) and
-  before an interrupt that meets a destructor was noted (Ctrl-C); since then every try of both held.
+* Of the two tries that did not hold, kill-repro's was before the programme undid `dvc.lock` as said
+  above; Ctrl-C's was never repeated, 12 tries with the same code held, and two ways in which an
+  interrupt could be lost (in a destructor, at a worker's start) have been closed since.
 * `train.stall_s` (an hour) ends a cell in which no step and no video ended for so long.
 """
 
