@@ -118,5 +118,5 @@ def test_a_folder_of_transformers_runs_nothing(tmp_path: Path) -> None:
     (tmp_path / "evil.py").write_text(f"open({str(mark)!r}, 'w')\n", encoding="utf-8")
     (tmp_path / "pytorch_model.bin").write_bytes(_torch(Bomb(mark)))
     with pytest.raises(UserError, match="transformers cannot read it"):
-        clip.open_folder(tmp_path)
+        clip.open_image_text(tmp_path)
     assert not mark.exists()
