@@ -69,21 +69,32 @@ def tiny_parameters(steps: int) -> dict[str, Any]:
     return above | {"profiles": {"tiny": profile}}
 
 
-def tiny_project(root: Path, steps: int, *methods: str) -> None:
-    """Write a copy of the project with tiny features and some of the methods, as a git commit."""
-    import numpy as np
-    from ruamel.yaml import YAML
-
-    copy_project(root)
-    for path in (root / "methods").glob("*.py"):
-        if path.stem not in (*methods, "__init__"):
+def keep_methods(folder: Path, *names: str) -> None:
+    """Leave a copy of the project these methods alone."""
+    for path in (folder / "methods").glob("*.py"):
+        if path.stem not in (*names, "__init__"):
             path.unlink()
+
+
+def write_tiny(folder: Path) -> None:
+    """Write the features and class vectors of ``tiny_parameters``."""
+    import numpy as np
+
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(6), 10)
     features = rng.normal(size=(6, 12))[labels] + 0.3 * rng.normal(size=(60, 12))
     names = np.array(TINY_CLASSES)
-    np.savez(root / "tiny.npz", features=features.astype(np.float32), labels=names[labels])
-    np.savez(root / "words.npz", names=names, vectors=rng.normal(size=(6, 5)))
+    np.savez(folder / "tiny.npz", features=features.astype(np.float32), labels=names[labels])
+    np.savez(folder / "words.npz", names=names, vectors=rng.normal(size=(6, 5)))
+
+
+def tiny_project(root: Path, steps: int, *methods: str) -> None:
+    """Write a copy of the project with tiny features and some of the methods, as a git commit."""
+    from ruamel.yaml import YAML
+
+    copy_project(root)
+    keep_methods(root, *methods)
+    write_tiny(root)
     above = {"methods": {name: {"lam": None} for name in methods}, "train": {"steps": None}}
     YAML(typ="safe").dump(tiny_parameters(steps) | above, root / "params.yaml")
     for name in (".dvcignore", ".gitignore"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from project import Ended, copy_project, run_bench
+from project import Ended, copy_project, keep_methods, run_bench
 from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 
@@ -36,9 +36,7 @@ LISTED = [3, 4, 5]  # videos of each class in the three lists; list 3 has one th
 
 def make(root: Path) -> None:
     copy_project(root)
-    for path in (root / "methods").glob("*.py"):
-        if path.stem not in ("base_ls", "__init__"):
-            path.unlink()
+    keep_methods(root, "base_ls")
     rng = np.random.default_rng(0)
     sets: dict[str, Any] = {}
     for name, classes in CLASSES.items():

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from project import ROOT, TINY_CLASSES, copy_project, run_bench, tiny_parameters
+from project import ROOT, TINY_CLASSES, copy_project, keep_methods, run_bench, tiny_parameters
 from ruamel.yaml import YAML
 
 from bench.cli.stages import STAGES
@@ -54,9 +54,7 @@ def method(spoiled: int = -1, pause: float = 0) -> str:
 def make(root: Path, *methods: str) -> None:
     """Write a copy of the project with a data set, a profile and some of the methods."""
     copy_project(root)
-    for path in (root / "methods").glob("*.py"):
-        if path.stem not in (*methods, "__init__"):
-            path.unlink()
+    keep_methods(root, *methods)
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(6, 12))
     labels = np.repeat(np.arange(6), 10)

@@ -7,9 +7,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
-from project import ROOT, TINY_CLASSES, Ended, tiny_parameters
+from project import ROOT, Ended, keep_methods, tiny_parameters, write_tiny
 from ruamel.yaml import YAML
 
 from bench.files import read_json
@@ -56,15 +55,8 @@ def run(site: Path, folder: Path, *words: str) -> Ended:
 
 def make_tiny(folder: Path) -> None:
     """Give a started project a profile of tiny features, and one method."""
-    for path in (folder / "methods").glob("*.py"):
-        if path.stem not in ("base_ls", "__init__"):
-            path.unlink()
-    rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(6), 10)
-    features = rng.normal(size=(6, 12))[labels] + 0.3 * rng.normal(size=(60, 12))
-    names = np.array(TINY_CLASSES)
-    np.savez(folder / "tiny.npz", features=features.astype(np.float32), labels=names[labels])
-    np.savez(folder / "words.npz", names=names, vectors=rng.normal(size=(6, 5)))
+    keep_methods(folder, "base_ls")
+    write_tiny(folder)
     with (folder / "params.yaml").open("w") as handle:
         YAML(typ="safe").dump(tiny_parameters(steps=20) | {"train": {}}, handle)
 

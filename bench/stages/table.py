@@ -15,9 +15,9 @@ _SUFFIX = {"latex": "tex"}
 
 def run(config: Config, layout: Layout) -> None:
     """Write ``results/tables/<profile>/<table>.<format>``, and what DVC's own views show."""
-    for name, text in texts(config, layout).items():
-        write_text(layout.tables / name, text)
     whole = context(config, layout)
+    for name, text in _texts(whole).items():
+        write_text(layout.tables / name, text)
     rows = {f"{row}.json": dump_json(found) for row, found in metrics(whole).items()}
     for folder, files in ((layout.metrics, rows), (layout.plots, plots(whole))):
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,10 @@ def run(config: Config, layout: Layout) -> None:
 
 def texts(config: Config, layout: Layout) -> dict[str, str]:
     """Return file name -> text of every table in every format."""
-    whole = context(config, layout)
+    return _texts(context(config, layout))
+
+
+def _texts(whole: TableContext) -> dict[str, str]:
     found = {}
     for which in TABLES:
         table = build(which, whole)

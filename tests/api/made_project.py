@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from project import copy_project, run_bench
+from project import copy_project, keep_methods, run_bench
 from ruamel.yaml import YAML
 
 from bench.video.encode import write_h264
@@ -46,9 +46,7 @@ def parameters() -> dict[str, Any]:
 def make_trained(folder: Path) -> None:
     """Write the videos, the word vectors and the code; run the stages up to the records."""
     copy_project(folder)
-    for path in (folder / "methods").glob("*.py"):
-        if path.stem not in (*METHODS, "__init__"):
-            path.unlink()
+    keep_methods(folder, *METHODS)
     rng = np.random.default_rng(0)
     for dataset, names in CLASSES.items():
         for name in names:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from project import Ended, copy_project, run_bench
+from project import Ended, copy_project, keep_methods, run_bench
 from ruamel.yaml import YAML
 
 from bench.files import read_json
@@ -39,9 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a project with one trained method, exported as ``out.pth.tar``."""
     root = tmp_path_factory.mktemp("made")
     copy_project(root)
-    for path in (root / "methods").glob("*.py"):
-        if path.stem not in ("aurl", "base_ls", "__init__"):
-            path.unlink()
+    keep_methods(root, "aurl", "base_ls")
     rng = np.random.default_rng(0)
     for name in ("seen", "unseen"):
         for label in CLASSES:

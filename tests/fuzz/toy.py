@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from project import ROOT, copy_project
+from project import ROOT, copy_project, keep_methods
 from ruamel.yaml import YAML
 
 METHODS = ("aurl", "eszsl")
@@ -27,9 +27,7 @@ def parameters() -> dict[str, Any]:
 def make(folder: Path) -> Path:
     """Write the project and return its folder."""
     copy_project(folder)
-    for file in (folder / "methods").glob("*.py"):
-        if file.stem not in (*METHODS, "__init__"):
-            file.unlink()
+    keep_methods(folder, *METHODS)
     write_parameters(folder, parameters())
     shutil.copytree(ROOT / "splits" / "mini", folder / "splits" / "mini")
     (folder / "results" / "inputs").mkdir(parents=True)
