@@ -244,7 +244,7 @@ def read_parameters(root: Path) -> dict[str, Any]:
     path = root / "params.yaml"
     try:
         _bounded(path.read_bytes())
-        yaml = YAML(typ="safe")
+        yaml = YAML(typ="safe", pure=True)  # not libyaml, which a deep nesting crashes
         node = yaml.compose(path)
         _measured(node, {})
         raw = yaml.constructor.construct_document(node) if node is not None else None
