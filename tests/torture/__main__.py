@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -68,6 +69,8 @@ def main() -> int:
     if not chosen:
         parser.error("no such fault; --list names them")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # A shell starts what is behind '&' deaf to Ctrl-C, and every process below would be as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     broken = left = 0
