@@ -43,7 +43,7 @@ def build_splits(context: TableContext) -> Table:
                 for side in ("seen", "unseen"):
                     entry[side] = [len(split[side]) for split in splits] or [0]
                 for side, name in _MORE.items():
-                    if all(side in split for split in splits):
+                    if splits and all(side in split for split in splits):
                         entry[name] = [len(split[side]) for split in splits]
                 entry["digest"] = stored["digest"]
             data.append(entry | {"status": "ok" if stored else "not built"})
