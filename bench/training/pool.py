@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
 from threading import Thread, current_thread, main_thread
@@ -19,7 +19,6 @@ ASLEEP = 30.0  # seconds between two looks at the workers: all were stopped (Ctr
 Ended = tuple[str, str, bool]
 
 _progress: Any = None  # shared by the parent through the worker's initialiser
-_log: list[dict[str, float]] = []  # of the cell that this worker trains
 _NONE = float("nan")
 
 
@@ -185,8 +184,9 @@ def _tried(job: Job) -> tuple[str, str]:
     from bench.errors import UserError
     from bench.files import locked
     from bench.registry import blame, load
-    from bench.training.cell import MissingInput, run_cell
+    from bench.training.cell import run_cell
     from bench.training.loop import Diverged
+    from bench.training.opening import MissingInput
 
     try:
         load(job.method)
@@ -201,8 +201,7 @@ def _tried(job: Job) -> tuple[str, str]:
         # Another training of the same profile, or what a kill has left of one, may write this cell.
         with locked(job.layout.scratch / "locks" / job.cell):
             if not done.is_file() or done.stat().st_mtime_ns == before:
-                with _log_seen():
-                    run_cell(job, _report)
+                run_cell(job, _report)
     except MissingInput as error:
         return "missing", str(error)
     except (UserError, Diverged, FloatingPointError) as error:
@@ -225,35 +224,9 @@ def _edited(job: Job) -> bool:
     return bool(found != job.facts["parts"]["source"])
 
 
-def _report(step: int) -> None:
+def _report(step: int, loss: float) -> None:
     shared, slot = _progress
     slots = len(shared) // 3
     shared[slot] = float(step)
     shared[slots + slot] = time.monotonic()  # the same clock in every process
-    shared[2 * slots + slot] = _log[-1]["loss"] if _log else _NONE
-
-
-@contextmanager
-def _log_seen() -> Iterator[None]:
-    """Let ``_report`` read the list that the training loop logs to, as it grows.
-
-    The loop reports steps alone, and one that reported more would be another training core: every
-    result would be outdated. So its start is watched, which returns that list; nothing else is.
-    """
-    from bench.training import loop
-
-    start = loop._resume
-
-    def watched(*given: Any) -> Any:
-        global _log
-        found = start(*given)
-        _log = found[1]
-        return found
-
-    global _log
-    _log = []
-    loop._resume = watched  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        loop._resume = start
+    shared[2 * slots + slot] = loss

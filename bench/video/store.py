@@ -59,8 +59,15 @@ class FrameStore:
         return self._lengths[i]
 
     def clip(self, i: int, indices: Sequence[int]) -> Pixels:
-        """Return frames of video ``i`` as uint8 [n,h,w,3], copied once from the mapped file."""
+        """Return frames of video ``i`` as uint8 [n,h,w,3].
+
+        Consecutive frames are a read-only view of the mapped file, which nothing has copied.
+        """
         check_indices(self, i, indices, Path(self._paths[i]))
+        first = indices[0] if indices else 0
+        if list(indices) == list(range(first, first + len(indices))):
+            start = self._offsets[i] + first
+            return self._pixels[start : start + len(indices)]
         return self._pixels.take(np.asarray(indices, np.int64) + self._offsets[i], axis=0)
 
     def is_whole(self) -> bool:
