@@ -8,7 +8,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from bench.files import digest, file_digest, replacing
-from bench.scoring.metrics import cosine
+from bench.scoring.similarity import cosine
 from bench.training.embed import Embedded
 
 

@@ -23,8 +23,8 @@ from bench.video.clips import (
     train_start,
 )
 from bench.video.frames import Frames, VideoFrames
+from bench.video.prepare import build_store
 from bench.video.read import VideoError
-from bench.video.store import build_store
 
 
 class Source(Protocol):

@@ -181,47 +181,9 @@ def _work(job: Job) -> Ended:
 
 
 def _tried(job: Job) -> tuple[str, str]:
-    from bench.errors import UserError
-    from bench.files import locked
-    from bench.registry import blame, load
-    from bench.training.cell import run_cell
-    from bench.training.loop import Diverged
-    from bench.training.opening import MissingInput
+    from bench.training.attempt import attempt
 
-    try:
-        load(job.method)
-    except UserError as error:
-        return "broken", str(error)
-    if _edited(job):
-        name = f"methods/{job.method.path.name}"
-        return "failed", f"{name}: it, or what it imports, was changed meanwhile; train again"
-    done = job.layout.runs / job.cell / "run.json"
-    before = done.stat().st_mtime_ns if done.is_file() else 0
-    try:
-        # Another training of the same profile, or what a kill has left of one, may write this cell.
-        with locked(job.layout.scratch / "locks" / job.cell):
-            if not done.is_file() or done.stat().st_mtime_ns == before:
-                run_cell(job, _report)
-    except MissingInput as error:
-        return "missing", str(error)
-    except (UserError, Diverged, FloatingPointError) as error:
-        return "failed", str(error)
-    except BaseException as error:  # also sys.exit, and an interrupt that the method raises
-        return "failed", blame(error, job.method.path)
-    return "ok", ""
-
-
-def _edited(job: Job) -> bool:
-    """Tell whether what was just loaded is other code than the fingerprint says."""
-    from bench import sources
-
-    for cached in (sources.parsed, sources.normalised):
-        cached.cache_clear()  # of earlier cells
-    try:
-        found = sources.source_digest(job.method.path, job.layout.root)
-    except (SyntaxError, ValueError, OSError):
-        return True
-    return bool(found != job.facts["parts"]["source"])
+    return attempt(job, _report)
 
 
 def _report(step: int, loss: float) -> None:

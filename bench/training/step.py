@@ -26,12 +26,15 @@ class Step:
         """``loss`` is the method's own, or what computes it on several devices."""
         self.device = seen.vectors.device
         self._loss, self._seen, self._meter = loss, seen, meter
-        if settings.compile:
-            self._loss = torch.compile(loss, dynamic=False)
         self._bf16 = settings.precision == "bf16"
         self._clip, self._batch = settings.grad_clip, settings.batch
         self._weights = [p for p in method.parameters() if p.requires_grad]
         self._backbones = [m for m in method.modules() if hasattr(m, "chunk")]
+        if settings.compile:
+            # Heads alone are many small kernels: CUDA graphs start them all at once.
+            graphs = self.device.type == "cuda" and not self._backbones
+            mode = "reduce-overhead" if graphs else "default"
+            self._loss = torch.compile(loss, dynamic=False, mode=mode)
         self.optimiser = optimiser(self._weights, settings)
         self.chunk = 0
         if settings.micro_batch and settings.micro_batch < settings.batch:
