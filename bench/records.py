@@ -17,7 +17,7 @@ from bench.errors import UserError
 from bench.files import dump_json, dump_sealed, parsed_json, unsealed, write_text
 from bench.migrations import migrated
 
-VERSION = 2
+VERSION = 3
 Status = Literal["ok", "failed", "broken", "missing"]
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
@@ -35,6 +35,24 @@ class Coverage(BaseModel):
     """Videos that were."""
     failed: dict[str, str] = {}
     """The others: path -> reason."""
+
+
+class Speed(BaseModel):
+    """How fast a training by steps was, in the process that wrote the record; not of its start."""
+
+    model_config = _STRICT
+
+    clips_per_s: float
+    """Videos of a batch, over all processes, that were trained a second."""
+    step_s: float
+    """Seconds of a step."""
+    shares: dict[str, float]
+    """Parts of a step that sum to 1: read (wait for the reader), copy (to the device, normalised),
+    forward, backward, update; on a GPU of every fiftieth step."""
+    memory_mb: int
+    """The most memory that the process held, in MiB."""
+    gpu_memory_mb: int = 0
+    """The most of the GPU's."""
 
 
 class Record(BaseModel):
@@ -89,6 +107,10 @@ class Record(BaseModel):
     """Processes that trained together."""
     effective_batch: int = 0
     """Videos of one step over all of them; 0 where nothing is trained by steps."""
+    micro_batches: int = 1
+    """Parts in which a batch passed the backbone, for want of memory."""
+    speed: Speed | None = None
+    """None where nothing is trained by steps, or too few to tell."""
     steps: int = 0
     """Steps of training."""
     checkpoint: Literal["last", "best_on_test"] = "last"

@@ -25,8 +25,8 @@ from bench.scoring.score import Scores, score
 
 _COPIED = (
     "row", "method", "reading", "label", "split", "seed", "fingerprint", "parts", "parameters",
-    "git_commit", "git_dirty", "environment", "started", "wall_s", "cpu_s", "effective_batch",
-    "steps", "losses",
+    "git_commit", "git_dirty", "environment", "started", "wall_s", "cpu_s", "world_size",
+    "effective_batch", "micro_batches", "speed", "steps", "losses",
 )  # fmt: skip
 _EMBEDDED = {"names": [str], "expected": int, "failed": {str: str}}
 _RUN = {
@@ -187,6 +187,7 @@ def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
         "checkpoint": facts.get("checkpoint", "last"),
         "split_digests": {f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
         **{key: facts[key] for key in _COPIED},
+        "speed": facts["speed"] or None,
         "environment": facts["environment"] | facts.get("machine", {}),
     }
     values["decoder"] = _decoder(config, facts["digests"], values)
