@@ -166,7 +166,7 @@ def test_flags_of_the_audit_stand_below_a_comparison(tmp_path: Path, records: li
     result = compare(
         context(tmp_path, taking, [], audit=audit), ("mine", "other"), SCOPE, resamples=200
     )
-    lines = _text(result).splitlines()
+    lines = _text(result)
     assert any(
         one.startswith("  both: ‡ cannot be excluded") and "training" in one for one in lines
     )
