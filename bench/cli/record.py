@@ -66,9 +66,13 @@ def no_cell(cell: str, known: Sequence[str], profile: str) -> UserError:
     if own:
         more = f" and {len(own) - 3} more" if len(own) > 3 else ""
         return UserError(f"'{cell}' is a row, not a cell; its cells: {', '.join(own[:3])}{more}")
-    close = difflib.get_close_matches(cell, known, n=1, cutoff=0.5)
-    rows = sorted({one.split(".")[0] for one in known})
-    return unknown(f"cell of profile {profile}", cell, close or rows)
+    close = difflib.get_close_matches(cell, known, n=1, cutoff=0.6)
+    if close:
+        return unknown(f"cell of profile {profile}", cell, close)
+    return UserError(
+        f"unknown cell of profile {profile} '{cell}'; a cell is like '{min(known)}', and "
+        "'bench status' lists the rows"
+    )
 
 
 def _print(record: "Record", state: str) -> None:
@@ -122,7 +126,7 @@ def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[st
             ("world size", str(record.world_size)),
             ("speed", _speed(record)),
             ("checkpoint", rule),
-            ("loss at the end", _pairs(record.losses)),
+            ("loss at the end", _pairs({k: f"{v:.4g}" for k, v in record.losses.items()})),
         ],
     )
     used = record.training_videos
@@ -155,12 +159,18 @@ def _metrics(title: str, metrics: Mapping[str, float], record: "Record") -> Any:
         scope, _, metric = key.rpartition(".")
         values.setdefault(scope, {})[metric] = value
     names = list(dict.fromkeys(metric for found in values.values() for metric in found))
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in (title, *names, "splits", "videos"):
-        table.add_column(name, justify="left" if name == title else "right")
+        first = name == title
+        table.add_column(
+            name,
+            justify="left" if first else "right",
+            overflow="fold",
+            min_width=min(20, max(map(len, [title, *values]))) if first else None,
+        )
     for scope, found in values.items():
         counts = record.videos.get(scope, {})
-        shown = [f"{found[name]:.4g}" if name in found else "" for name in names]
+        shown = [_number(name, found[name]) if name in found else "" for name in names]
         sizes = [str(len(counts)), str(sum(counts.values()))] if counts else ["", ""]
         table.add_row(scope, *shown, *sizes)
     return table
@@ -176,7 +186,14 @@ def _speed(record: "Record") -> str:
     return f"{speed.clips_per_s:g} clips/s{parts}: {shares}; {speed.memory_mb} MiB{gpu}"
 
 
+def _number(metric: str, value: float) -> str:
+    """Return percents with two digits, the distances of closeness and dispersion with four."""
+    from bench.tables.text import SCATTER
+
+    return f"{value:.4f}" if metric in SCATTER else f"{value:.2f}"
+
+
 def _pairs(values: Any) -> str:
     if not isinstance(values, dict):
         return str(values)
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    return ", ".join(f"{name} {'none' if value == '' else value}" for name, value in values.items())

@@ -65,7 +65,7 @@ def build_overlap(context: TableContext) -> Table:
         Column("", "kept", lambda one: "yes" if one["kept"] else "no"),
         Column("", "nearest test class", lambda one: one["nearest"]),
         Column("", "data set", lambda one: one["dataset"]),
-        Column("", "distance", lambda one: f"{one['distance']:.3f}"),
+        Column("", "distance", lambda one: f"{max(0.0, one['distance']):.3f}"),
     ]
     header, shown = [context.header], []
     notes = ["No overlap file: run 'dvc repro' (a profile without a training data set has none)."]

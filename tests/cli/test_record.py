@@ -29,7 +29,7 @@ def test_it_shows_state_code_and_metrics(bench: Bench, recorded: Path) -> None:
     assert "AURL [b]ours[/b]" in text
     assert "c0ffee, with changes that were not committed" in text
     assert "now outdated" in text and "source" in text
-    assert "mini_ucf.full 50 1 8" in text
+    assert "mini_ucf.full 50.00 1 8" in text
 
 
 def test_on_a_terminal_nothing_of_the_layout_shows(
@@ -49,7 +49,7 @@ def test_json_is_the_record(bench: Bench, recorded: Path) -> None:
     [
         ("arl.transfer.seed0", "did you mean 'aurl.transfer.seed0'?"),
         ("aurl", "'aurl' is a row, not a cell; its cells: aurl.transfer.seed0"),
-        ("zzzz", "known: aurl"),
+        ("zzzz", "a cell is like 'aurl.transfer.seed0'"),
     ],
 )
 def test_an_unknown_cell(bench: Bench, recorded: Path, cell: str, hint: str) -> None:
