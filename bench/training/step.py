@@ -98,16 +98,8 @@ class Step:
 
 
 def optimiser(weights: Sequence[Tensor], settings: Train) -> torch.optim.Optimizer:
-    """Return SGD with momentum, or Adam; in one kernel where the weights are on a GPU."""
-    fused = weights[0].is_cuda if weights else False
+    """Return SGD with momentum, or Adam, each as one pass over weights, gradients and moments."""
+    decay = settings.weight_decay
     if settings.optimiser == "adam":
-        return torch.optim.Adam(
-            weights, settings.lr, weight_decay=settings.weight_decay, fused=fused
-        )
-    return torch.optim.SGD(
-        weights,
-        settings.lr,
-        settings.momentum,
-        weight_decay=settings.weight_decay,
-        fused=fused,
-    )
+        return torch.optim.Adam(weights, settings.lr, weight_decay=decay, fused=True)
+    return torch.optim.SGD(weights, settings.lr, settings.momentum, weight_decay=decay, fused=True)
