@@ -20,7 +20,13 @@ def _add_bits_and_digests(raw: Raw) -> Raw:
     return raw | {"data": {name: one["digest"] for name, one in sets.items()}}
 
 
-STEPS: dict[int, Callable[[Raw], Raw]] = {1: _add_bits_and_digests}  # from this version to the next
+def _add_speed(raw: Raw) -> Raw:
+    """Version 3 adds ``speed`` and ``micro_batches``, of which an older file implies nothing."""
+    return raw
+
+
+# From this version to the next.
+STEPS: dict[int, Callable[[Raw], Raw]] = {1: _add_bits_and_digests, 2: _add_speed}
 
 
 def migrated(raw: Raw, version: int, present: int) -> Raw:

@@ -17,7 +17,7 @@ from bench.errors import UserError
 from bench.files import dump_json, dump_sealed, parsed_json, unsealed, write_text
 from bench.migrations import migrated
 
-VERSION = 2
+VERSION = 3
 Status = Literal["ok", "failed", "broken", "missing"]
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
@@ -35,6 +35,22 @@ class Coverage(BaseModel):
     """Videos that were."""
     failed: dict[str, str] = {}
     """The others: path -> reason."""
+
+
+class Speed(BaseModel):
+    """How fast a cell trained, without its first steps, and what it took; never compared."""
+
+    model_config = _STRICT
+
+    clips_s: float = Field(default=0.0, ge=0)
+    """Clips that were trained on a second."""
+    step_s: float = Field(default=0.0, ge=0)
+    """Seconds of a step."""
+    shares: dict[str, float] = {}
+    """Share of a step's time, 0 to 1: read, copy (to the device), forward, backward, update, other.
+    Measured on some of the steps."""
+    memory_mb: dict[str, float] = {}
+    """Largest memory in MB (1e6 bytes): process (resident), and device (what torch allocated)."""
 
 
 class Record(BaseModel):
@@ -95,6 +111,10 @@ class Record(BaseModel):
     """Which checkpoint the metrics are of."""
     best_on_test_step: int = 0
     """The step that metrics_best_on_test is of; 0: none was looked for."""
+    micro_batches: int = Field(default=0, ge=0)
+    """Parts that a step's batch was split into, as memory allowed; 1: whole; 0: not known."""
+    speed: Speed | None = None
+    """Of cells that are trained by steps: clips a second, shares of the time, memory."""
     losses: dict[str, float] = {}
     """Named parts of the loss, mean over the last logged interval."""
 

@@ -12,7 +12,7 @@ from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from bench.records import Record
+    from bench.records import Record, Speed
 
 app = typer.Typer(rich_markup_mode=None, help="Records: what one cell left (docs/record.md).")
 
@@ -118,7 +118,8 @@ def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[st
             ("decoder", record.decoder),
             ("started", record.started),
             ("took", f"{record.wall_s:.1f} s, {record.cpu_s:.1f} s of processor time"),
-            ("steps", f"{record.steps} of {record.effective_batch} videos"),
+            ("steps", f"{record.steps} of {record.effective_batch} videos{_parts(record)}"),
+            ("speed", speed_text(record.speed) if record.speed else ""),
             ("world size", str(record.world_size)),
             ("checkpoint", rule),
             ("loss at the end", _pairs(record.losses)),
@@ -143,6 +144,19 @@ def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[st
             ),
         ],
     )
+
+
+def _parts(record: "Record") -> str:
+    return f" in {record.micro_batches} parts each" if record.micro_batches > 1 else ""
+
+
+def speed_text(speed: "Speed") -> str:
+    """Return ``310 clips/s, 0.83 s a step (forward 41 %, read 3 %); memory: process 812 MB``."""
+    largest = sorted(speed.shares.items(), key=lambda share: -share[1])
+    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in largest)
+    memory = ", ".join(f"{name} {size:.0f} MB" for name, size in speed.memory_mb.items())
+    text = f"{speed.clips_s:.4g} clips/s, {speed.step_s:.3g} s a step"
+    return text + f" ({shares})" * bool(shares) + f"; memory: {memory}" * bool(memory)
 
 
 def _metrics(title: str, metrics: Mapping[str, float], record: "Record") -> Any:

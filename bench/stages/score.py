@@ -175,6 +175,8 @@ def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
         "status": "ok",
         "data": facts["digests"],
         "training_videos": facts.get("training_videos", {}),
+        "speed": facts.get("speed"),
+        "micro_batches": facts.get("micro_batches", 0),
         "embeddings": _embeddings(arrays),
         "metrics": scores.metrics,
         "per_split": scores.per_split,

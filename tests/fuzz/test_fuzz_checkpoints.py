@@ -103,7 +103,8 @@ _RUN = {
         "mini_ucf": {"names": ["a", "b"], "expected": 4, "failed": {}},
         "seen": {"names": ["c", "d"], "expected": 4, "failed": {}},
     },
-    "best_on_test_step": 0,
+    "best_on_test_step": 0, "micro_batches": 1,
+    "speed": {"clips_s": 1.0, "step_s": 1.0, "shares": {"read": 0.5}, "memory_mb": {}},
 }  # fmt: skip
 
 

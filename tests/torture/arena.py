@@ -24,7 +24,7 @@ SHIM = Path(__file__).resolve().parent / "shim"
 STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table")
 OUTPUTS = ("data", "runs", "splits", "results")
 # What differs between two undisturbed runs: times, and whether git looks after the copy (for DVC).
-TIMES = {"started", "wall_s", "cpu_s", "checksum", "git_commit", "git_dirty"}
+TIMES = {"started", "wall_s", "cpu_s", "speed", "checksum", "git_commit", "git_dirty"}
 DRIVER = """
 import sys
 from bench.cli.main import main
