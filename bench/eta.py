@@ -30,7 +30,7 @@ from bench.stages.train import job_of, machine
 from bench.training.cell import run_cell
 from bench.training.job import Job
 
-_BATCH, _STEPS = 4, 4  # of the first trial, the first of whose steps does not count
+_BATCH, _STEPS = 4, 6  # of the first trial; its first steps do not count
 _MOST = 24  # steps of the second, at the whole batch
 _BUDGET = 4.0  # seconds that the second may take
 _VIDEOS = 500  # of a trial that trains by no steps
@@ -127,7 +127,7 @@ def _recorded(job: Job, records: Sequence[Record], cells: int) -> MethodTime | N
     same = [
         one
         for one in records
-        if one.status == "ok"
+        if (one.status, one.world_size) == ("ok", 1)
         and all(one.environment.get(name) == value for name, value in here.items())
         and all(_agree(block, one.parameters.get(name, {})) for name, block in now.items())
     ]

@@ -6,13 +6,14 @@ import json
 import lzma
 import os
 import re
+import shutil
 import struct
 import sys
 import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -55,6 +56,23 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill an empty folder beside ``path``, then put it in the place of ``path``.
+
+    A kill leaves the folder whole or not there. Beside it, for what lies on another disk cannot be
+    moved in one step.
+    """
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        write(part)
+        shutil.rmtree(path, ignore_errors=True)
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -229,12 +247,15 @@ def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
 
 
 def sweep(folder: Path, name: str = "") -> None:
-    """Remove what ``replacing`` leaves behind when it is killed; only while nobody else writes.
+    """Remove what a killed ``replacing`` or ``replace_folder`` left; while nobody else writes.
 
     With ``name`` only what belongs to that file.
     """
-    for part in folder.rglob(f".{name}.*.part" if name else ".*.part"):
-        part.unlink(missing_ok=True)
+    for part in list(folder.rglob(f".{name}.*part" if name else ".*.part")):
+        if part.is_dir() and not part.is_symlink():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def read_table(path: Path) -> "pd.DataFrame":

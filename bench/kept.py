@@ -9,10 +9,11 @@ import os
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.files import read_json
+from bench.files import read_json, replace_folder
 from bench.layout import Layout
 from bench.runs import read_run
 
@@ -54,9 +55,12 @@ def keep(layout: Layout, cells: Collection[tuple[str, str]], anew: Collection[st
             continue
         part = place.with_name(f".{place.name}.{os.getpid()}.part")
         part.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):  # another file system, or no links there: it is not kept
+        with suppress(OSError):  # no room: it is not kept
             for file in (layout.runs / cell).iterdir():
-                os.link(file, part / file.name)
+                try:
+                    os.link(file, part / file.name)
+                except OSError:  # another disk, or one without links
+                    shutil.copyfile(file, part / file.name)
             part.replace(place)
         shutil.rmtree(part, ignore_errors=True)
 
@@ -74,12 +78,8 @@ def bring_back(layout: Layout, cell: str, fingerprint: str) -> bool:
     if not whole:
         shutil.rmtree(place, ignore_errors=True)
         return False
-    work, final = layout.scratch / "work" / cell, layout.runs / cell
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(place, work)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(final, ignore_errors=True)
-    work.replace(final)
+    copy = partial(shutil.copytree, place, dirs_exist_ok=True)
+    replace_folder(layout.runs / cell, copy)
     return True
 
 

@@ -49,6 +49,11 @@ class Layout:
         return self.root / "runs" / self.profile
 
     @property
+    def finished(self) -> list[Path]:
+        """The folders of finished cells, sorted; what a killed one was writing is none of them."""
+        return sorted(path.parent for path in self.runs.glob("[!.]*/run.json"))
+
+    @property
     def audit(self) -> Path:
         """Which test classes training and pre-training have seen (stage audit), in git."""
         return self.root / "results" / "audit" / f"{self.profile}.json"

@@ -21,7 +21,7 @@ def _add_bits_and_digests(raw: Raw) -> Raw:
 
 
 def _add_speed(raw: Raw) -> Raw:
-    """Version 3 adds ``speed`` and ``micro_batches``, of which an older file implies nothing."""
+    """Version 3 adds ``speed`` and ``micro_batches``, which no older one knows."""
     return raw
 
 

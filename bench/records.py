@@ -38,19 +38,21 @@ class Coverage(BaseModel):
 
 
 class Speed(BaseModel):
-    """How fast a cell trained, without its first steps, and what it took; never compared."""
+    """How fast a training by steps was, in the process that wrote the record; not of its start."""
 
     model_config = _STRICT
 
-    clips_s: float = Field(default=0.0, ge=0)
-    """Clips that were trained on a second."""
-    step_s: float = Field(default=0.0, ge=0)
+    clips_per_s: float
+    """Videos of a batch, over all processes, that were trained a second."""
+    step_s: float
     """Seconds of a step."""
-    shares: dict[str, float] = {}
-    """Share of a step's time, 0 to 1: read, copy (to the device), forward, backward, update, other.
-    Measured on some of the steps."""
-    memory_mb: dict[str, float] = {}
-    """Largest memory in MB (1e6 bytes): process (resident), and device (what torch allocated)."""
+    shares: dict[str, float]
+    """Parts of a step that sum to 1: read (wait for the reader), copy (to the device, normalised),
+    forward, backward, update; on a GPU of every fiftieth step."""
+    memory_mb: int
+    """The most memory that the process held, in MiB."""
+    gpu_memory_mb: int = 0
+    """The most of the GPU's."""
 
 
 class Record(BaseModel):
@@ -105,16 +107,16 @@ class Record(BaseModel):
     """Processes that trained together."""
     effective_batch: int = 0
     """Videos of one step over all of them; 0 where nothing is trained by steps."""
+    micro_batches: int = 1
+    """Parts in which a batch passed the backbone, for want of memory."""
+    speed: Speed | None = None
+    """None where nothing is trained by steps, or too few to tell."""
     steps: int = 0
     """Steps of training."""
     checkpoint: Literal["last", "best_on_test"] = "last"
     """Which checkpoint the metrics are of."""
     best_on_test_step: int = 0
     """The step that metrics_best_on_test is of; 0: none was looked for."""
-    micro_batches: int = Field(default=0, ge=0)
-    """Parts that a step's batch was split into, as memory allowed; 1: whole; 0: not known."""
-    speed: Speed | None = None
-    """Of cells that are trained by steps: clips a second, shares of the time, memory."""
     losses: dict[str, float] = {}
     """Named parts of the loss, mean over the last logged interval."""
 

@@ -56,6 +56,9 @@ class Network(Settings):
     align: Count = 1  # mid planes are rounded down to a multiple of this
     dropout: float = 0.05
     head: Count = 2048
+    # How a trained R(2+1)D embeds: as it is; with batch normalisations folded into convolutions
+    # (equal up to rounding, faster on a CPU); or that in bfloat16 (three digits, several times).
+    inference: Literal["plain", "folded", "bf16"] = "plain"
     pretrain_steps: Natural = 0  # of the frozen backbone, on the profile's pretrain_on data set
     weights: Path | None = None  # .safetensors of a pretrained backbone, instead of pretraining
 
@@ -74,6 +77,12 @@ class Train(Settings):
     lr: Positive = 0.05
     momentum: float = 0.9  # of SGD; Adam keeps torch's defaults
     weight_decay: float = 1e-4
+    # bf16: matrix products and convolutions in bfloat16 (autocast), weights and sums in float32.
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False  # the step by torch.compile: minutes to begin with, and other rounding
+    # Clips that pass the backbone at a time (null: the batch, halved as long as memory runs out);
+    # loss and gradient are those of the whole batch but for batch statistics, as on several GPUs.
+    micro_batch: Count | None = None
     grad_clip: float = Field(default=0.0, ge=0)  # largest norm of the gradient; 0: not clipped
     warmup: Natural = 390
     warmup_law: Literal["linear", "geometric"] = "linear"

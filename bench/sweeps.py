@@ -95,6 +95,11 @@ def saved_sweep(config: Config, layout: Layout, name: str) -> dict[str, Any]:
 def _experiments(config: Config, layout: Layout) -> Iterator[Point]:
     words = ["git", "for-each-ref", "--sort=creatordate", "--format=%(refname) %(objectname)"]
     done = subprocess.run([*words, "refs/exps"], cwd=layout.root, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(
+            f"{layout.root} is no git checkout, and DVC keeps experiments in git: run 'git init' "
+            "and commit the project first; 'bench sweep NAME' prints a saved sweep"
+        )
     profile, root = config.name, layout.root
     for found in map(_REF.fullmatch, done.stdout.splitlines()):
         if not found:
@@ -140,6 +145,8 @@ def _differing(a: Point, b: Point) -> set[str]:
 
 def _named(name: str, known: Sequence[str]) -> str:
     """Return the parameter that ``name`` means: its full name, or the end of one alone."""
+    if not known:
+        raise UserError(f"--over {name}: no experiment changes a parameter (docs/sweeps.md)")
     ends = [key for key in known if key == name or key.endswith(f".{name}")]
     if len(ends) != 1:
         raise unknown("parameter that an experiment changes", name, ends or known)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+_RESET = "\x1b[0m"
+
 
 class Plain:
     """A text stream: names and reasons come from files of others, and a terminal obeys escapes."""
@@ -22,6 +25,8 @@ class Plain:
 
     def write(self, text: str) -> int:
         """Write ``text`` with its control characters made visible."""
+        if text == _RESET:  # colorama, where a library started it, when the process ends
+            return 0
         return self.stream.write(visible(text))
 
     def __getattr__(self, name: str) -> Any:
@@ -69,6 +74,20 @@ def print_title(text: str) -> None:
         console().print(shown(text, "bold"))
     else:
         print(text)
+
+
+def print_hanging(line: str, indent: int) -> None:
+    """Print a line; a terminal wraps it, and what is wrapped begins at column ``indent``."""
+    if not on_terminal():
+        print(line)
+        return
+    width = max(shutil.get_terminal_size().columns, indent + 20)
+    print(
+        textwrap.fill(
+            line, width, subsequent_indent=" " * indent, break_on_hyphens=False,
+            replace_whitespace=False,
+        )
+    )  # fmt: skip
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]], style: str = "bold", indent: int = 0) -> None:

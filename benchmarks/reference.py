@@ -1,5 +1,6 @@
-"""Write docs/cli.md, and the list of rooms in docs/architecture.md. `make docs`
+"""Write docs/cli/ and the list of rooms in docs/architecture.md. `make docs`
 
+docs/cli/ has a page a group of commands (``bench/cli/grouped.py``) and a list of all of them.
 The commands' text is typer's own (`typer bench.cli.main utils docs`), the rooms' the first sentence
 of each docstring.
 """
@@ -13,23 +14,47 @@ ROOT = Path(__file__).resolve().parents[1]
 _HEAD = """# Commands
 
 Written by `make docs` from `--help` of every command. A user's mistake is one line on stderr and
-exit code 2; `0` is success, `1` a finding (a check that failed), `130` Ctrl-C.
+exit code 2; `0` is success, `1` a finding (a check that failed), `130` Ctrl-C. Every command takes
+`--help`; `bench --install-completion` completes names in your shell.
 """
+PAGES = {
+    "Run": "run",
+    "Look at results": "results",
+    "Is it real?": "real",
+    "Add a method": "methods",
+    "Data, classes, splits": "data",
+    "From elsewhere": "elsewhere",
+}
 
 
-def commands() -> str:
-    """Return docs/cli.md."""
+def commands() -> dict[str, str]:
+    """Return file name -> text of each page in docs/cli/; ``KeyError`` for a group without one."""
     import typer
     from typer.cli import get_docs_for_click
     from typer.main import get_command
 
+    from bench.cli.grouped import GROUPS
     from bench.cli.main import app
 
     command = get_command(app)
     _whole_sentences(command)
     made = get_docs_for_click(obj=command, ctx=typer.Context(command), name="bench")
-    text = re.sub(r"Example: (bench [^`\n]+)", r"Example: `\1`", made.split("\n", 1)[1].strip())
-    return f"{_HEAD}\n{text}\n"
+    text = re.sub(r"Example: (bench [^`\n]+)", r"Example: `\1`", made)
+    text = re.sub(r"(?m)^\* `--help`:.*\n", "", text)
+    parts = {
+        part.split("`", 1)[0]: f"## `bench {part.rstrip()}\n"
+        for part in text.split("\n## `bench ")[1:]
+    }
+    index, pages = [_HEAD], {}
+    for title, names in GROUPS.items():
+        file = f"{PAGES[title]}.md"
+        pages[file] = "\n".join([f"# {title}\n", *(parts.pop(name) for name in names)])
+        said = [(name, command.commands[name].short_help) for name in names]  # type: ignore[attr-defined]
+        rows = [f"| [`bench {name}`]({file}#bench-{name}) | {help_} |" for name, help_ in said]
+        index.append("\n".join([f"## {title}\n", "| command | |", "|---|---|", *rows, ""]))
+    if parts:
+        raise KeyError(f"commands of no group: {', '.join(parts)}; see bench/cli/grouped.py")
+    return {"index.md": "\n".join(index), **pages}
 
 
 def _whole_sentences(command: Any) -> None:
@@ -71,5 +96,6 @@ def _first(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    for name, made in (("cli", commands), ("architecture", rooms)):
-        (ROOT / "docs" / f"{name}.md").write_text(made(), encoding="utf-8")
+    for name, made in commands().items():
+        (ROOT / "docs" / "cli" / name).write_text(made, encoding="utf-8")
+    (ROOT / "docs" / "architecture.md").write_text(rooms(), encoding="utf-8")

@@ -1,6 +1,7 @@
 """A finished cell comes back when its parameters do, whatever took it from runs/."""
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,24 @@ def test_a_parameter_that_is_changed_back_finds_its_cells(copy: Path) -> None:
 def test_kept_cells_cost_no_disk(trained: Path) -> None:
     for path in (trained / "runs" / "tiny").glob("*/*"):
         assert path.stat().st_nlink == 2, path
+
+
+def test_scratch_may_lie_on_another_disk(copy: Path) -> None:
+    """Nothing can be moved or linked from one disk to another."""
+    other = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        if other.stat().st_dev == copy.stat().st_dev:
+            pytest.skip("/dev/shm is no disk of its own")
+        shutil.rmtree(copy / ".bench")
+        shutil.rmtree(copy / "runs" / "tiny")
+        (copy / ".bench").symlink_to(other)
+        assert "2 to train" in run_bench(copy, "train", "-j", "1").out
+        before = runs(copy)
+        shutil.rmtree(copy / "runs" / "tiny")
+        assert "(2 brought back), 0 to train" in run_bench(copy, "train", "-j", "1").out
+        assert runs(copy) == before
+    finally:
+        shutil.rmtree(other)
 
 
 def test_a_damaged_kept_cell_is_trained_again(copy: Path) -> None:

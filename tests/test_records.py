@@ -56,11 +56,6 @@ def test_version_1_is_read_and_what_it_implies_is_filled_in(tmp_path: Path) -> N
     assert read_record(tmp_path / f"{record.cell}.json") == record
 
 
-def test_version_2_is_read_without_a_speed(tmp_path: Path) -> None:
-    record = read_record(put(tmp_path, {**FACTS, "version": 2, "right": {}, "data": {"ucf": "d1"}}))
-    assert (record.version, record.data, record.speed) == (VERSION, {"ucf": "d1"}, None)
-
-
 def test_there_is_a_step_from_every_older_version() -> None:
     assert sorted(STEPS) == list(range(1, VERSION))
 

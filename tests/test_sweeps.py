@@ -102,11 +102,14 @@ def test_a_mistake_is_one_line(swept: Path, words: tuple[str, ...], text: str) -
     assert text in ended.err
 
 
-def test_without_experiments_it_says_how_to_make_some(copy: Path) -> None:
-    shutil.rmtree(copy / ".git")
+@pytest.mark.parametrize(
+    ("lost", "hint"), [(".git/refs/exps", "dvc exp run --queue"), (".git", "run 'git init'")]
+)
+def test_without_experiments_it_says_how_to_make_some(copy: Path, lost: str, hint: str) -> None:
+    shutil.rmtree(copy / lost)
     ended = run_bench(copy, "sweep")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
-    assert "dvc exp run --queue" in ended.err
+    assert hint in ended.err
 
 
 def test_a_damaged_saved_sweep_is_told(copy: Path) -> None:

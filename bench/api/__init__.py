@@ -1,7 +1,7 @@
 """The project from Python: ``import bench; bench.load(…)``, ``bench.table(…)`` and the others.
 
 Each function finds the project from the working folder; ``root`` names another folder in it. What
-is wrong is a ``bench.errors.UserError`` of one line.
+is wrong is a ``bench.UserError`` of one line.
 """
 
 from collections.abc import Sequence

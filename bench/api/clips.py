@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,8 @@ OWN = "own"  # the name of the data set that a user's videos make
 def own_index(paths: Sequence[Path | str], settings: Input) -> Index:
     """Return an index of videos, each decoded once to count its frames.
 
-    Raises UserError for a path that is no video, or one of fewer frames than it needs.
+    Warns of a video that is shorter than one clip. Raises UserError for a path that is no video, or
+    one of fewer frames than it needs.
     """
     counts = []
     files = [Path(path).absolute() for path in paths]
@@ -47,6 +49,12 @@ def own_index(paths: Sequence[Path | str], settings: Input) -> Index:
         if found.frames < least:
             raise UserError(
                 f"video {file}: too short: {found.frames} frames, and at least {least} are needed"
+            )
+        if found.frames < settings.length:
+            warn(
+                f"video {file} has {found.frames} frames, fewer than a clip of {settings.length}: "
+                "the clip goes on at the beginning",
+                stacklevel=2,
             )
         counts.append(found.frames)
     stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]

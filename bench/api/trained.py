@@ -20,7 +20,7 @@ from bench.facts.names import key
 from bench.layout import Layout
 from bench.method import Classes, as_tensor_classes
 from bench.records import Record
-from bench.scoring.metrics import cosine
+from bench.scoring.similarity import cosine
 from bench.training.device import prepare
 from bench.training.embed import Embedded, embed
 

@@ -1,7 +1,7 @@
 """``bench audit``: which test classes a method's training and pre-training have seen."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +10,7 @@ from bench.cli import complete
 from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile, opened
 from bench.errors import unknown
+from bench.terminal import print_hanging
 
 _MADE = ("features", "objects", "boxes", "clip")  # inputs that were trained on something
 WORDS = (
@@ -56,7 +57,7 @@ def audit(
         method not in (row, one[0].method) for row, one in by_row.items()
     ):
         raise unknown("method", method, {one[0].method for one in by_row.values()})
-    rows = []
+    rows: list[dict[str, Any]] = []
     for row, cells in by_row.items():
         if method not in (None, row, cells[0].method):
             continue
@@ -80,24 +81,24 @@ def audit(
     if as_json:
         print_json({**found, "made": made, "rows": rows})
         return
-    for line in _text(found, made, rows):
-        print(line)
+    width = max((len(one["row"]) for one in rows), default=0)
+    for line in _text(found, made, {key for one in rows for key in one["sources"]}):
+        print_hanging(line, len(line) - len(line.lstrip()) + 4)
+    for one in rows:
+        said = "; ".join(_of_row(one, found["sources"]))
+        print_hanging(f"{one['row']:<{width}}  {said}", min(width + 2, 24))
 
 
-def _text(found: Mapping[str, Any], made: str, rows: list[dict[str, Any]]) -> Iterator[str]:
+def _text(found: Mapping[str, Any], made: str, wanted: Collection[str]) -> Iterator[str]:
     counts = ", ".join(f"{number} of {name}" for name, number in found["tested"].items())
     rule = f"τ = {found['tau']:g}" + (
         "" if found["excluded"] else ", which this profile leaves off"
     )
     yield f"profile {found['profile']}: test classes: {counts}; {rule} ({made})"
-    wanted = {key for row in rows for key in row["sources"]}
     for key, source in found["sources"].items():
         if key in wanted:
             yield from _of_source(key, source)
     yield WORDS
-    width = max((len(row["row"]) for row in rows), default=0)
-    for row in rows:
-        yield f"{row['row']:<{width}}  {'; '.join(_of_row(row, found['sources']))}"
 
 
 def _of_row(row: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import typer
 from bench.cli import complete
 from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
+from bench.terminal import print_hanging
 
 
 def classify(
@@ -55,11 +56,11 @@ def classify(
         return
     kind = found.attrs["score"]
     width = max(len("class"), *(len(name) for _, name, _, _ in rows))
-    print(f"{video}: {found.attrs['row']}")
+    print_hanging(f"{video}: {found.attrs['row']}", 2)
     print(f"rank  {'class':<{width}}  {'cosine' if kind == 'cosine' else 'score'}")
     for rank, name, similarity, seen in rows:
         mark = "  a training class" if seen else ""
         print(f"{rank:>4}  {name:<{width}}  {similarity:6.3f}{mark}")
     what = "Cosines are" if kind == "cosine" else "Scores (the method's own) are"
     shown = f" {len(rows)} of {len(names)} names shown." if len(rows) < len(names) else ""
-    print(f"{what} {found.attrs['note']}.{shown}")
+    print_hanging(f"{what} {found.attrs['note']}.{shown}", 0)

@@ -9,6 +9,7 @@ from bench.cli import complete
 from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
+from bench.terminal import print_hanging
 
 if TYPE_CHECKING:
     from bench.tables import TableContext
@@ -24,10 +25,12 @@ _T = {
     "splits": "other seeds and other test classes, from the class splits (as in the tables)",
     "draws": "other draws of seen and unseen classes (as in the tables)",
 }
-_FOOT = """\
-p: how often so large a gap would come up if the two rows were equal; of this comparison alone (the
-tables correct it for all their rows). turned: share of resamples in which the order turns or is
-level. What each line means and how often it holds the truth: docs/statistics.md"""
+_FOOT = (
+    "p: how often so large a gap would come up if the two rows were equal; of this comparison "
+    "alone (the tables correct it for all their rows)",
+    "turned: share of resamples in which the order turns or is level",
+    "what each line means and how often it holds the truth: docs/statistics.md",
+)
 
 
 def compare(
@@ -81,7 +84,15 @@ def compare(
     if as_json:
         print(dump_json(found), end="")
     else:
-        print("\n".join([*whole.opening, *(f"\n{_text(one)}" for one in found), "", _FOOT]))
+        for line in whole.opening:
+            print_hanging(line, 0)
+        for one in found:
+            print()
+            for line in _text(one):
+                print_hanging(line, 23 if line.startswith("  ") else 2)
+        print()
+        for line in _FOOT:
+            print_hanging(line, 2)
 
 
 def _scopes(context: "TableContext", dataset: str, protocol: str) -> list[str]:
@@ -98,7 +109,7 @@ def _scopes(context: "TableContext", dataset: str, protocol: str) -> list[str]:
     return found
 
 
-def _text(one: dict[str, Any]) -> str:
+def _text(one: dict[str, Any]) -> list[str]:
     means = [
         f"{mean['mean']:.1f}" + ("" if mean["std"] is None else f" ± {mean['std']:.1f}")
         for mean in one["means"]
@@ -132,7 +143,7 @@ def _text(one: dict[str, Any]) -> str:
         )
     lines += _seeds(one["seeds"], one["t"].get("floor"))
     lines += [f"  not here: {', '.join(names)}: {why}" for why, names in lacking.items()]
-    return "\n".join([*lines, *_flags(one)])
+    return [*lines, *_flags(one)]
 
 
 def _flags(one: dict[str, Any]) -> Iterator[str]:
@@ -159,7 +170,9 @@ def _seeds(found: dict[str, Any], floor: float | None) -> list[str]:
             f"  seeds for 1 point    {found['for_1_point']} a row (80 % power, 95 % level, these "
             f"test classes); the spread of {measured} seeds allows {low} to {high}"
         ]
-    if floor is not None:
+    if floor is not None and floor < 0.05:
+        lines.append("  however many         nothing of the t interval need stay (an estimate)")
+    elif floor is not None:
         lines.append(
             f"  however many         about ± {floor:.1f} of the t interval stays (an estimate): "
             "the choice of the classes"

@@ -72,6 +72,11 @@ def check(
     Example: bench data check ucf101
     """
     file = manifest or _default(name)
+    if manifest is None and not file.is_file() and name in _generated():
+        raise UserError(
+            f"data set '{name}' is generated: 'bench stage data' makes it and checks it; there is "
+            "no manifest of 'bench data index' to check"
+        )
     from bench.data.check import check_manifest
 
     say = partial(print, file=sys.stderr if as_json else None)
@@ -84,6 +89,18 @@ def check(
 
 def _default(name: str) -> Path:
     return find_root() / "data" / "manifests" / f"{_named(name)}.parquet"
+
+
+def _generated() -> set[str]:
+    from bench.config import read_parameters
+
+    profiles = read_parameters(find_root()).get("profiles", {})
+    return {
+        name
+        for profile in profiles.values()
+        for name, given in (profile.get("datasets") or {}).items()
+        if given.get("generate")
+    }
 
 
 def _named(name: str) -> str:

@@ -8,6 +8,7 @@ import typer
 from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile, opened
 from bench.layout import Layout
+from bench.terminal import print_hanging
 
 if TYPE_CHECKING:
     from bench.config import Config
@@ -35,7 +36,9 @@ def doctor(
     if not as_json:
         print(f"profile {config.name}: {config.profile.title}")
         for one in findings:
-            print(f"{one.state:<8} {one.what}: {'; '.join(filter(None, (one.detail, one.how)))}")
+            print_hanging(
+                f"{one.state:<8} {one.what}: {'; '.join(filter(None, (one.detail, one.how)))}", 9
+            )
     time, said = _time(config, layout) if timed else (None, "")
     if as_json:
         value = {
@@ -48,7 +51,7 @@ def doctor(
         print_json(value)
     else:
         if said:
-            print(f"time     {said}")
+            print_hanging(f"time     {said}", 9)
         print(f"{missing} missing: the run cannot start" if missing else "ready: 'dvc repro'")
     if missing:
         raise typer.Exit(1)

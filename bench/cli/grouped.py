@@ -6,7 +6,7 @@ from typer.core import TyperGroup
 
 GROUPS = {
     "Run": ("doctor", "train", "stage", "status"),
-    "Look at results": ("table", "report", "compare", "record"),
+    "Look at results": ("table", "report", "compare", "record", "sweep"),
     "Is it real?": ("verify", "audit"),
     "Add a method": ("new", "methods", "check"),
     "Data, classes, splits": ("data", "words", "splits"),

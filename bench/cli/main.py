@@ -126,10 +126,15 @@ def _complain(message: str) -> int:
 
 def _usage(error: Any) -> str:
     """Put click's message in one line, with the nearest command for an unknown one."""
-    message = " ".join(error.format_message().split())
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    if message == "Missing command":
+        names = ", ".join(context.command.list_commands(context))
+        return f"{context.command_path}: name a command: {names}"
     if message.startswith("No such command"):
         name = message.split("'")[1]
-        return (
-            f"no such command '{name}'{nearest(name, error.ctx.command.list_commands(error.ctx))}"
-        )
-    return message
+        return f"no such command '{name}'{nearest(name, context.command.list_commands(context))}"
+    first = message[:1].lower() + message[1:]
+    return f"{context.command_path}: {first}; '{context.command_path} --help' shows an example"

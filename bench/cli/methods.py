@@ -10,6 +10,7 @@ from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 from bench.layout import Layout, find_root
+from bench.terminal import print_hanging
 
 if TYPE_CHECKING:
     from bench.config import Config
@@ -45,10 +46,10 @@ def methods(
     if name is None:
         width = max(map(len, found), default=0)
         for one in found.values():
-            print(f"{one.name:<{width}}  {_state(one)}")
+            print_hanging(f"{one.name:<{width}}  {_state(one)}", width + 2)
             lack = _lacking(config, layout, one)
             if lack:
-                print(f"{'':<{width}}  missing in profile {config.name}: {lack}")
+                print_hanging(f"{'':<{width}}  missing in profile {config.name}: {lack}", width + 2)
         return
     from bench.method import parameters_of
 
@@ -59,9 +60,9 @@ def methods(
     if wants:
         print(f"  uses, where there: {', '.join(wants)}")
     if lack := _lacking(config, layout, file):
-        print(f"  missing in profile {config.name}: {lack}")
+        print_hanging(f"  missing in profile {config.name}: {lack}", 4)
     if file.approximates:
-        print(f"  approximated: {file.approximates}")
+        print_hanging(f"  approximated: {file.approximates}", 4)
     for parameter, value in parameters_of(kind).items():
         print(f"  {parameter}: {value}")
 

@@ -12,6 +12,7 @@ from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
 from bench.errors import UserError
 from bench.layout import Layout, find_root
+from bench.terminal import print_hanging
 
 if TYPE_CHECKING:
     from bench.config import Config
@@ -109,12 +110,14 @@ def _print(value: Mapping[str, Any]) -> None:
         return f"{one['class']}: {max(0.0, float(one['distance'])):.4f} from {where}"
 
     for one in sorted(removed, key=lambda one: float(one["distance"])):
-        print(f"removed {line(one)}")
+        print_hanging(f"removed {line(one)}", 2)
     for one in value["borderline"]:
-        print(f"borderline {line(one)}, {'kept' if one['kept'] else 'removed'}")
+        print_hanging(f"borderline {line(one)}, {'kept' if one['kept'] else 'removed'}", 2)
     for one in undecided:
-        print(f"no vector {one['class']} ({one['dataset']}): lacks {', '.join(one['words'])}")
-    print(f"kept: {', '.join(kept)}")
+        print_hanging(
+            f"no vector {one['class']} ({one['dataset']}): lacks {', '.join(one['words'])}", 2
+        )
+    print_hanging(f"kept: {', '.join(kept)}", 6)
 
 
 def _borderline(

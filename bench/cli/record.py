@@ -12,7 +12,7 @@ from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from bench.records import Record, Speed
+    from bench.records import Record
 
 app = typer.Typer(rich_markup_mode=None, help="Records: what one cell left (docs/record.md).")
 
@@ -66,9 +66,13 @@ def no_cell(cell: str, known: Sequence[str], profile: str) -> UserError:
     if own:
         more = f" and {len(own) - 3} more" if len(own) > 3 else ""
         return UserError(f"'{cell}' is a row, not a cell; its cells: {', '.join(own[:3])}{more}")
-    close = difflib.get_close_matches(cell, known, n=1, cutoff=0.5)
-    rows = sorted({one.split(".")[0] for one in known})
-    return unknown(f"cell of profile {profile}", cell, close or rows)
+    close = difflib.get_close_matches(cell, known, n=1, cutoff=0.6)
+    if close:
+        return unknown(f"cell of profile {profile}", cell, close)
+    return UserError(
+        f"unknown cell of profile {profile} '{cell}'; a cell is like '{min(known)}', and "
+        "'bench status' lists the rows"
+    )
 
 
 def _print(record: "Record", state: str) -> None:
@@ -118,11 +122,11 @@ def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[st
             ("decoder", record.decoder),
             ("started", record.started),
             ("took", f"{record.wall_s:.1f} s, {record.cpu_s:.1f} s of processor time"),
-            ("steps", f"{record.steps} of {record.effective_batch} videos{_parts(record)}"),
-            ("speed", speed_text(record.speed) if record.speed else ""),
+            ("steps", f"{record.steps} of {record.effective_batch} videos"),
             ("world size", str(record.world_size)),
+            ("speed", _speed(record)),
             ("checkpoint", rule),
-            ("loss at the end", _pairs(record.losses)),
+            ("loss at the end", _pairs({k: f"{v:.4g}" for k, v in record.losses.items()})),
         ],
     )
     used = record.training_videos
@@ -146,19 +150,6 @@ def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[st
     )
 
 
-def _parts(record: "Record") -> str:
-    return f" in {record.micro_batches} parts each" if record.micro_batches > 1 else ""
-
-
-def speed_text(speed: "Speed") -> str:
-    """Return ``310 clips/s, 0.83 s a step (forward 41 %, read 3 %); memory: process 812 MB``."""
-    largest = sorted(speed.shares.items(), key=lambda share: -share[1])
-    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in largest)
-    memory = ", ".join(f"{name} {size:.0f} MB" for name, size in speed.memory_mb.items())
-    text = f"{speed.clips_s:.4g} clips/s, {speed.step_s:.3g} s a step"
-    return text + f" ({shares})" * bool(shares) + f"; memory: {memory}" * bool(memory)
-
-
 def _metrics(title: str, metrics: Mapping[str, float], record: "Record") -> Any:
     """Return metrics as a table: a line for each data set and protocol."""
     from rich.table import Table
@@ -168,18 +159,41 @@ def _metrics(title: str, metrics: Mapping[str, float], record: "Record") -> Any:
         scope, _, metric = key.rpartition(".")
         values.setdefault(scope, {})[metric] = value
     names = list(dict.fromkeys(metric for found in values.values() for metric in found))
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in (title, *names, "splits", "videos"):
-        table.add_column(name, justify="left" if name == title else "right")
+        first = name == title
+        table.add_column(
+            name,
+            justify="left" if first else "right",
+            overflow="fold",
+            min_width=min(20, max(map(len, [title, *values]))) if first else None,
+        )
     for scope, found in values.items():
         counts = record.videos.get(scope, {})
-        shown = [f"{found[name]:.4g}" if name in found else "" for name in names]
+        shown = [_number(name, found[name]) if name in found else "" for name in names]
         sizes = [str(len(counts)), str(sum(counts.values()))] if counts else ["", ""]
         table.add_row(scope, *shown, *sizes)
     return table
 
 
+def _speed(record: "Record") -> str:
+    """Return ``690 clips/s: read 2 %, copy 3 %, …; 892 MiB``."""
+    if (speed := record.speed) is None:
+        return ""
+    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in speed.shares.items())
+    parts = f", a batch in {record.micro_batches} parts" if record.micro_batches > 1 else ""
+    gpu = f", {speed.gpu_memory_mb} MiB on the GPU" if speed.gpu_memory_mb else ""
+    return f"{speed.clips_per_s:g} clips/s{parts}: {shares}; {speed.memory_mb} MiB{gpu}"
+
+
+def _number(metric: str, value: float) -> str:
+    """Return percents with two digits, the distances of closeness and dispersion with four."""
+    from bench.tables.text import SCATTER
+
+    return f"{value:.4f}" if metric in SCATTER else f"{value:.2f}"
+
+
 def _pairs(values: Any) -> str:
     if not isinstance(values, dict):
         return str(values)
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    return ", ".join(f"{name} {'none' if value == '' else value}" for name, value in values.items())

@@ -1,5 +1,6 @@
 """``bench report``: the page with every table and figure."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,14 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; default: results/report/PROFILE.")
     ] = None,
+    links: Annotated[
+        str,
+        typer.Option(
+            "--links",
+            metavar="URL",
+            help="Where the project's files can be read, for a page that is published alone.",
+        ),
+    ] = "",
     profile: Profile = None,
 ) -> None:
     """Write the page of tables and figures.
@@ -35,10 +44,12 @@ def report(
     """
     from bench.stages import report as stage
 
+    if links and not re.fullmatch(r"https?://[^\s\"'<>]+", links):
+        raise UserError(f"--links {links}: give an address: https://example.org/project/blob/main")
     config, layout = opened(profile)
     folder = layout.report if out is None else out.absolute()
     if out is not None and not (folder.is_dir() or not folder.exists()):
         raise UserError(f"--out {out} is a file; name a folder")
     with locked(layout.scratch / "locks" / "stage-report"):
         sweep(folder)
-        stage.run(config, layout, compare, row, None if out is None else folder)
+        stage.run(config, layout, compare, row, None if out is None else folder, links)

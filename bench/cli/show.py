@@ -7,6 +7,7 @@ import typer
 from bench.cli import complete
 from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
+from bench.errors import UserError
 from bench.terminal import on_terminal
 
 FORMATS = ("md", "latex", "csv", "html", "json")
@@ -55,6 +56,8 @@ def table(
     from bench.tables import build, render
 
     config, layout = opened(profile)
+    if method and which != "protocols":
+        raise UserError(f"--method goes with '--which protocols', not with '{which}'")
     found = build(which, context(config, layout, method))
     if on_terminal() and not (fmt or as_json or wide):
         from bench.cli.screen import draw

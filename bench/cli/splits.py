@@ -9,6 +9,7 @@ import typer
 from bench.cli import complete
 from bench.cli.stages import Profile
 from bench.errors import UserError, unknown
+from bench.terminal import print_hanging
 
 TextFormat = Annotated[
     str,
@@ -61,13 +62,15 @@ def splits_show(
     if as_json:
         print_json(file["splits"])
         return
-    print(f"{file['dataset']} {file['protocol']}: {file['definition']} (hash {file['digest']})")
+    print_hanging(
+        f"{file['dataset']} {file['protocol']}: {file['definition']} (hash {file['digest']})", 3
+    )
     for one in file["splits"]:
         lists_of = {key: value for key, value in one.items() if key != "name"}
         counts = ", ".join(f"{len(names)} {key}" for key, names in lists_of.items())
         print(f"{one['name']}: {counts}")
         for key, names in lists_of.items():
-            print(f"   {key}: {', '.join(names)}")
+            print_hanging(f"   {key}: {', '.join(names)}", 6)
 
 
 def is_json(fmt: str, as_json: bool = False) -> bool:

@@ -11,6 +11,7 @@ from bench.layout import Layout, find_root
 
 if TYPE_CHECKING:
     from bench.config import Config
+    from bench.stages.train import Launch
 
 STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table", "report")
 Profile = Annotated[
@@ -130,27 +131,58 @@ def train(
         bool, typer.Option("--readings", help="Also the alternative readings of params.yaml.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train finished cells again.")] = False,
+    launcher: Annotated[
+        str,
+        typer.Option(
+            "--launcher",
+            help="Each cell as a job: of a cluster (slurm), or of this machine (local).",
+            autocompletion=complete.among("slurm", "local"),
+        ),
+    ] = "",
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--launcher-option", help="KEY=VALUE of submitit; may be repeated."),
+    ] = None,
     profile: Profile = None,
 ) -> None:
     """Train the cells that are missing.
 
+    Under torchrun all its processes train each cell together (docs/devices.md).
+
     Example: bench train aurl base_ls -j 2
     """
+    from bench.stages.train import Launch
+
     config, layout = opened(profile)
-    _train(config, layout, methods or [], jobs, readings, force)
+    launch = Launch(jobs, launcher, _options(launcher, options or []))
+    _train(config, layout, methods or [], launch, readings, force)
+
+
+def _options(launcher: str, options: list[str]) -> dict[str, str | int]:
+    if launcher not in ("", "slurm", "local"):
+        raise unknown("launcher", launcher, ("slurm", "local"))
+    found: dict[str, str | int] = {}
+    for one in options:
+        name, given, value = one.partition("=")
+        if not (given and name and launcher):
+            missing = "needs --launcher" if launcher == "" else "is KEY=VALUE"
+            raise UserError(f"--launcher-option {one}: {missing}, e.g. slurm_partition=gpu")
+        found[name] = int(value) if value.isdecimal() else value
+    return found
 
 
 def _train(
     config: "Config",
     layout: Layout,
     only: list[str] | None = None,
-    jobs: int = 0,
+    launch: "Launch | None" = None,
     readings: bool = False,
     force: bool = False,
 ) -> None:
     from bench.stages import train as stage_train
 
-    failures = stage_train.run(config, layout, jobs, only or [], readings, force)
+    launch = launch or stage_train.Launch()
+    failures = stage_train.run(config, layout, launch, only or [], readings, force)
     if failures:
         # A failed stage ends `dvc repro`; the rows that did train must be seen all the same.
         run_stage("score", config, layout)

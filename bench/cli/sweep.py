@@ -9,6 +9,7 @@ from bench.cli import complete
 from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError
+from bench.terminal import on_terminal
 
 
 def sweep(
@@ -25,11 +26,15 @@ def sweep(
         typer.Option(
             "--format",
             "-f",
-            help="md, latex, csv, html or json.",
+            help="md, latex, csv, html or json. Default: md; on a terminal what fits it.",
+            show_default=False,
             autocompletion=complete.among("md", "latex", "csv", "html", "json"),
         ),
-    ] = "md",
+    ] = "",
     as_json: AsJson = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="On a terminal: every column, in long lines.")
+    ] = False,
     profile: Profile = None,
 ) -> None:
     """Print accuracies per setting of a sweep.
@@ -49,7 +54,12 @@ def sweep(
     config, layout = opened(profile)
     found = saved_sweep(config, layout, name) if name else read_sweep(config, layout, over or ())
     table = build_sweep(found, config.profile.title, config.profile.embedded)
-    print(render(table, "json" if as_json else fmt).rstrip("\n"))
+    if on_terminal() and not (fmt or as_json or wide):
+        from bench.cli.screen import draw
+
+        draw(table)
+    else:
+        print(render(table, "json" if as_json else fmt or "md").rstrip("\n"))
     if save:
         path = layout.sweeps / f"{save}.json"
         write_text(path, dump_sealed(found))

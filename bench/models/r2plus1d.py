@@ -3,18 +3,22 @@
 Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action Recognition", CVPR 2018.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from bench.models.released import Released
 
 
 class FactorisedConv3d(nn.Conv3d):
-    """A ``1×k×k``, ``k×1×1`` or ``1×1×1`` convolution without bias, computed by ``conv2d``.
+    """A ``1×k×k``, ``k×1×1`` or ``1×1×1`` convolution, computed by ``conv2d``.
+
+    It has no bias until a batch normalisation is folded into it (``bench.models.folded``).
 
     Weights and result are those of ``nn.Conv3d`` (up to rounding). With channels_last_3d input
     both views are free; on a CPU the gain over ``nn.Conv3d`` is a few percent at most.
@@ -34,11 +38,11 @@ class FactorisedConv3d(nn.Conv3d):
         if time == 1:
             frames = x[:, :, ::every].transpose(1, 2)
             y = F.conv2d(
-                frames.flatten(0, 1), self.weight.squeeze(2), stride=step, padding=rows // 2
+                frames.flatten(0, 1), self.weight.squeeze(2), self.bias, step, padding=rows // 2
             )
             return y.reshape(*frames.shape[:2], *y.shape[1:]).transpose(1, 2)
         y = F.conv2d(
-            x.flatten(3), self.weight.squeeze(4), stride=(every, 1), padding=(time // 2, 0)
+            x.flatten(3), self.weight.squeeze(4), self.bias, (every, 1), padding=(time // 2, 0)
         )
         return y.reshape(*y.shape[:3], *x.shape[3:])
 
@@ -128,12 +132,44 @@ class R2Plus1D(nn.Module):
                 inputs = width
             self.add_module(f"layer{stage}", layer)
         self.stages = len(widths)
+        self.chunk = 0
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Return the pooled features of a batch of clips."""
+        """Return the pooled features of a batch of clips.
+
+        In training more than ``chunk`` clips (0: no limit) go through the net a part at a time, and
+        the parts' activations are computed again for the gradient: memory for one part is enough.
+        Batch statistics are then those of a part.
+        """
+        if not (self.training and 0 < self.chunk < len(clips)):
+            return self._features(clips)
+        parts = [
+            checkpoint(self._features, part, use_reentrant=False, context_fn=self._twice)
+            for part in torch.split(clips, self.chunk)
+        ]
+        return torch.cat(parts)
+
+    def _features(self, clips: Tensor) -> Tensor:
         x = self.stem(clips.contiguous(memory_format=torch.channels_last_3d))
         for stage in range(1, self.stages + 1):
             x = self.get_submodule(f"layer{stage}")(x)
         pooled: Tensor = self.dropout(x.mean(dim=(2, 3, 4)))
         return pooled
+
+    def _twice(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        """Return the contexts of the first pass and of its repetition for the gradient."""
+        return nullcontext(), self._statistics_kept()
+
+    @contextmanager
+    def _statistics_kept(self) -> Iterator[None]:
+        """Let batch normalisations leave their running statistics as they are."""
+        norms = [m for m in self.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        before = [norm.momentum for norm in norms]
+        try:
+            for norm in norms:
+                norm.momentum = 0.0
+            yield
+        finally:
+            for norm, momentum in zip(norms, before, strict=True):
+                norm.momentum = momentum

@@ -193,7 +193,7 @@ def _svg(text: str, key: str, alt: str, hovers: dict[str, str]) -> str:
     width, height = (float(size) * 4 / 3 for size in _SIZE.search(text).groups())  # type: ignore[union-attr]
     root = (
         f'width="{width:g}" height="{height:g}" role="img" aria-label={quoteattr(visible(alt))} '
-        'stroke-linejoin="round" stroke-linecap="butt"'
+        f'style="--wide: {width:g}px" stroke-linejoin="round" stroke-linecap="butt"'
     )
     text = _SIZE.sub(lambda _: root, text, count=1)
     return re.sub(r"\n\s*", "\n", text).strip()

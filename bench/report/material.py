@@ -1,7 +1,7 @@
 """What all figures are made from, gathered once: the rows, how they look, which are compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from bench.errors import UserError, unknown
@@ -81,7 +81,7 @@ class Material:
         """Return mean − ``to`` of one accuracy with its 95 % interval; ``None`` if not measured.
 
         Over seeds of the same test classes: Student's t. Over draws of the classes: corrected for
-        the classes that they share (``draws_gap``). No interval for n = 1.
+        the classes that they share (``draws_gap``). Cut at 0 and 100 %. No interval for n = 1.
         """
         found = row.spread(key)
         if found is None:
@@ -89,12 +89,20 @@ class Material:
         scope = key.rpartition(".")[0]
         if self.context.per_draw(scope):
             level = dict.fromkeys(row.values[key], to)
-            return draws_gap(row.values[key], level, *self.context.draw_sizes(scope))
+            return _cut(draws_gap(row.values[key], level, *self.context.draw_sizes(scope)), to)
         middle = found.mean - to
         if found.std is None:
             return Gap(middle, None)
         half = t_quantile(found.n - 1) * found.std / found.n**0.5
-        return Gap(middle, (middle - half, middle + half))
+        return _cut(Gap(middle, (middle - half, middle + half)), to)
+
+
+def _cut(gap: Gap, to: float) -> Gap:
+    """Leave of the interval of an accuracy minus ``to`` what is within 0 and 100 %."""
+    if gap.interval is None:
+        return gap
+    low, high = gap.interval
+    return replace(gap, interval=(max(low, 0.0 - to), min(high, 100.0 - to)))
 
 
 def points(values: Sequence[float]) -> str:

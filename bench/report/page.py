@@ -19,8 +19,10 @@ from bench.tables.context import EMBEDDED
 _BREAKS = re.compile(r"(?<=[./+=,])(?=\w)")
 
 
-def page(report: Report, root: str = "../../..", figures: str = "figures") -> str:
+def page(report: Report, root: str = "../../..", figures: str = "figures", links: str = "") -> str:
     """Return the page as HTML; ``root`` and ``figures`` lead from it to the project and figures.
+
+    ``links``: where the project's files are read instead of ``root``, an address (``https://…``).
 
     What a report lacks is a sentence on the page that says what to do, never an error.
     """
@@ -50,7 +52,7 @@ def page(report: Report, root: str = "../../..", figures: str = "figures") -> st
             videos=[(video, _image(video.image)) for video in report.videos],
             evidence=evidence,
             sources=sources,
-            root=root.rstrip("/"),
+            root=links.rstrip("/") or quote(root.rstrip("/"), safe="/+="),
             folder=figures.rstrip("/"),
             script=Markup(script),
             style=Markup(style),

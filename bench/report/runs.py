@@ -14,7 +14,7 @@ from bench.files import known_digest, read_json
 from bench.layout import Layout
 from bench.records import Record
 from bench.runs import AGAIN, EMBEDDINGS
-from bench.scoring.metrics import cosine
+from bench.scoring.similarity import cosine
 
 Floats = NDArray[np.float64]
 _NAMES = {str: {"names": [str]}}

@@ -13,7 +13,8 @@ import numpy as np
 from bench.errors import UserError
 from bench.facts.names import finder, key
 from bench.files import DAMAGED, read_arrays, read_table
-from bench.scoring.metrics import Floats, Labels
+from bench.scoring.metrics import Labels
+from bench.scoring.similarity import Floats
 
 # "UCF Top-1 acc: 44.39 pred: X label: Y": one video a line, with the running accuracy so far.
 _LOG = re.compile(

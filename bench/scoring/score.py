@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from bench.bits import pack
-from bench.scoring.metrics import accuracies, closeness, cosine, dispersion, generalised, ranks
+from bench.scoring.metrics import accuracies, closeness, dispersion, generalised, ranks
+from bench.scoring.similarity import cosine
 
 
 @dataclass

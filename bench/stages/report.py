@@ -18,17 +18,20 @@ def run(
     compare: tuple[str, str] | None = None,
     row: str = "",
     out: Path | None = None,
+    links: str = "",
 ) -> Report:
     """Write ``results/report/<profile>`` and a copy of its page as ``results/report/index.html``.
 
-    With ``out`` write to that folder and copy nothing. UserError as ``bench.report.gather.gather``.
+    With ``out`` write to that folder and copy nothing. ``links`` is the address under which the
+    project's files are read, for a page that is published without them. UserError as
+    ``bench.report.gather.gather``.
     """
     report = gather(context(config, layout), layout, compare, row)
     folder = out or layout.report
     write(report, folder / "figures")
-    _page(report, layout, folder, "figures")
+    _page(report, layout, folder, "figures", links)
     if out is None:
-        _page(report, layout, folder.parent, f"{folder.name}/figures")
+        _page(report, layout, folder.parent, f"{folder.name}/figures", links)
     drawn = sum(bool(figure.svg) for figure in report.figures)
     print(f"{_shown(folder / 'index.html')}: {drawn} figures, {len(report.videos)} example videos")
     print(f"{_shown(folder / 'figures')}: each figure as .svg and .png")
@@ -42,9 +45,9 @@ def run(
     return report
 
 
-def _page(report: Report, layout: Layout, folder: Path, figures: str) -> None:
+def _page(report: Report, layout: Layout, folder: Path, figures: str, links: str) -> None:
     root = Path(os.path.relpath(layout.root, folder)).as_posix()
-    write_text(folder / "index.html", page(report, root=root, figures=figures))
+    write_text(folder / "index.html", page(report, root, figures, links))
 
 
 def _shown(path: Path) -> str:

@@ -25,8 +25,8 @@ from bench.scoring.score import Scores, score
 
 _COPIED = (
     "row", "method", "reading", "label", "split", "seed", "fingerprint", "parts", "parameters",
-    "git_commit", "git_dirty", "environment", "started", "wall_s", "cpu_s", "effective_batch",
-    "steps", "losses",
+    "git_commit", "git_dirty", "environment", "started", "wall_s", "cpu_s", "world_size",
+    "effective_batch", "micro_batches", "speed", "steps", "losses",
 )  # fmt: skip
 _EMBEDDED = {"names": [str], "expected": int, "failed": {str: str}}
 _RUN = {
@@ -43,7 +43,7 @@ def run(config: Config, layout: Layout) -> None:
     """
     failures = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
     planned = {c.cell: c for c in plan(config, layout, readings=True)}
-    finished = sorted(p.parent for p in layout.runs.glob("*/run.json"))
+    finished = layout.finished
     stale: list[str] = []
     damaged: list[str] = []
     failed = 0
@@ -175,8 +175,6 @@ def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
         "status": "ok",
         "data": facts["digests"],
         "training_videos": facts.get("training_videos", {}),
-        "speed": facts.get("speed"),
-        "micro_batches": facts.get("micro_batches", 0),
         "embeddings": _embeddings(arrays),
         "metrics": scores.metrics,
         "per_split": scores.per_split,
@@ -189,6 +187,7 @@ def score_cell(config: Config, layout: Layout, folder: Path) -> Record:
         "checkpoint": facts.get("checkpoint", "last"),
         "split_digests": {f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
         **{key: facts[key] for key in _COPIED},
+        "speed": facts["speed"] or None,
         "environment": facts["environment"] | facts.get("machine", {}),
     }
     values["decoder"] = _decoder(config, facts["digests"], values)

@@ -6,12 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.config import TRANSFER as ONCE
 from bench.config import Config
@@ -22,24 +23,48 @@ from bench.layout import Layout
 from bench.plan import TRANSFER, VERDICTS, PlannedCell, plan, split_file
 from bench.registry import load, scan
 from bench.runs import read_run
+from bench.training.cluster import open_executor, run_on_cluster
 from bench.training.job import Job
 from bench.training.pool import Outcome, run_jobs
 from bench.training.watch import Watch
+
+if TYPE_CHECKING:
+    from bench.training.world import World
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where cells run: ``jobs`` side by side here (0: one a core, or a GPU), or by a ``launcher``.
+
+    That makes each cell a job of a cluster (``training.cluster``, with its ``options``).
+    """
+
+    jobs: int = 0
+    launcher: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(
     config: Config,
     layout: Layout,
-    jobs: int = 0,
+    launch: Launch = Launch(),
     only: Sequence[str] = (),
     readings: bool = False,
     force: bool = False,
 ) -> list[Outcome]:
-    """Train the missing cells, ``jobs`` side by side (0: one a core, or a GPU); return failures.
+    """Train the missing cells; return failures.
 
+    Under ``torchrun`` all its processes train each cell together (``training.together``).
     ``only`` (default: that of params.yaml) limits the work to methods or rows, ``force`` trains
     finished cells again. A cell that an earlier run with these parameters left is brought back.
     """
+    world = _world(launch.launcher)
+    if world and not world.first:
+        from bench.training.together import follow
+
+        follow(world)
+        return []
+    executor = _executor(config, layout, launch)
     only = only or config.only
     cells = plan(config, layout, readings or config.readings.run)
     if not cells:
@@ -65,7 +90,7 @@ def run(
         print(f"{done}, {len(missing)} to train")
         for row, reason in {c.row: c.missing for c in chosen if c.missing}.items():
             print(f"{row}: missing, {reason}")
-        failures = _train(config, layout, missing, jobs)
+        failures = _train(config, layout, missing, launch, executor, world)
         failures += _harmed(config, layout, able, failures) if missing else []
         new = [c for c in missing if is_done(layout, c)]
         finished = [c for c in able if c not in missing] + new
@@ -94,19 +119,52 @@ def is_done(layout: Layout, cell: PlannedCell) -> bool:
     return bool(facts) and facts["fingerprint"] == cell.fingerprint
 
 
+def _world(launcher: str) -> "World | None":
+    """Join the other processes of a ``torchrun``; None where this one is alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return None
+    if launcher:
+        raise UserError("--launcher starts jobs by itself; leave torchrun out")
+    from bench.training.world import joined
+
+    return joined()
+
+
+def _executor(config: Config, layout: Layout, launch: Launch) -> Any:
+    """Return what submits cells to a cluster; None where they run here."""
+    if not launch.launcher:
+        return None
+    workers = [config.profile.input_of(name).workers for name in scan(layout.root)]
+    return open_executor(layout.scratch / "jobs", launch.launcher, launch.options, workers)
+
+
 def _train(
-    config: Config, layout: Layout, missing: Sequence[PlannedCell], jobs: int
+    config: Config,
+    layout: Layout,
+    missing: Sequence[PlannedCell],
+    launch: Launch,
+    executor: Any,
+    world: "World | None",
 ) -> list[Outcome]:
-    if not missing:
+    if not missing and not world:
         return []
-    count, gpus = side_by_side(config, jobs)
+    count, gpus = side_by_side(config, launch.jobs)
     _check_values(config, layout, missing)
     if config.profile.input.store and any(_reads_clips(config, layout, c) for c in missing):
         _prepare_frames(config, layout)
     work = [job_of(config, layout, cell) for cell in missing]
     failures = []
-    with Watch(work, count) as watch:
-        for outcome in run_jobs(work, count, gpus, watch.tick):
+    with Watch(work, 1 if world else count) as watch:
+        if world:
+            from bench.training.together import lead
+
+            outcomes = lead(work, world, watch.tick)
+        elif executor:
+            every = 0.2 if launch.launcher == "local" else 5.0
+            outcomes = run_on_cluster(work, executor, every, watch.tick)
+        else:
+            outcomes = run_jobs(work, count, gpus, watch.tick)
+        for outcome in outcomes:
             watch.finish(outcome)
             if outcome.status != "ok":
                 failures.append(outcome)

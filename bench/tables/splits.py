@@ -43,7 +43,7 @@ def build_splits(context: TableContext) -> Table:
                 for side in ("seen", "unseen"):
                     entry[side] = [len(split[side]) for split in splits] or [0]
                 for side, name in _MORE.items():
-                    if all(side in split for split in splits):
+                    if splits and all(side in split for split in splits):
                         entry[name] = [len(split[side]) for split in splits]
                 entry["digest"] = stored["digest"]
             data.append(entry | {"status": "ok" if stored else "not built"})
@@ -65,7 +65,7 @@ def build_overlap(context: TableContext) -> Table:
         Column("", "kept", lambda one: "yes" if one["kept"] else "no"),
         Column("", "nearest test class", lambda one: one["nearest"]),
         Column("", "data set", lambda one: one["dataset"]),
-        Column("", "distance", lambda one: f"{one['distance']:.3f}"),
+        Column("", "distance", lambda one: f"{max(0.0, one['distance']):.3f}"),
     ]
     header, shown = [context.header], []
     notes = ["No overlap file: run 'dvc repro' (a profile without a training data set has none)."]

@@ -28,7 +28,10 @@ class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
         labels: Sequence[int],
         batch: int,
         seed: int,
+        part: slice = slice(None),
     ) -> None:
+        """``part`` is what this process takes of each batch, which all of them count alike."""
+        self._part = part
         self._sources, self._batch, self._seed = sources, batch, seed
         self._rows, self._labels = np.asarray(rows), np.asarray(labels)
         self._orders: dict[int, NDArray[np.int64]] = {}
@@ -43,8 +46,9 @@ class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
         chosen = self.chosen(step)
         rows = self._rows[chosen].tolist()
         rng = np.random.default_rng([self._seed, _SAMPLE, step])
-        inputs = {name: source.train(rows, rng) for name, source in self._sources.items()}
-        return inputs, torch.from_numpy(self._labels[chosen])
+        part = self._part
+        inputs = {name: source.train(rows, rng, part) for name, source in self._sources.items()}
+        return inputs, torch.from_numpy(self._labels[chosen[part]])
 
     def all(self, device: torch.device, size: int = 256) -> Iterator[Batch]:
         """Yield every training video once, in order, ``size`` at a time, as a test reads them.

@@ -1,7 +1,9 @@
 """Embeddings of videos and classes by a trained method, as arrays that scoring can read alone."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,10 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.method import Batch, Classes, Method
+from bench.models.folded import quick_backbones
 from bench.training.inputs import Source, to_device
+from bench.training.world import ALONE, World
 from bench.video.read import VideoError
 
 CHUNK = 64  # clips at a time
+Inference = Literal["plain", "folded", "bf16"]
+_DTYPES = {"folded": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass
@@ -36,11 +42,15 @@ def embed(
     labels: Sequence[int],
     classes: Classes,
     alive: Callable[[], None] = lambda: None,
+    *,
+    inference: Inference = "plain",
+    world: World = ALONE,
 ) -> Embedded:
     """Embed ``rows`` (labels [N] count in ``classes``); a video that fails is listed, not replaced.
 
-    ``alive`` is called after every few videos. Raises FloatingPointError if an embedding is not
-    finite.
+    ``alive`` is called after every few videos. ``inference`` as in the network's settings. The
+    processes of a ``world`` share out the videos, and all get the whole. Raises FloatingPointError
+    if an embedding is not finite.
     """
     device = classes.vectors.device
     method.eval()
@@ -49,21 +59,24 @@ def embed(
         paths[r]: why for s in sources.values() for r, why in s.failures.items() if r in wanted
     }
     usable = [(r, y) for r, y in zip(rows, labels, strict=True) if paths[r] not in failed]
+    usable = usable[world.rank :: world.size]
+    quick = quick_backbones(method, _DTYPES[inference]) if inference in _DTYPES else nullcontext()
     of_class = method.embed_class(classes).float()
     videos: list[Tensor] = []
     scores: list[Tensor] = []
     kept: list[tuple[int, int]] = []
-    for start in range(0, len(usable), size := chunk(sources.values())):
-        part = usable[start : start + size]
-        read = _read(sources, part, paths, failed)
-        if read:
-            inputs = {name: to_device(value, device) for name, value in read[0].items()}
-            y = torch.empty(0, dtype=torch.long, device=device)
-            videos.append(method.embed_video(Batch(inputs, y)).float())
-            if method.score is not None:
-                scores.append(method.score(videos[-1], of_class).float().cpu())
-            kept += read[1]
-        alive()
+    with quick:
+        for start in range(0, len(usable), size := chunk(sources.values())):
+            part = usable[start : start + size]
+            read = _read(sources, part, paths, failed)
+            if read:
+                inputs = {name: to_device(value, device) for name, value in read[0].items()}
+                y = torch.empty(0, dtype=torch.long, device=device)
+                videos.append(method.embed_video(Batch(inputs, y)).float())
+                if method.score is not None:
+                    scores.append(method.score(videos[-1], of_class).float().cpu())
+                kept += read[1]
+            alive()
     video = torch.cat(videos) if videos else of_class[:0]
     arrays: dict[str, NDArray[np.float32] | NDArray[np.int32]] = {
         "video": _array(video),
@@ -77,7 +90,24 @@ def embed(
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise FloatingPointError(f"{name} embeddings are not finite after training")
-    return Embedded(list(classes.names), arrays, len(rows), failed)
+    mine = Embedded(list(classes.names), arrays, len(rows), failed)
+    return mine if world.size == 1 else _whole(world.gather(mine), rows)
+
+
+def _whole(everywhere: Sequence[Embedded], rows: Sequence[int]) -> Embedded:
+    """Put what all processes embedded into the order of ``rows``."""
+    first = everywhere[0]
+    found = np.concatenate([one.arrays["row"] for one in everywhere])
+    place = {row: i for i, row in enumerate(rows)}
+    order = np.argsort([place[row] for row in found.tolist()], kind="stable")
+    arrays = {
+        name: array
+        if name == "class"
+        else np.concatenate([one.arrays[name] for one in everywhere])[order]
+        for name, array in first.arrays.items()
+    }
+    failed = {path: why for one in everywhere for path, why in one.failed.items()}
+    return Embedded(first.names, arrays, first.expected, failed)
 
 
 def chunk(sources: Iterable[Source]) -> int:

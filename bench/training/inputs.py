@@ -17,14 +17,14 @@ from bench.settings import Input
 from bench.video.clips import (
     centre_crop,
     clip_indices,
+    crop_at,
     normalise,
-    random_crop,
     test_indices,
     train_start,
 )
 from bench.video.frames import Frames, VideoFrames
+from bench.video.prepare import build_store
 from bench.video.read import VideoError
-from bench.video.store import build_store
 
 
 class Source(Protocol):
@@ -34,8 +34,13 @@ class Source(Protocol):
     n: int  # clips or vectors of a test video
     failures: Mapping[int, str]  # rows that cannot be used, with the reason
 
-    def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
-        """Return one clip or vector a row, [B,1,...], sampled with ``rng``."""
+    def train(
+        self, rows: Sequence[int], rng: np.random.Generator, part: slice = slice(None)
+    ) -> Tensor:
+        """Return one clip or vector a row, [B,1,...], sampled with ``rng``.
+
+        With ``part`` only those of ``rows[part]``, which are sampled as if all were read.
+        """
 
     def test(self, rows: Sequence[int]) -> Tensor:
         """Return the n clips or vectors of each row, [B,n,...]."""
@@ -53,16 +58,18 @@ class Clips:
         self._crop = settings.size if settings.short_side else None
         self._flip = settings.flip
 
-    def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
+    def train(
+        self, rows: Sequence[int], rng: np.random.Generator, part: slice = slice(None)
+    ) -> Tensor:
         """Return one clip a row from a random start; a crop and a flip hold for a whole clip.
 
         Raises UserError for a file that has changed or broken since the stage data read it: no
         other video takes its place.
         """
-        clips = []
-        for row in rows:
+        drawn = [self._draw(row, rng) for row in rows][part]
+        batch = _Buffer(len(drawn))
+        for row, (start, place, mirror) in zip(rows[part], drawn, strict=True):
             total = self.frames.frames(row)
-            start = train_start(total, self._length, rng)
             try:
                 clip = self.frames.clip(row, clip_indices(start, self._length, total))
             except VideoError as error:
@@ -71,23 +78,48 @@ class Clips:
                     "'bench stage data' to leave it out"
                 ) from error
             if self._crop:
-                clip = random_crop(clip, self._crop, rng)
-            if self._flip and rng.random() < 0.5:
-                clip = clip[:, :, ::-1]
-            clips.append(clip)
-        return torch.from_numpy(np.stack(clips)).unsqueeze(1)
+                clip = crop_at(clip, self._crop, place.tolist())
+            batch.add(clip[:, :, ::-1] if mirror else clip)
+        return batch.whole().unsqueeze(1)
+
+    def _draw(self, row: int, rng: np.random.Generator) -> tuple[int, NDArray[np.float64], bool]:
+        """Draw a clip's first frame, the place of its crop, and whether it is mirrored."""
+        start = train_start(self.frames.frames(row), self._length, rng)
+        place = rng.random(2) if self._crop else np.zeros(2)
+        return start, place, bool(self._flip and rng.random() < 0.5)
 
     def test(self, rows: Sequence[int]) -> Tensor:
         """Return n clips a row from fixed starts; raises ``VideoError``."""
-        clips = []
+        batch = _Buffer(len(rows))
         for row in rows:
             wanted = test_indices(self.frames.frames(row), self._length, self.n)
             clip = self.frames.clip(row, wanted)
-            clips.append(centre_crop(clip, self._crop) if self._crop else clip)
-        stacked = np.stack(clips)
-        return torch.from_numpy(
-            stacked.reshape(len(clips), self.n, self._length, *stacked.shape[2:])
-        )
+            batch.add(centre_crop(clip, self._crop) if self._crop else clip)
+        whole = batch.whole()
+        return whole.view(len(rows), self.n, self._length, *whole.shape[2:])
+
+
+class _Buffer:
+    """Clips of one shape, each copied once, to where the batch is."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._filled = count, 0
+        self._batch: Tensor | None = None
+
+    def add(self, clip: NDArray[np.uint8]) -> None:
+        """Copy the next clip, uint8 [T,H,W,3]."""
+        if self._batch is None:
+            self._batch = torch.empty((self._count, *clip.shape), dtype=torch.uint8)
+            self._array = self._batch.numpy()
+        if clip.shape != self._array.shape[1:]:
+            raise ValueError(f"a clip of shape {clip.shape} among {self._array.shape[1:]}")
+        self._array[self._filled] = clip
+        self._filled += 1
+
+    def whole(self) -> Tensor:
+        """Return the batch."""
+        assert self._batch is not None and self._filled == self._count
+        return self._batch
 
 
 class Vectors:
@@ -101,9 +133,11 @@ class Vectors:
         self.n, self.dim = int(self._array.shape[1]), int(array.shape[-1])
         self.failures = failures
 
-    def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
+    def train(
+        self, rows: Sequence[int], rng: np.random.Generator, part: slice = slice(None)
+    ) -> Tensor:
         """Return the rows; nothing is random."""
-        return self.test(rows)
+        return self.test(rows[part])
 
     def test(self, rows: Sequence[int]) -> Tensor:
         """Return the rows."""

@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,29 @@ import torch
 from torch import Tensor
 
 from bench.files import read_sealed, write_sealed
-from bench.method import Batch, Classes, Method
+from bench.method import Classes, Method
 from bench.settings import Train
 from bench.training.batches import Batches, stream
-from bench.training.inputs import to_device
+from bench.training.feed import feed
+from bench.training.meter import Meter
 from bench.training.schedule import learning_rates
+from bench.training.step import Step
+from bench.training.world import ALONE, World, shared_loss
 
 Log = list[dict[str, float]]
 
 
 class Diverged(Exception):
     """The loss stopped being a finite number."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The log, one row each ``log_every`` steps, and how fast this process trained."""
+
+    log: Log
+    speed: dict[str, Any]  # Meter.facts
+    micro_batches: int  # parts in which a batch passed the backbone
 
 
 def train(
@@ -30,57 +43,55 @@ def train(
     settings: Train,
     state: Path,
     workers: int = 0,
-    report: Callable[[int], None] = lambda step: None,
+    report: Callable[[int, float], None] = lambda step, loss: None,
     evaluate: Callable[[int], None] = lambda step: None,
-) -> Log:
-    """Minimise ``method.loss`` and return the log, one row each ``log_every`` steps.
+    world: World = ALONE,
+) -> Trained:
+    """Minimise ``method.loss``.
 
     Starts from ``state`` where that file is (a training that was killed), and writes it each
     ``checkpoint_every`` steps; a resumed run ends in the very numbers of an unbroken one. A damaged
-    ``state`` counts as none. ``report`` gets the number of finished steps after each.
+    ``state`` counts as none. ``report`` gets the number of finished steps after each and the last
+    loss that was logged (NaN before). On a GPU no step waits for the device but those that log.
+    All processes of a ``world`` call this, with their parts of ``batches``; the log is of all.
     Raises Diverged with the step at which the loss is not finite.
     """
     device = seen.vectors.device
-    weights = [p for p in method.parameters() if p.requires_grad]
-    decay, momentum = settings.weight_decay, settings.momentum
-    optimiser: torch.optim.Optimizer = torch.optim.SGD(
-        weights, settings.lr, momentum, weight_decay=decay
-    )
-    if settings.optimiser == "adam":
-        optimiser = torch.optim.Adam(weights, settings.lr, weight_decay=decay)
+    meter = Meter(device)
+    step = Step(method, shared_loss(method, seen, world), seen, settings, meter)
     rates = learning_rates(settings)
-    first, log, sums = _resume(state, method, optimiser)
+    first, log, sums = _resume(state, method, step.optimiser)
     method.train()
-    for step, (inputs, y) in enumerate(stream(batches, first, settings.steps, workers), first):
-        for group in optimiser.param_groups:
-            group["lr"] = float(rates[step])
-        batch = Batch({k: to_device(v, device) for k, v in inputs.items()}, y.to(device))
-        loss, parts = method.loss(batch, seen)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if settings.grad_clip:
-            torch.nn.utils.clip_grad_norm_(weights, settings.grad_clip)
-        optimiser.step()
-
+    world.gather(None)  # all have read the state that the first will write over
+    read = stream(batches, first, settings.steps, workers)
+    for number, batch in enumerate(feed(read, device, meter), first):
+        loss, parts = step(batch, float(rates[number]))
         for name, value in {"loss": loss, **parts}.items():
-            sums[name] = sums.get(name, 0) + value.detach()
-        done = step + 1
+            sums[name] = sums.get(name, 0) + value
+        done = number + 1
         logged = done % settings.log_every == 0 or done == settings.steps
-        if (logged or device.type == "cpu") and not math.isfinite(sums["loss"].item()):
-            raise Diverged(f"the loss is {loss.item()} at step {step}")
+        if device.type == "cpu" and world.size == 1:  # elsewhere a look at each step costs time
+            _check_finite(sums["loss"].item(), loss.item(), number)
         if logged:
             count = (done - 1) % settings.log_every + 1
-            means = {name: value.item() / count for name, value in sums.items()}
-            log.append({"step": done, "lr": float(rates[step]), **means})
+            means = world.mean({name: value.item() / count for name, value in sums.items()})
+            _check_finite(means["loss"], means["loss"], number)
+            log.append({"step": done, "lr": float(rates[number]), **means})
             sums = {}
-        report(done)
+        meter.stop()
+        report(done, log[-1]["loss"] if log else math.nan)
         if settings.eval_every and (done % settings.eval_every == 0 or done == settings.steps):
             evaluate(done)
             method.train()
         every = settings.checkpoint_every
-        if every and done % every == 0 and done < settings.steps:
-            _save(state, method, optimiser, done, log, sums)
-    return log
+        if every and done % every == 0 and done < settings.steps and world.first:
+            _save(state, method, step.optimiser, done, log, sums)
+    return Trained(log, meter.facts(settings.batch), step.micro_batches)
+
+
+def _check_finite(total: float, shown: float, step: int) -> None:
+    if not math.isfinite(total):
+        raise Diverged(f"the loss is {shown} at step {step}")
 
 
 def _save(

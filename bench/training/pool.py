@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
 from threading import Thread, current_thread, main_thread
@@ -19,7 +19,6 @@ ASLEEP = 30.0  # seconds between two looks at the workers: all were stopped (Ctr
 Ended = tuple[str, str, bool]
 
 _progress: Any = None  # shared by the parent through the worker's initialiser
-_log: list[dict[str, float]] = []  # of the cell that this worker trains
 _NONE = float("nan")
 
 
@@ -182,78 +181,14 @@ def _work(job: Job) -> Ended:
 
 
 def _tried(job: Job) -> tuple[str, str]:
-    from bench.errors import UserError
-    from bench.files import locked
-    from bench.registry import blame, load
-    from bench.training.cell import MissingInput, run_cell
-    from bench.training.loop import Diverged
+    from bench.training.attempt import attempt
 
-    try:
-        load(job.method)
-    except UserError as error:
-        return "broken", str(error)
-    if _edited(job):
-        name = f"methods/{job.method.path.name}"
-        return "failed", f"{name}: it, or what it imports, was changed meanwhile; train again"
-    done = job.layout.runs / job.cell / "run.json"
-    before = done.stat().st_mtime_ns if done.is_file() else 0
-    try:
-        # Another training of the same profile, or what a kill has left of one, may write this cell.
-        with locked(job.layout.scratch / "locks" / job.cell):
-            if not done.is_file() or done.stat().st_mtime_ns == before:
-                with _log_seen():
-                    run_cell(job, _report)
-    except MissingInput as error:
-        return "missing", str(error)
-    except (UserError, Diverged, FloatingPointError) as error:
-        return "failed", str(error)
-    except BaseException as error:  # also sys.exit, and an interrupt that the method raises
-        return "failed", blame(error, job.method.path)
-    return "ok", ""
+    return attempt(job, _report)
 
 
-def _edited(job: Job) -> bool:
-    """Tell whether what was just loaded is other code than the fingerprint says."""
-    from bench import sources
-
-    for cached in (sources.parsed, sources.normalised):
-        cached.cache_clear()  # of earlier cells
-    try:
-        found = sources.source_digest(job.method.path, job.layout.root)
-    except (SyntaxError, ValueError, OSError):
-        return True
-    return bool(found != job.facts["parts"]["source"])
-
-
-def _report(step: int) -> None:
+def _report(step: int, loss: float) -> None:
     shared, slot = _progress
     slots = len(shared) // 3
     shared[slot] = float(step)
     shared[slots + slot] = time.monotonic()  # the same clock in every process
-    shared[2 * slots + slot] = _log[-1]["loss"] if _log else _NONE
-
-
-@contextmanager
-def _log_seen() -> Iterator[None]:
-    """Let ``_report`` read the list that the training loop logs to, as it grows.
-
-    The loop reports steps alone, and one that reported more would be another training core: every
-    result would be outdated. So its start is watched, which returns that list; nothing else is.
-    """
-    from bench.training import loop
-
-    start = loop._resume
-
-    def watched(*given: Any) -> Any:
-        global _log
-        found = start(*given)
-        _log = found[1]
-        return found
-
-    global _log
-    _log = []
-    loop._resume = watched  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        loop._resume = start
+    shared[2 * slots + slot] = loss

@@ -66,10 +66,12 @@ def resize(frames: Pixels, size: Size) -> Pixels:
     return result
 
 
-def random_crop(frames: Pixels, size: int, rng: np.random.Generator) -> Pixels:
-    """Cut ``size`` x ``size`` out of uint8 [T,H,W,3], the same place of every frame, uniform."""
-    high, wide = frames.shape[1] - size + 1, frames.shape[2] - size + 1
-    y, x = int(rng.integers(high)), int(rng.integers(wide))
+def crop_at(frames: Pixels, size: int, place: Sequence[float]) -> Pixels:
+    """Cut ``size`` x ``size`` out of uint8 [T,H,W,3], the same place of every frame.
+
+    ``place`` is (down, right), each in [0, 1): drawn uniformly, every place is as likely.
+    """
+    y, x = (int(p * (side - size + 1)) for p, side in zip(place, frames.shape[1:3], strict=True))
     return frames[:, y : y + size, x : x + size]
 
 

@@ -99,17 +99,30 @@ def read_resized(
     ``jpeg`` is the quality of the released pipeline's re-encoding at full size, None for none.
     Each needed frame is decoded, converted and resized once. Raises ``VideoError``.
     """
-    needed = None if wanted is None else sorted(set(wanted))
-    small = [
-        resize(chunk if jpeg is None else reencode_jpeg(chunk, jpeg), size)
-        for chunk in _chunks(frames_of(path, needed, backend))
-    ]
-    if not small:
-        return np.empty((0, 0, 0, 3), np.uint8)
-    frames = np.concatenate(small)
-    if needed is None or list(wanted or ()) == needed:
-        return frames
-    return frames.take(np.searchsorted(needed, np.asarray(wanted, int)), axis=0)
+    if wanted is None:
+        small = list(_resized(path, size, None, jpeg, backend))
+        return np.concatenate(small) if small else np.empty((0, 0, 0, 3), np.uint8)
+    needed = sorted(set(wanted))
+    places: dict[int, list[int]] = {index: [] for index in needed}
+    for place, index in enumerate(wanted):
+        places[index].append(place)
+    frames, done = np.empty((0, 0, 0, 3), np.uint8), 0
+    for chunk in _resized(path, size, needed, jpeg, backend):
+        if not done:
+            frames = np.empty((len(wanted), *chunk.shape[1:]), np.uint8)
+        for index, frame in zip(needed[done : done + len(chunk)], chunk, strict=True):
+            for place in places[index]:
+                frames[place] = frame
+        done += len(chunk)
+    return frames
+
+
+def _resized(
+    path: Path, size: Size, needed: Sequence[int] | None, jpeg: int | None, backend: Backend
+) -> Iterator[Pixels]:
+    """Yield the needed frames at ``size``, a few at a time."""
+    for chunk in _chunks(frames_of(path, needed, backend)):
+        yield resize(chunk if jpeg is None else reencode_jpeg(chunk, jpeg), size)
 
 
 def check_indices(videos: Frames, i: int, indices: Sequence[int], path: Path) -> None:

@@ -196,6 +196,12 @@ def test_a_video_that_will_not_do(trained: Path, clip: Path, tmp_path: Path, put
         row.embed_classes(np.zeros((2, 3)))
 
 
+def test_a_video_shorter_than_a_clip_is_said(trained: Path, put: Any) -> None:
+    row = bench.load("base_ls", root=trained)
+    with pytest.warns(UserWarning, match="has 2 frames, fewer than a clip of"):
+        row.embed_videos(put("two.mp4", frames=2))
+
+
 def test_one_row_a_cell(trained: Path) -> None:
     found = bench.results(root=trained)
     assert list(found.index) == [CELL, "dem.transfer.seed0"]

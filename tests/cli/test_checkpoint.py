@@ -168,7 +168,7 @@ def test_weights_that_were_changed_after_the_import_are_not_evaluated(copy: Path
         ("import empty.pt -m aurl", "empty.pt: weight 'classifier.weight' is missing"),
         ("export aurl.transfer.seed1 -o x", f"did you mean '{TRAINED}'"),
         (f"export {TRAINED} -o out.pth.tar", "out.pth.tar exists already; --force"),
-        ("import", "Missing argument 'file'"),
+        ("import", "missing argument 'file'"),
     ],
 )
 def test_mistakes_leave_nothing(made: Path, command: str, line: str) -> None:

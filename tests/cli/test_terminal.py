@@ -32,6 +32,13 @@ def test_columns_of_the_environment_go_before_the_terminals_own() -> None:
     assert 30 < max(map(len, lines(drawn))) <= 50
 
 
+@pytest.mark.parametrize("words", ["compare aurl base_ls --resamples 100", "audit", "sweep tau"])
+def test_long_lines_wrap_between_words(words: str) -> None:
+    code, drawn = on_terminal(ROOT, *words.split())
+    assert code == 0
+    assert max(map(len, lines(drawn))) <= 80
+
+
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_escape_where_none_is_wanted(env: dict[str, str]) -> None:
     code, drawn = on_terminal(ROOT, "status", **env)

@@ -89,7 +89,7 @@ def test_a_browser_asks_no_other_host(site: Path) -> None:
         page = browser.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
-        for name in ("index.html", "cli.html", "data-sets/ucf101.html"):
+        for name in ("index.html", "cli/index.html", "data-sets/ucf101.html"):
             page.goto((site / name).as_uri())
             page.wait_for_timeout(300)
         browser.close()

@@ -98,13 +98,13 @@ _RUN = {
     "row": "aurl", "method": "aurl", "reading": {}, "label": "AURL", "split": "transfer", "seed": 0,
     "fingerprint": "f", "parts": {}, "parameters": {"method": {}, "network": {}}, "git_commit": "",
     "git_dirty": False, "environment": {}, "started": "", "wall_s": 1.0, "cpu_s": 1.0,
+    "world_size": 1, "micro_batches": 1, "speed": {},
     "effective_batch": 1, "steps": 1, "losses": {"L": 0.5}, "digests": {"mini_ucf": "d"},
     "embedded": {
         "mini_ucf": {"names": ["a", "b"], "expected": 4, "failed": {}},
         "seen": {"names": ["c", "d"], "expected": 4, "failed": {}},
     },
-    "best_on_test_step": 0, "micro_batches": 1,
-    "speed": {"clips_s": 1.0, "step_s": 1.0, "shares": {"read": 0.5}, "memory_mb": {}},
+    "best_on_test_step": 0,
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bench.models.folded import quick_backbones
 from bench.models.r2plus1d import FactorisedConv3d, R2Plus1D
 
 video = pytest.importorskip("torchvision.models.video")
@@ -26,6 +27,53 @@ def test_default_is_torchvisions_r2plus1d_18() -> None:
     clips = torch.randn(2, 3, 4, 32, 32)
     with torch.no_grad():
         assert torch.allclose(ours.eval()(clips), theirs.eval()(clips), rtol=1e-4, atol=1e-5)
+
+
+def small_net() -> R2Plus1D:
+    """Give a net whose batch normalisations do something."""
+    torch.manual_seed(0)
+    net = R2Plus1D((8, 16), (1, 1), stem_mid=6)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias)
+            assert module.running_mean is not None and module.running_var is not None
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return net.eval()
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
+def test_folded_features_are_those_of_the_net(dtype: torch.dtype, most: float) -> None:
+    net, clips = small_net(), torch.randn(3, 3, 4, 24, 24)
+    with torch.inference_mode():
+        wanted = net(clips)
+        with quick_backbones(torch.nn.ModuleDict({"g": net}), dtype):
+            found = net(clips)
+        assert torch.equal(net(clips), wanted)  # as it was again
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, wanted)
+    assert float((found - wanted).norm() / wanted.norm()) < most
+
+
+def test_a_batch_in_parts_gives_the_gradients_of_its_parts() -> None:
+    """Each part has its own batch statistics; the running ones are updated once a part."""
+    clips = torch.randn(6, 3, 4, 24, 24)
+    whole, parts = small_net().train(), small_net().train()
+    parts.chunk = 2
+    for net in (whole, parts):
+        net.dropout = torch.nn.Identity()  # type: ignore[assignment]
+    plain = torch.cat([whole(part) for part in clips.split(2)])  # type: ignore[no-untyped-call]
+    found = parts(clips)
+    assert torch.allclose(found, plain, atol=1e-6)
+    plain.square().sum().backward()
+    found.square().sum().backward()
+    for (name, ours), theirs in zip(parts.named_parameters(), whole.parameters(), strict=True):
+        assert ours.grad is not None and theirs.grad is not None
+        assert torch.allclose(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5), name
+    for (name, ours), theirs in zip(parts.named_buffers(), whole.buffers(), strict=True):
+        if "num_batches" not in name:
+            assert torch.allclose(ours, theirs, atol=1e-6), name
 
 
 @pytest.mark.parametrize(

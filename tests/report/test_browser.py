@@ -182,6 +182,9 @@ def test_print_cuts_no_table_and_shows_no_control(opened: Open) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 1032
     wide = "[...document.querySelectorAll('table')].filter((one) => one.offsetWidth > 1032).length"
     assert page.evaluate(wide) == 0
+    head = page.locator("#table-ablation-table thead tr:last-child th").first
+    said = head.evaluate("(one) => getComputedStyle(one, '::after').content")
+    assert said == '"method"'  # not by a button: a head that is repeated shows none
     assert not page.locator("#theme, .controls, .bar").locator("visible=true").count()
 
 

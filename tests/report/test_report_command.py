@@ -64,6 +64,16 @@ def test_another_folder_is_written_alone(untrained: Path) -> None:
     assert not (untrained / "results" / "report").exists()
 
 
+def test_a_published_page_leads_to_the_files_at_an_address(clone: Path) -> None:
+    address = "https://example.org/one/blob/main"
+    assert run_bench(clone, "report", "--out", "site", "--links", f"{address}/").code == 0
+    page = (clone / "site" / "index.html").read_text()
+    assert f'href="{address}/results/records/mini/aurl.transfer.seed0.json"' in page
+    assert 'href="../' not in page
+    done = run_bench(clone, "report", "--links", "main")
+    assert done.code == 2 and "--links main: give an address" in done.err
+
+
 def test_a_file_is_no_folder_to_write_to(untrained: Path) -> None:
     (untrained / "file").write_text("")
     done = run_bench(untrained, "report", "--out", "file")

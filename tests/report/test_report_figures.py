@@ -84,6 +84,18 @@ def test_without_a_spread_there_is_no_interval(tmp_path: Path) -> None:
     assert "±" not in "".join(row[3] for row in figure.rows)
 
 
+def test_no_interval_of_an_accuracy_leaves_0_to_100_percent(tmp_path: Path) -> None:
+    spread = {"mini_ucf.full.top1": (1.0, 9.0), "mini_hmdb.full.top1": (91.0, 99.0)}
+    records = [
+        record("aurl", seed, metrics={key: pair[seed] for key, pair in spread.items()})
+        for seed in range(2)
+    ]
+    planned = [planned_cell("aurl", seed) for seed in range(2)]
+    figure = draw(gap, material(tmp_path, records, planned))
+    # 5 ± 12.706 · 4 and 95 ± 12.706 · 4
+    assert [row[-1] for row in figure.rows] == ["0.0 to 55.8", "44.2 to 100.0"]
+
+
 def test_accuracy_stands_by_the_number_of_classes_with_chance(tmp_path: Path) -> None:
     write_splits(tmp_path)
     split = {"name": "0", "seen": ["a"], "unseen": list("cdef")}

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.scoring.metrics import accuracies, closeness, cosine, dispersion, generalised, ranks
+from bench.scoring.metrics import accuracies, closeness, dispersion, generalised, ranks
+from bench.scoring.similarity import cosine
 
 RNG = np.random.default_rng(0)
 VIDEO = RNG.normal(size=(40, 6)).astype(np.float32)

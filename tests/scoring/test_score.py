@@ -7,8 +7,9 @@ import pytest
 
 from bench.bits import unpack
 from bench.protocols import full, half10, official3
-from bench.scoring.metrics import accuracies, closeness, cosine, dispersion
+from bench.scoring.metrics import accuracies, closeness, dispersion
 from bench.scoring.score import score
+from bench.scoring.similarity import cosine
 
 NAMES = [f"class {i}" for i in range(9)]
 RNG = np.random.default_rng(1)

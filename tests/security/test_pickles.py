@@ -1,6 +1,7 @@
 """A pickle in any file that the program reads is refused, and nothing of it is executed."""
 
 import io
+import json
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -99,11 +100,10 @@ def test_neither_from_a_state_to_resume_nor_from_stored_frames(tmp_path: Path) -
     write_sealed(tmp_path / "state", _torch(Bomb(mark)))
     with pytest.raises(pickle.UnpicklingError):
         _resume(tmp_path / "state", None, None)  # type: ignore[arg-type]
-    (tmp_path / "f.npy").write_bytes(_npy(Bomb(mark)))
-    content = (
-        '{"shape": [1, 1, 1, 3], "paths": ["a"], "lengths": [1], "failures": {}, "digest": ""}'
-    )
-    (tmp_path / "f.json").write_text(content, encoding="utf-8")
+    (tmp_path / "f.00000.bin").write_bytes(_npy(Bomb(mark)))
+    shard = {"videos": 1, "bytes": 3, "mtime": 0, "digest": ""}
+    content = {"shape": [1, 1, 3], "paths": ["a"], "lengths": [1], "failures": {}}
+    (tmp_path / "f.json").write_text(json.dumps(content | {"shards": [shard]}), encoding="utf-8")
     assert not FrameStore(tmp_path / "f.json").is_whole()
     assert not mark.exists()
 

@@ -166,13 +166,13 @@ def test_flags_of_the_audit_stand_below_a_comparison(tmp_path: Path, records: li
     result = compare(
         context(tmp_path, taking, [], audit=audit), ("mine", "other"), SCOPE, resamples=200
     )
-    lines = _text(result).splitlines()
+    lines = _text(result)
     assert any(
         one.startswith("  both: ‡ cannot be excluded") and "training" in one for one in lines
     )
     assert any(one.startswith("  mine: ‡") and "features" in one for one in lines)
     silent = compare(context(tmp_path, records, [], audit=None), ("mine", "other"), SCOPE, 200)
-    assert "not audited" in _text(silent)
+    assert "not audited" in " ".join(_text(silent))
 
 
 def test_the_command_prints_both_forms(bench: Bench, project: Path, records: list[Record]) -> None:

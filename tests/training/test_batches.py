@@ -19,8 +19,8 @@ class Noisy:
     dim = 2
     failures: dict[int, str] = {}
 
-    def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
-        pairs = np.stack([np.asarray(rows, float), rng.random(len(rows))], axis=1)
+    def train(self, rows: Sequence[int], rng: np.random.Generator, part: slice) -> Tensor:
+        pairs = np.stack([np.asarray(rows, float), rng.random(len(rows))], axis=1)[part]
         return torch.from_numpy(pairs).unsqueeze(1)
 
     def test(self, rows: Sequence[int]) -> Tensor:

@@ -102,7 +102,8 @@ def test_e2e_training_clip_has_one_crop_and_one_flip(root: Path) -> None:
     places, flipped = set(), 0
     for clip in got:
         start = rng.integers(36)
-        y, x, mirror = int(rng.integers(9)), int(rng.integers(19)), rng.random() < 0.5
+        (down, right), mirror = rng.random(2), rng.random() < 0.5
+        y, x = int(9 * down), int(19 * right)
         expected = frames[start : start + 4, y : y + 24, x : x + 24]
         assert np.array_equal(clip[0], expected[:, :, ::-1] if mirror else expected)
         places.add((y, x))

@@ -44,7 +44,7 @@ class Small(Method):
 
 def run(method: Method, state: Path, settings: Train = SETTINGS) -> Log:
     batches = Batches({"video": Vectors(FEATURES, {})}, range(9), [0, 1, 2] * 3, settings.batch, 0)
-    return train(method, batches, SEEN, settings, state)
+    return train(method, batches, SEEN, settings, state).log
 
 
 def seeded(seed: int, **spoiled: float | bool | int) -> Small:

@@ -11,7 +11,7 @@ from bench.layout import Layout
 from bench.method import Method
 from bench.settings import Input
 from bench.stored import write_videos
-from bench.training import cell
+from bench.training import opening
 
 
 class Features(Method):
@@ -30,7 +30,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def unreadable(*rest: Any) -> Any:
         raise AssertionError("a video was opened")
 
-    monkeypatch.setattr(cell, "open_video", unreadable)
+    monkeypatch.setattr(opening, "open_video", unreadable)
     layout = Layout(tmp_path, "p")
     for name in ("features", "objects"):
         write_videos(layout.inputs / name, "d", "key", iter([np.zeros((2, 3, 4))]), 2, {1: "lost"})
@@ -40,7 +40,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(method: Method, **inputs: str) -> Any:
         job: Any = SimpleNamespace(layout=layout, inputs=inputs, input=Input())
-        return cell._open(job, method, index)
+        return opening.open_sources(job, method, index)
 
     return run
 
@@ -65,5 +65,5 @@ def test_a_frozen_backbone_reads_features_as_video(opened: Any) -> None:
 
 
 def test_a_needed_input_that_is_not_made_names_the_stage(opened: Any) -> None:
-    with pytest.raises(cell.MissingInput, match="needs features; run 'bench stage inputs'"):
+    with pytest.raises(opening.MissingInput, match="needs features; run 'bench stage inputs'"):
         opened(Features())

@@ -102,7 +102,7 @@ def test_a_worker_that_its_executor_does_not_know_of_yet_ends(
 def test_code_that_was_edited_meanwhile_is_not_trained_under_the_old_fingerprint(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.training.cell.run_cell", lambda job, report: None)
+    monkeypatch.setattr("bench.training.attempt.run_cell", lambda job, report: None)
     file = scan(project)["devise"]
     parts = {"source": source_digest(file.path, project)}
     layout = Layout(project, "tiny")

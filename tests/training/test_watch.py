@@ -12,7 +12,7 @@ from pty_run import ESCAPE, on_terminal
 from test_end_to_end import make, parameters
 
 from bench.files import read_json
-from bench.training import loop, pool
+from bench.training import pool
 from bench.training.pool import Outcome, Running
 from bench.training.watch import TimeLeft, Watch
 
@@ -69,22 +69,12 @@ def test_lines_where_no_bar_can_move(capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
-def test_the_log_of_the_cell_that_runs_is_seen_and_the_loop_is_as_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shared, start = [0.0] * 6, loop._resume
+def test_a_worker_reports_steps_and_loss_to_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = [0.0] * 6
     monkeypatch.setattr(pool, "_progress", (shared, 1))
-    log: list[dict[str, float]] = []
-    monkeypatch.setattr(loop, "_resume", lambda *given: (0, log, {}))
-    with pool._log_seen():
-        loop._resume(None, None, None)  # type: ignore[arg-type]
-        pool._report(1)
-        assert math.isnan(shared[5])
-        log.append({"step": 50, "loss": 0.25})
-        pool._report(50)
+    pool._report(50, 0.25)
     assert (shared[1], shared[5]) == (50.0, 0.25)
-    monkeypatch.undo()
-    assert loop._resume is start
+    assert shared[3] > 0 and shared[0] == shared[2] == shared[4] == 0
 
 
 @pytest.mark.slow

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.video import clips, store
+from bench.video import clips, prepare
 from bench.video.frames import Frames, VideoFrames
+from bench.video.prepare import build_store
 from bench.video.read import VideoError
-from bench.video.store import FrameStore, build_store
+from bench.video.store import FrameStore
 
 SIZE = (28, 36)
 PATHS = ["a.mp4", "broken.mp4", "one.mp4", "gone.mp4", "c.mp4"]
@@ -79,26 +80,26 @@ def test_store_is_reused_until_its_content_changes(
     build(root)
     first = files(root)
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_write", None)  # it would fail to decode again
+        patch.setattr(prepare, "_decode", None)  # it would fail to decode again
         build(root)
     build(root, key="other")
     second = files(root)
     make_video("a.mp4", 21)
     assert build(root, key="other").frames(0) == 21
-    assert len(first) == len(second) == len(files(root)) == 2
+    assert len(first) == len(second) == len(files(root)) == 3
     assert not set(first) & set(second) and not set(second) & set(files(root))
 
 
 def test_a_cut_store_is_built_again(root: Path) -> None:
     build(root)
-    data = next((root / "store").glob("*.npy"))
+    data = next((root / "store").glob("*.bin"))
     data.write_bytes(data.read_bytes()[:-1])
     assert build(root).clip(4, [32]).shape == (1, *SIZE, 3)
 
 
-@pytest.mark.parametrize("suffix", ["npy", "json"])
+@pytest.mark.parametrize("suffix", ["bin", "json"])
 def test_a_flipped_bit_in_a_store_is_noticed(root: Path, suffix: str) -> None:
-    wanted = build(root).clip(4, range(33))
+    wanted = build(root).clip(4, range(33)).copy()  # not a view of the file
     path = next((root / "store").glob(f"*.{suffix}"))
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4
@@ -114,11 +115,47 @@ def interrupted(items: Iterable[Any], *_: object) -> Iterator[Any]:
 
 def test_a_failing_build_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "store").mkdir()
-    (root / "store" / ".frames-0.npy.x.part").write_bytes(b"left by a kill")
-    monkeypatch.setattr(store, "track", interrupted)
+    (root / "store" / ".frames-0.bin.x.part").write_bytes(b"left by a kill")
+    monkeypatch.setattr(prepare, "track", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(root)
     assert files(root) == []
+
+
+def test_a_killed_build_goes_on_after_its_last_whole_shard(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "SHARD_BYTES", 1)  # a shard a video
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "track", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build(root)
+    decoded: list[str] = []
+    decode = prepare._decode
+
+    def noted(path: Path, **rest: Any) -> Any:
+        decoded.append(path.name)
+        return decode(path, **rest)
+
+    monkeypatch.setattr(prepare, "_decode", noted)
+    stored = build(root)
+    assert decoded == PATHS[1:]
+    direct = VideoFrames(root, PATHS, SIZE)
+    for i, count in ((0, 20), (2, 1), (4, 33)):
+        assert np.array_equal(stored.clip(i, range(count)), direct.clip(i, range(count)))
+    assert stored.failures.keys() == {1, 3}
+
+
+def test_only_the_damaged_shard_and_those_after_it_are_made_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "SHARD_BYTES", 1)
+    wanted = build(root).clip(4, range(33)).copy()
+    first, *_, last = sorted((root / "store").glob("*.bin"))
+    made = first.stat().st_mtime_ns
+    last.unlink()
+    assert np.array_equal(build(root).clip(4, range(33)), wanted)
+    assert first.stat().st_mtime_ns == made
 
 
 def test_pickled_store_holds_no_pixels(root: Path) -> None:

@@ -32,7 +32,11 @@ def draw(material: Material) -> Figure:
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     shown = most_confused(shares, MOST)
     by_draw = any(run.record.split != TRANSFER for run in runs)
-    over = "trainings, each with its own test classes to choose from" if by_draw else "seeds"
+    over = (
+        "trainings, each with its own test classes to choose from"
+        if by_draw
+        else f"seed{'s' * (n != 1)}"
+    )
     sheet = Sheet(KEY, 7.2, 1.9 + 0.33 * len(shown))
     _matrix(sheet, [names[at] for at in shown], shares[np.ix_(shown, shown)], counts, shown)
     pairs = _pairs(shares)

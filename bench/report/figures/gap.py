@@ -148,7 +148,10 @@ def _text(material: Material, keys: Sequence[str], gaps: bool) -> str:
         )
     if True in over:
         ways.append("over draws of the classes, corrected for the classes that draws share")
-    read = f"A bar is the 95 % interval of the mean, {'; '.join(ways)}. Hollow: n = 1, no interval."
+    read = (
+        f"A bar is the 95 % interval of the mean, {'; '.join(ways)}; it is cut at 0 and 100 %. "
+        "Hollow: n = 1, no interval."
+    )
     if gaps:
         return (
             f"A dot is the measured mean minus the published number, in points. {read} The "

@@ -11,7 +11,7 @@ from bench.report.labels import place
 from bench.report.material import Material
 from bench.report.parts import Figure
 from bench.report.runs import Floats, Run, lacks_runs, ranking, runs_of
-from bench.scoring.metrics import unit
+from bench.scoring.similarity import unit
 from bench.tables.rows import Row
 
 if TYPE_CHECKING:

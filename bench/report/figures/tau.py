@@ -49,7 +49,7 @@ def draw(material: Material) -> Figure:
         TITLE,
         f"A class of {stored['train']} is trained on if no test class of "
         f"{', '.join(stored['test'])} is nearer than τ. At τ = {stored['tau']:g}, where this "
-        f"profile stands (vertical line), {_count(stored['classes'])} are kept; at {HIGHEST} "
+        f"profile stands (vertical line), {_count(stored['classes'])} are kept; at {HIGHEST}, "
         f"{kept[-1]} would be.{more}\n\n{_measured(swept)}",
         f"Training classes kept fall from {kept[0]} at τ = 0 to {kept[-1]} at τ = {HIGHEST}; "
         f"accuracy is drawn at τ = {', '.join(f'{tau:g}' for tau in swept) or 'none'}.",

@@ -1,0 +1,108 @@
+"""One cell on several processes, as ``torchrun`` starts them: a device each, one result.
+
+Each process computes its part of every batch; gradients are averaged, so that batch, learning rate
+and schedule are those of one process. Random numbers are drawn alike everywhere, so that AURL's
+class generator draws one A a step. Batch statistics are those of the whole batch on GPUs
+(SyncBatchNorm, as in the released code) and those of a part on CPUs.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from bench.errors import UserError
+from bench.method import Batch, Classes, Loss, Method
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that train one cell."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes what all of them made."""
+        return self.rank == 0
+
+    def part(self, batch: int) -> slice:
+        """Return what of a batch this process takes; UserError if the parts were not equal."""
+        if batch % self.size:
+            raise UserError(
+                f"a batch of {batch} cannot be shared evenly by {self.size} processes; change "
+                "train.batch or --nproc-per-node"
+            )
+        each = batch // self.size
+        return slice(self.rank * each, (self.rank + 1) * each)
+
+    def mean(self, values: dict[str, float]) -> dict[str, float]:
+        """Return each value's mean over the processes."""
+        if self.size == 1:
+            return values
+        everywhere = self.gather(values)
+        return {name: sum(one[name] for one in everywhere) / self.size for name in values}
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return what each process gave, in their order, to all of them."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, value)
+        return found
+
+
+ALONE = World()
+
+
+def joined() -> World:
+    """Join the processes that ``torchrun`` started beside this one; ``ALONE`` without it."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return ALONE
+    if not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return World(dist.get_rank(), dist.get_world_size())
+
+
+def shared_loss(method: Method, seen: Classes, world: World) -> Callable[[Batch, Classes], Loss]:
+    """Return the method's loss, whose gradients are the mean over the processes.
+
+    The mean over equal parts is the gradient of the whole batch where the loss is a mean over
+    videos, as those of all methods here are.
+    """
+    if world.size == 1:
+        return method.loss
+    device = seen.vectors.device
+    if device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(method)  # type: ignore[no-untyped-call]
+    own = None if device.type == "cpu" else [torch.cuda.current_device()]
+    spread = DistributedDataParallel(
+        _Loss(method, seen), device_ids=own, find_unused_parameters=True
+    )
+
+    def loss(batch: Batch, seen: Classes) -> Loss:
+        found: Loss = spread(dict(batch.inputs), batch.y)
+        return found
+
+    return loss
+
+
+class _Loss(nn.Module):
+    """A method's loss as a forward pass, which is what DistributedDataParallel watches."""
+
+    def __init__(self, method: Method, seen: Classes) -> None:
+        super().__init__()
+        self.method, self._seen = method, seen
+
+    def forward(self, inputs: dict[str, Tensor], y: Tensor) -> Loss:
+        loss, parts = self.method.loss(Batch(inputs, y), self._seen)
+        return loss, {name: value.detach() for name, value in parts.items()}

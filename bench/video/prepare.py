@@ -1,0 +1,161 @@
+"""Decode a data set's videos into a store, shard by shard: a kill costs the shard in the making."""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.errors import UserError
+from bench.files import digest, file_digest, locked, read_json, replacing, write_json
+from bench.progress import track
+from bench.video.frames import read_resized
+from bench.video.read import Backend, VideoError
+from bench.video.rgb import Pixels
+from bench.video.store import SHARD, FrameStore, shard_path
+
+FORMAT = 4
+SHARD_BYTES = 2**30
+
+
+def build_store(
+    directory: Path,
+    root: Path,
+    paths: Sequence[str],
+    size: tuple[int, int],
+    jobs: int,
+    *,
+    key: str,
+    jpeg: int | None = None,
+    backend: Backend = "auto",
+) -> FrameStore:
+    """Decode the videos ``root / path`` into ``directory`` with ``jobs`` processes; return a store.
+
+    ``directory`` is for this data set alone: a store of the same ``key`` (the manifest's hash),
+    paths, file sizes and parameters is reused, one of other content is replaced; of one that was
+    not finished, or is damaged, the whole shards before the first that is not are reused. ``size``
+    is (h, w); ``jpeg`` and ``backend`` as in ``read_resized``. A video that fails is in
+    ``failures``.
+    """
+    videos = [root / path for path in paths]
+    sizes = [video.stat().st_size if video.is_file() else -1 for video in videos]
+    name = digest([FORMAT, key, list(paths), sizes, list(size), jpeg])
+    index = directory / f"frames-{name}.json"
+    with locked(directory / ".lock"):
+        if store := _opened(index):
+            return store
+        index.unlink(missing_ok=True)
+        for old in directory.glob("*frames-*"):  # what a kill left, too: ours is the only writer
+            if not old.name.startswith(f"{index.stem}."):
+                old.unlink()
+        shards = _written(index)
+        done = sum(len(one["lengths"]) for one in shards)
+        decode = partial(_decode, size=size, jpeg=jpeg, backend=backend)
+        decoded = _decode_all(decode, videos[done:], jobs)
+        for video in track(_shard_by_shard(index, shards, decoded), len(videos), "decoding videos"):
+            del video
+        lengths = [length for one in shards for length in one["lengths"]]
+        failures = {i: why for one in shards for i, why in one["failures"].items()}
+        write_json(
+            index,
+            {
+                "shape": [*size, 3],
+                "paths": list(paths),
+                "lengths": lengths,
+                "failures": failures,
+                "shards": [{name: one[name] for name in SHARD} for one in shards],
+            },
+        )
+    return FrameStore(index)
+
+
+def _opened(index: Path) -> FrameStore | None:
+    """Return the store of an index, or None where there is none or a file of it is damaged."""
+    try:
+        store = FrameStore(index) if index.is_file() else None
+    except UserError:
+        return None
+    return store if store and store.is_whole() else None
+
+
+def _part(index: Path, number: int) -> Path:
+    """Return where the index of a shard alone lies, from which an unfinished store goes on."""
+    return shard_path(index, number).with_suffix(".json")
+
+
+def _written(index: Path) -> list[dict[str, Any]]:
+    """Return what is said of the shards that an earlier build finished, up to the first bad one."""
+    shards: list[dict[str, Any]] = []
+    shape = {**SHARD, "lengths": [int], "failures": {str: str}}
+    while True:
+        number = len(shards)
+        try:
+            one = read_json(_part(index, number), **shape)
+        except UserError:
+            one = None
+        path = shard_path(index, number)
+        if one is None or not path.is_file() or file_digest(path) != one["digest"]:
+            return shards
+        shards.append({**one, "mtime": path.stat().st_mtime_ns})
+
+
+def _shard_by_shard(
+    index: Path, shards: list[dict[str, Any]], decoded: Iterator[Pixels | str]
+) -> Iterator[None]:
+    """Append shards until ``decoded`` ends; yield once for each video, those before included."""
+    done = sum(len(one["lengths"]) for one in shards)
+    for _ in range(done):
+        yield
+    more = next(decoded, None)
+    while more is not None:
+        lengths: list[int] = []
+        failures: dict[int, str] = {}
+        path, written = shard_path(index, len(shards)), 0
+        with replacing(path) as part, part.open("wb") as handle:
+            while more is not None and written < SHARD_BYTES:
+                if isinstance(more, str):
+                    failures[done] = more
+                    lengths.append(0)
+                else:
+                    written += handle.write(more.data)
+                    lengths.append(len(more))
+                done += 1
+                yield
+                more = next(decoded, None)
+            handle.flush()
+            found = file_digest(part)
+        facts: dict[str, Any] = {"videos": len(lengths), "bytes": written, "digest": found}
+        facts |= {"mtime": path.stat().st_mtime_ns, "lengths": lengths}
+        facts["failures"] = {str(i): why for i, why in failures.items()}
+        write_json(_part(index, len(shards)), facts)
+        shards.append(facts)
+
+
+def _decode(path: Path, size: tuple[int, int], jpeg: int | None, backend: Backend) -> Pixels | str:
+    """Return all frames of a video, or the reason why there are none."""
+    try:
+        return read_resized(path, size, jpeg=jpeg, backend=backend)
+    except VideoError as error:
+        return error.reason
+
+
+def _decode_all(
+    decode: Callable[[Path], Pixels | str], videos: Sequence[Path], jobs: int
+) -> Iterator[Pixels | str]:
+    """Yield the decoded videos in order, a few ahead of the reader: memory is bounded."""
+    if jobs <= 1:
+        yield from map(decode, videos)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, spawn, torch.set_num_threads, (1,)) as pool:
+        ahead: deque[Future[Pixels | str]] = deque()
+        for video in videos:
+            ahead.append(pool.submit(decode, video))
+            if len(ahead) >= 8 * jobs:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

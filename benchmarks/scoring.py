@@ -1,0 +1,95 @@
+"""Scoring 13,320 videos against 101 classes, next to the released way: a distance matrix a split.
+
+``python benchmarks/scoring.py`` prints the ratios, with --curve how time and memory grow up to
+650,000 videos against 700 classes.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from ratio import Ratio, compare, show
+from scipy.spatial.distance import cdist
+
+from bench.scoring.metrics import accuracies
+from bench.scoring.similarity import cosine
+
+VIDEOS, CLASSES, DIM = 13_320, 101, 2048
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+
+
+def made_up(videos: int, classes: int, dim: int) -> Arrays:
+    """Return embeddings of videos and classes, and labels, so that about half are right."""
+    rng = np.random.default_rng(0)
+    of_class = rng.normal(size=(classes, dim)).astype(np.float32)
+    labels = rng.integers(classes, size=videos)
+    noise = rng.normal(size=(videos, dim)).astype(np.float32)
+    return of_class[labels] + 14 * noise, of_class, labels
+
+
+def splits_of(classes: int, halves: int) -> list[list[int]]:
+    """Return all classes, then so many random halves of them."""
+    rng = np.random.default_rng(1)
+    half = [sorted(rng.permutation(classes)[: classes // 2].tolist()) for _ in range(halves)]
+    return [list(range(classes)), *half]
+
+
+def released(arrays: Arrays, splits: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
+    """Return top-1 and top-5 of each split as the released code finds them."""
+    video, of_class, labels = arrays
+    found = []
+    for columns in splits:
+        rows = np.isin(labels, columns)
+        chosen = np.asarray(columns)
+        distance = cdist(video[rows], of_class[chosen], "cosine")
+        nearest = chosen[np.argsort(distance, axis=1)[:, :5]]
+        right = nearest == labels[rows][:, None]
+        found.append((100 * float(right[:, 0].mean()), 100 * float(right.any(1).mean())))
+    return found
+
+
+def ours(arrays: Arrays, splits: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
+    """Return the same from one similarity matrix."""
+    video, of_class, labels = arrays
+    similarity = cosine(video, of_class)
+    values = [accuracies(similarity, labels, columns)[0] for columns in splits]
+    return [(one["top1"], one["top5"]) for one in values]
+
+
+def rows(quick: bool = False) -> Iterator[Ratio]:
+    """Yield the ratios; the accuracies are compared first."""
+    arrays = made_up(VIDEOS // 10 if quick else VIDEOS, CLASSES, DIM)
+    for halves in (10, 50):
+        splits = splits_of(CLASSES, halves)
+        assert np.allclose(released(arrays, splits), ours(arrays, splits), atol=1e-9)
+        yield compare(
+            f"scoring {len(arrays[2]):,} × {DIM} against {CLASSES} classes, full + {halves} halves",
+            lambda splits=splits: released(arrays, splits),
+            lambda splits=splits: ours(arrays, splits),
+            3,
+        )
+
+
+def curve() -> None:
+    """Print seconds and the most memory beside the input, from 40,000 to 650,000 videos."""
+    for videos in (40_625, 81_250, 162_500, 325_000, 650_000):
+        arrays = made_up(videos, 700, 256)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = time.perf_counter()
+        ours(arrays, [list(range(700))])
+        seconds = time.perf_counter() - start
+        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        print(
+            f"{videos:7,} videos × 700 classes: {seconds:6.1f} s, {more:.0f} MiB beside the input"
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--curve", action="store_true")
+    options = parser.parse_args()
+    curve() if options.curve else show(rows(options.quick))
