@@ -4,7 +4,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test slow fuzz torture install docs site picture licences lock audit-deps clean
+.PHONY: help repro test slow perf fuzz torture install docs site picture licences lock audit-deps clean
 
 help: ## print this
 	@sed -n 's/^\([a-z][a-z-]*\):[^#=]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r a b; \
@@ -21,6 +21,10 @@ test: install ## ruff, mypy and the fast tests; works alone in a fresh clone
 
 slow: install ## the tests that take minutes
 	pytest -m slow
+
+perf: install ## speed beside plain ways, as ratios (QUICK=1, ONLY="step words", PAGE=1: the page)
+	python benchmarks/perf.py $(if $(QUICK),--quick) $(ONLY)
+	$(if $(PAGE),python benchmarks/perf.py --page)
 
 CASES ?= 100000
 fuzz: install ## 100,000 hostile inputs over everything that is read (CASES=, ONLY=, SEED=)

@@ -148,12 +148,11 @@ def _train(
 ) -> list[Outcome]:
     if not missing and not world:
         return []
-    gpus = 0 if config.profile.train.device == "cpu" else _gpu_count()
-    count = launch.jobs or int(os.environ.get("BENCH_JOBS") or 0) or gpus or _cores()
+    count, gpus = side_by_side(config, launch.jobs)
     _check_values(config, layout, missing)
     if config.profile.input.store and any(_reads_clips(config, layout, c) for c in missing):
         _prepare_frames(config, layout)
-    work = [_job(config, layout, cell) for cell in missing]
+    work = [job_of(config, layout, cell) for cell in missing]
     failures = []
     with Watch(work, 1 if world else count) as watch:
         if world:
@@ -172,6 +171,12 @@ def _train(
     return failures
 
 
+def side_by_side(config: Config, jobs: int = 0) -> tuple[int, int]:
+    """Return how many cells train at a time (``jobs``; 0: one a GPU or core), and the GPUs."""
+    gpus = 0 if config.profile.train.device == "cpu" else _gpu_count()
+    return jobs or int(os.environ.get("BENCH_JOBS") or 0) or gpus or _cores(), gpus
+
+
 def _harmed(
     config: Config, layout: Layout, able: Sequence[PlannedCell], failures: Sequence[Outcome]
 ) -> list[Outcome]:
@@ -179,7 +184,7 @@ def _harmed(
     known = {one.job.cell for one in failures}
     lost = [c for c in able if c.cell not in known and not is_done(layout, c)]
     reason = "its files were changed or removed after it had finished, while other cells ran"
-    return [Outcome(_job(config, layout, cell), "failed", reason, 0.0) for cell in lost]
+    return [Outcome(job_of(config, layout, cell), "failed", reason, 0.0) for cell in lost]
 
 
 def _check_values(config: Config, layout: Layout, missing: Sequence[PlannedCell]) -> None:
@@ -217,7 +222,8 @@ def _prepare_frames(config: Config, layout: Layout) -> None:
             open_video(index, config.profile.input, layout.scratch / "frames", jobs)
 
 
-def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
+def job_of(config: Config, layout: Layout, cell: PlannedCell) -> Job:
+    """Return what a process needs to train a cell; UserError where a stage has not run yet."""
     profile = config.profile
     held_out: tuple[str, ...] = ()
     weights = layout.checkpoints / f"{cell.checkpoint}.safetensors" if cell.checkpoint else None
@@ -255,7 +261,7 @@ def _job(config: Config, layout: Layout, cell: PlannedCell) -> Job:
         "seed": cell.seed,
         "checkpoint": imported.get("chosen", "last"),
         "parts": cell.parts,
-        "machine": _machine(any(profile.datasets[n].kind == "videos" for n in [*tests, *trained])),
+        "machine": machine(any(profile.datasets[n].kind == "videos" for n in [*tests, *trained])),
         **_git(layout.root),
     }
     return Job(
@@ -328,7 +334,7 @@ def _git(root: Path) -> dict[str, Any]:
 
 
 @cache
-def _machine(videos: bool) -> dict[str, str]:
+def machine(videos: bool) -> dict[str, str]:
     """Return what a cell's own process does not say: type of CPU, and versions of the decoders."""
     facts = Path("/proc/cpuinfo").read_text(errors="replace") if sys.platform == "linux" else ""
     named = re.search(r"^model name\s*:\s*(.+)$", facts, re.MULTILINE)
