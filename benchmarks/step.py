@@ -2,10 +2,11 @@
 
     python benchmarks/step.py [--quick]
 
-Batch 256 of 512-d features, 662 classes of 300-d words, heads of 2048, on one thread of a CPU (in
-seconds of CPU time, which other programs disturb less) or on the GPU that is there. The released step, written anew here from what that code does, also measures
-a training accuracy each time: f_s a second time and scipy's distances. Two rows count that, as it
-is part of the step; two do not, for whoever asks what the update alone gains.
+Batch 256 of 512-d features, 662 classes of 300-d words, heads of 2048; on the GPU that is there, or
+on one thread of a CPU, in seconds of CPU time, which other programs disturb less. The released
+step, written anew here from what that code does, also measures a training accuracy each time: f_s a
+second time and scipy's distances. Two rows count that, as it is part of the step; two do not, for
+whoever asks what the update alone gains.
 """
 
 import sys
