@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.prepare import prepare
 from bench.cli.splits import AsJson, print_json
 from bench.errors import UserError
 from bench.layout import find_root
 
-app = typer.Typer(rich_markup_mode=None, help="Data sets on disk: index them, check them.")
+app = typer.Typer(rich_markup_mode=None, help="Data sets on disk: index, check, prepare them.")
 
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0: one a core.")]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one file, then it is killed.")]
@@ -48,7 +49,7 @@ def index(
     from bench.data.manifest import update_manifest
 
     update_manifest(
-        _named(name), root, file, lists or [], sha256=sha256, jobs=_cores(jobs), timeout=timeout
+        _named(name), root, file, lists or [], sha256=sha256, jobs=cores(jobs), timeout=timeout
     )
     print(f"wrote {file}")
 
@@ -81,7 +82,7 @@ def check(
 
     say = partial(print, file=sys.stderr if as_json else None)
     bad = check_manifest(
-        file, _named(name), root, jobs=_cores(jobs), timeout=timeout, seed=seed, say=say
+        file, _named(name), root, jobs=cores(jobs), timeout=timeout, seed=seed, say=say
     )
     if as_json:
         print_json(bad.to_dict("records"))
@@ -109,5 +110,9 @@ def _named(name: str) -> str:
     return name
 
 
-def _cores(jobs: int) -> int:
+def cores(jobs: int) -> int:
+    """Return how many processes ``--jobs`` asks for."""
     return jobs or len(os.sched_getaffinity(0))
+
+
+app.command("prepare")(prepare)
