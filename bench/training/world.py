@@ -77,7 +77,7 @@ def shared_loss(method: Method, seen: Classes, world: World) -> Callable[[Batch,
     """Return the method's loss, whose gradients are the mean over the processes.
 
     The mean over equal parts is the gradient of the whole batch where the loss is a mean over
-    videos, as those of all methods here are.
+    videos. ER's rehearsal and TARN's episodes are taken among the videos of a part.
     """
     if world.size == 1:
         return method.loss
