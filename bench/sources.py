@@ -53,7 +53,7 @@ def normalised(path: Path) -> str:
 
 @cache
 def _plain(tree: ast.Module) -> str:
-    """Return a tree's code without docstrings; others share it, so what is taken off is put back."""
+    """Return a tree's code without docstrings; what is taken off the shared tree is put back."""
     taken = []
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
