@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ratio import Ratio, compare, show
 from scipy.spatial.distance import cdist
 
-from bench.scoring.metrics import accuracies
+from bench.scoring.metrics import accuracies, ranks
 from bench.scoring.similarity import cosine
 
 VIDEOS, CLASSES, DIM = 13_320, 101, 2048
@@ -54,8 +54,10 @@ def released(arrays: Arrays, splits: Sequence[Sequence[int]]) -> list[tuple[floa
 def ours(arrays: Arrays, splits: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
     """Return the same from one similarity matrix."""
     video, of_class, labels = arrays
-    similarity = cosine(video, of_class)
-    values = [accuracies(similarity, labels, columns)[0] for columns in splits]
+    table = ranks(cosine(video, of_class), labels, splits)
+    values = [
+        accuracies(rank, labels, columns)[0] for rank, columns in zip(table.T, splits, strict=True)
+    ]
     return [(one["top1"], one["top5"]) for one in values]
 
 

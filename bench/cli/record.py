@@ -67,7 +67,8 @@ def no_cell(cell: str, known: Sequence[str], profile: str) -> UserError:
         more = f" and {len(own) - 3} more" if len(own) > 3 else ""
         return UserError(f"'{cell}' is a row, not a cell; its cells: {', '.join(own[:3])}{more}")
     close = difflib.get_close_matches(cell, known, n=1, cutoff=0.6)
-    if close:
+    named, rows = cell.split(".")[0], {one.split(".")[0] for one in known}
+    if close and difflib.get_close_matches(named, rows, n=1, cutoff=0.6):
         return unknown(f"cell of profile {profile}", cell, close)
     return UserError(
         f"unknown cell of profile {profile} '{cell}'; a cell is like '{min(known)}', and "

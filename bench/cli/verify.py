@@ -85,6 +85,7 @@ def verify(
 def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[Record]":
     """Return the records to verify: the one of ``cell``, else the cheapest of each method."""
     from bench.records import read_record, read_records
+    from bench.registry import scan
 
     if cell:
         if method:
@@ -97,6 +98,8 @@ def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[
     if not records:
         raise UserError(f"{folder}: no records")
     if method and all(method != record.row for record in records):
+        if method.partition("+")[0] in scan(find_root()):
+            raise UserError(f"'{method}' has no record of profile {profile}; run 'dvc repro'")
         raise unknown(f"method or row of profile {profile}", method, {r.row for r in records})
     wanted = [r for r in records if (r.row == method if method else not r.reading)]
     cheapest: dict[str, Record] = {}

@@ -9,57 +9,68 @@ from numpy.typing import NDArray
 from bench.scoring.similarity import Floats, cosine
 
 Labels = NDArray[np.integer[Any]]
+Ranks = NDArray[np.int64]
+
+_ROWS = 4096  # rows of the matrix that are looked at together
+LEFT_OUT = -1  # the rank of a video whose class is not among a split's
 
 
-def ranks(similarity: Floats, labels: Labels, columns: Sequence[int]) -> NDArray[np.int64]:
-    """Return, for each video whose class is among ``columns``, how many of them score higher.
+def ranks(similarity: Floats, labels: Labels, splits: Sequence[Sequence[int]]) -> Ranks:
+    """Return [N,S]: how many of a split's columns score higher than the video's own class.
 
-    Equal scores count as higher for columns before the label's own, as an argmax does. Videos of
-    other classes are left out, as they are by every protocol. [M], in the order of ``labels``.
+    Equal scores count as higher for columns before the label's own, as an argmax does. Videos whose
+    class a split lacks are left out by every protocol: ``LEFT_OUT``. Which columns score higher
+    does not depend on the split, so one comparison and one product serve them all.
     """
-    chosen = np.asarray(sorted(columns))
-    rows = np.flatnonzero(np.isin(labels, chosen))
-    scores = similarity[rows][:, chosen]
-    own = np.searchsorted(chosen, labels[rows])
-    right = scores[np.arange(len(rows)), own][:, None]
-    earlier = np.arange(len(chosen)) < own[:, None]
-    higher = (scores > right) | ((scores == right) & earlier)
-    count: NDArray[np.int64] = higher.sum(1)
-    return count
+    count = similarity.shape[1]
+    chosen = np.zeros((count, len(splits)), np.float32)
+    for number, columns in enumerate(splits):
+        chosen[list(columns), number] = 1
+    order = np.arange(count)
+    found = np.empty((len(labels), len(splits)), np.int64)
+    for start in range(0, len(labels), _ROWS):
+        scores, own = similarity[start : start + _ROWS], labels[start : start + _ROWS]
+        right = np.take_along_axis(scores, own[:, None].astype(np.int64), 1)
+        higher = scores > right
+        ties = scores == right
+        higher |= ties & (order < own[:, None])
+        counts = higher.astype(np.float32) @ chosen  # exact: fewer than 2²⁴ columns
+        found[start : start + _ROWS] = np.where(chosen[own] > 0, counts, LEFT_OUT)
+    return found
 
 
 def accuracies(
-    similarity: Floats, labels: Labels, columns: Sequence[int]
+    rank: Ranks, labels: Labels, columns: Sequence[int]
 ) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
     """Return top1, top5 and class_mean in percent over ``columns``, and per class (videos, right).
 
-    top1 and top5 are over videos (micro); class_mean is the mean over classes that have videos.
+    ``rank`` [N] is the split's column of ``ranks``. top1 and top5 are over videos (micro);
+    class_mean is the mean over classes that have videos. Raises ValueError without any video.
     """
-    rank = ranks(similarity, labels, columns)
-    own = labels[np.isin(labels, np.asarray(columns))]
-    per_class = {
-        int(c): (int((own == c).sum()), int(((rank == 0) & (own == c)).sum())) for c in columns
-    }
-    if len(own) == 0:
+    there = rank != LEFT_OUT
+    total = int(there.sum())
+    if total == 0:
         raise ValueError("no video of these classes was scored")
+    per_class = _per_class(rank, labels, columns)
     shares = [right / count for count, right in per_class.values() if count]
     values = {
-        "top1": 100 * float((rank == 0).mean()),
-        "top5": 100 * float((rank < 5).mean()),
+        "top1": 100 * float((rank == 0).sum() / total),
+        "top5": 100 * float((there & (rank < 5)).sum() / total),
         "class_mean": 100 * float(np.mean(shares)),
     }
     return values, per_class
 
 
 def generalised(
-    similarity: Floats, labels: Labels, seen: Sequence[int], unseen: Sequence[int]
+    rank: Ranks, labels: Labels, seen: Sequence[int], unseen: Sequence[int]
 ) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
     """Return S, U and H = 2SU/(S+U) in percent over the columns of both sides, and per class.
 
-    ``harmonic`` is of the class means (Xian et al. 2017, Mandal et al. 2019), ``harmonic_top1`` of
-    the accuracies over videos; ``seen_…`` and ``unseen_…`` are their S and U.
+    ``rank`` [N] is among the columns of both. ``harmonic`` is of the class means (Xian et al. 2017,
+    Mandal et al. 2019), ``harmonic_top1`` of the accuracies over videos; ``seen_…`` and
+    ``unseen_…`` are their S and U. Raises ValueError where a side has no video.
     """
-    _, per_class = accuracies(similarity, labels, [*seen, *unseen])
+    per_class = _per_class(rank, labels, [*seen, *unseen])
     values: dict[str, float] = {}
     for side, columns in (("seen", seen), ("unseen", unseen)):
         counts = [per_class[c] for c in columns if per_class[c][0]]
@@ -74,23 +85,40 @@ def generalised(
     return values, per_class
 
 
-def closeness(similarity: Floats, labels: Labels, columns: Sequence[int]) -> float:
-    """Mean over classes of the mean of 1 − cos(v, s_y) over the class's videos (lower: closer)."""
-    own = similarity[np.arange(len(labels)), labels]
-    means = [1 - own[labels == c].mean() for c in columns if (labels == c).any()]
-    return float(np.mean(means))
+def _per_class(rank: Ranks, labels: Labels, columns: Sequence[int]) -> dict[int, tuple[int, int]]:
+    most = max(columns, default=0) + 1
+    videos = np.bincount(labels[rank != LEFT_OUT], minlength=most)
+    right = np.bincount(labels[rank == 0], minlength=most)
+    return {int(c): (int(videos[c]), int(right[c])) for c in columns}
 
 
-def dispersion(video: Floats, labels: Labels, columns: Sequence[int]) -> float:
+def class_means(values: Floats, labels: Labels, classes: int) -> NDArray[np.float64]:
+    """Return the mean of each class's rows of [N] or [N,D]: [K] or [K,D]; NaN without any."""
+    means = np.full((classes, *values.shape[1:]), np.nan)
+    for c in np.unique(labels):
+        means[c] = values[labels == c].astype(np.float64).mean(0)
+    return means
+
+
+def closeness(own: Floats, columns: Sequence[int]) -> float:
+    """Mean over classes of the mean of 1 − cos(v, s_y) over the class's videos (lower: closer).
+
+    ``own`` [K] are the ``class_means`` of cos(v, s_y).
+    """
+    of_class = own[list(columns)]
+    return float(np.mean(1 - of_class[~np.isnan(of_class)]))
+
+
+def dispersion(centres: Floats, columns: Sequence[int]) -> float:
     """Mean over classes of the distance to the nearest other class's mean embedding.
 
-    (1/K) Σ_y min_{k≠y} (1 − cos(v̄_y, v̄_k)), v̄ the mean of the un-normalised embeddings [N,D].
-    NaN-free: with fewer than two classes that have videos it is 0.
+    (1/K) Σ_y min_{k≠y} (1 − cos(v̄_y, v̄_k)), v̄ the ``class_means`` [K,D] of the un-normalised
+    embeddings. NaN-free: with fewer than two classes that have videos it is 0.
     """
-    present = [c for c in columns if (labels == c).any()]
+    of_class = centres[list(columns)]
+    present = of_class[~np.isnan(of_class).any(1)]
     if len(present) < 2:
         return 0.0
-    centres = np.stack([video[labels == c].astype(np.float64).mean(0) for c in present])
-    distance = 1 - cosine(centres, centres)
+    distance = 1 - cosine(present, present)
     np.fill_diagonal(distance, np.inf)
     return float(distance.min(1).mean())

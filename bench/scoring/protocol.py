@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.errors import UserError
 from bench.official import video_name
-from bench.scoring.metrics import accuracies
+from bench.scoring.metrics import accuracies, ranks
 from bench.scoring.predictions import Predictions
 
 METRICS = ("top1", "top5", "class_mean")
@@ -22,19 +22,14 @@ def evaluate(given: Predictions, splits: Sequence[Mapping[str, Any]]) -> dict[st
     {name: metrics}. top5 is None where the file names one class a video. Raises UserError for a
     split with classes that the file lacks, or without any video.
     """
-    place = {name: i for i, name in enumerate(given.classes)}
+    columns = [_columns(given, one) for one in splits]
+    ranked = ranks(given.scores, given.labels, columns)
     found: dict[str, dict[str, Any]] = {}
-    for one in splits:
-        lacking = [name for name in one["unseen"] if name not in place]
-        if lacking:
-            raise UserError(
-                f"the file has no scores for {len(lacking)} of {len(one['unseen'])} classes of "
-                f"split {one['name']}: {', '.join(lacking[:5])}{', …' * (len(lacking) > 5)}"
-            )
+    for number, one in enumerate(splits):
         rows = _rows(given, one)
-        columns = [place[name] for name in one["unseen"]]
         try:
-            values, pairs = accuracies(given.scores[rows], given.labels[rows], columns)
+            rank, labels = ranked[rows, number], given.labels[rows]
+            values, pairs = accuracies(rank, labels, columns[number])
         except ValueError:
             raise UserError(f"the file has no video of a class of split {one['name']}") from None
         per_class = {given.classes[c]: list(pair) for c, pair in sorted(pairs.items())}
@@ -57,6 +52,17 @@ def evaluate(given: Predictions, splits: Sequence[Mapping[str, Any]]) -> dict[st
             n: {m: one[m] for m in (*METRICS, "videos", "listed")} for n, one in found.items()
         },
     }
+
+
+def _columns(given: Predictions, split: Mapping[str, Any]) -> list[int]:
+    place = {name: i for i, name in enumerate(given.classes)}
+    lacking = [name for name in split["unseen"] if name not in place]
+    if lacking:
+        raise UserError(
+            f"the file has no scores for {len(lacking)} of {len(split['unseen'])} classes of "
+            f"split {split['name']}: {', '.join(lacking[:5])}{', …' * (len(lacking) > 5)}"
+        )
+    return [place[name] for name in split["unseen"]]
 
 
 def _rows(given: Predictions, split: Mapping[str, Any]) -> Any:

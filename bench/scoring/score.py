@@ -1,13 +1,22 @@
 """From one cell's embeddings and the split files to its metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from bench.bits import pack
-from bench.scoring.metrics import accuracies, closeness, dispersion, generalised, ranks
+from bench.scoring.metrics import (
+    LEFT_OUT,
+    accuracies,
+    class_means,
+    closeness,
+    dispersion,
+    generalised,
+    ranks,
+)
 from bench.scoring.similarity import cosine
 
 
@@ -48,22 +57,19 @@ def score(
         wanted = {p: s for (d, p), s in splits.items() if d == dataset}
         parts = _Parts.of(dataset, arrays)
         for protocol, listed in (wanted or {"full": everything}).items():
-            values: dict[str, dict[str, float]] = {}
             for one in listed:
-                seen = one["seen"] if one.get("held_out") else []
-                if not place.keys() >= {*one["unseen"], *seen}:
+                if not place.keys() >= {
+                    *one["unseen"],
+                    *(one["seen"] if "held_out" in one else ()),
+                }:
                     raise ValueError(f"{dataset} {protocol} {one['name']}: class not embedded")
-                part = parts
-                if "videos" in one:
-                    place_of = (rows or {})[dataset]
-                    chosen = [place_of[v] for v in one["videos"] if v in place_of]
-                    part = parts.only(np.isin(arrays[f"{dataset}.row"], chosen))
-                columns = [[place[name] for name in side] for side in (one["unseen"], seen)]
-                found, per_class = _one(part, *columns)
+            values: dict[str, dict[str, float]] = {}
+            for one, part, sides, rank in _ranked(parts, listed, place, (rows or {}).get(dataset)):
+                found, per_class = _one(part, rank, *sides)
                 for metric, value in found.items():
                     values.setdefault(metric, {})[str(one["name"])] = value
                 if dataset != "seen":
-                    bits = part.right([*columns[0], *columns[1]])
+                    bits = part.right(rank)
                     scope, split = f"{dataset}.{protocol}", str(one["name"])
                     scores.videos.setdefault(scope, {})[split] = len(bits)
                     scores.right.setdefault(scope, {})[split] = pack(bits)
@@ -106,20 +112,61 @@ class _Parts:
         video, labels, ranking = self.video[mask], self.labels[mask], self.ranking[mask]
         return _Parts(video, labels, ranking, cut, self.rows[mask])
 
-    def right(self, columns: Sequence[int]) -> Any:
-        """Return, for each video of these classes in the index's order, if it is right [M]."""
-        first = ranks(self.ranking, self.labels, columns) == 0
-        return first[np.argsort(self.rows[np.isin(self.labels, columns)], kind="stable")]
+    def right(self, rank: Any) -> Any:
+        """Return, for each video of a split in the index's order, if it is right [M]."""
+        there = rank != LEFT_OUT
+        return (rank[there] == 0)[np.argsort(self.rows[there], kind="stable")]
+
+    @cached_property
+    def centres(self) -> Any:
+        """Mean embedding of each class [K,D]."""
+        return class_means(self.video, self.labels, self.ranking.shape[1])
+
+    @cached_property
+    def own(self) -> Any:
+        """Mean cosine of each class's videos with the class [K]; None where there are none."""
+        if self.similarity is None:
+            return None
+        own = np.take_along_axis(self.similarity, self.labels[:, None].astype(np.int64), 1)[:, 0]
+        return class_means(own, self.labels, self.ranking.shape[1])
+
+
+Sides = tuple[list[int], list[int]]  # columns of the unseen classes, and of the seen if ranked
+
+
+def _ranked(
+    parts: _Parts,
+    splits: Sequence[Mapping[str, Any]],
+    place: Mapping[str, int],
+    rows: Mapping[str, int] | None,
+) -> Iterator[tuple[Mapping[str, Any], _Parts, Sides, Any]]:
+    """Yield each split with the part of the data set that it scores, its columns and ranks [N]."""
+    sides: list[Sides] = [
+        (
+            [place[name] for name in one["unseen"]],
+            [place[name] for name in (one["seen"] if one.get("held_out") else [])],
+        )
+        for one in splits
+    ]
+    columns = [[*unseen, *seen] for unseen, seen in sides]
+    table = ranks(parts.ranking, parts.labels, columns)
+    for number, one in enumerate(splits):
+        part, rank = parts, table[:, number]
+        if "videos" in one:
+            chosen = [(rows or {})[v] for v in one["videos"] if v in (rows or {})]
+            mask = np.isin(parts.rows, chosen)
+            part, rank = parts.only(mask), rank[mask]
+        yield one, part, sides[number], rank
 
 
 def _one(
-    part: _Parts, columns: Sequence[int], seen: Sequence[int]
+    part: _Parts, rank: Any, columns: Sequence[int], seen: Sequence[int]
 ) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
     if seen:
-        values, per_class = generalised(part.ranking, part.labels, seen, columns)
+        values, per_class = generalised(rank, part.labels, seen, columns)
     else:
-        values, per_class = accuracies(part.ranking, part.labels, columns)
-    if part.similarity is not None:
-        values["closeness"] = closeness(part.similarity, part.labels, columns)
-    values["dispersion"] = dispersion(part.video, part.labels, columns)
+        values, per_class = accuracies(rank, part.labels, columns)
+    if part.own is not None:
+        values["closeness"] = closeness(part.own, columns)
+    values["dispersion"] = dispersion(part.centres, columns)
     return values, per_class

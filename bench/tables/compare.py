@@ -38,9 +38,9 @@ def compare(
         if name not in rows:
             raise unknown("row", name, rows)
         if not rows[name].values.get(key):
-            raise UserError(
-                f"row '{name}' has no measured number under {scope} ({rows[name].state})"
-            )
+            state = rows[name].state
+            hint = "; run 'dvc repro'" if state.startswith("not run") else ""
+            raise UserError(f"row '{name}' has no measured number under {scope} ({state}){hint}")
     a, b = (rows[name] for name in names)
     gap = compared(context, a, b, key)
     assert gap is not None  # both are measured

@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from bench.scoring.metrics import accuracies, closeness, dispersion, generalised, ranks
+from bench.scoring.metrics import (
+    LEFT_OUT,
+    accuracies,
+    class_means,
+    closeness,
+    dispersion,
+    generalised,
+    ranks,
+)
 from bench.scoring.similarity import cosine
 
 RNG = np.random.default_rng(0)
@@ -46,8 +54,9 @@ def test_cosine() -> None:
 def test_accuracies(scores: np.ndarray, columns: list[int]) -> None:
     order = predictions(scores, columns)
     hits = [(label, best.index(label)) for label, best in order]
-    values, per_class = accuracies(scores, LABELS, columns)
-    assert ranks(scores, LABELS, columns).tolist() == [rank for _, rank in hits]
+    rank = ranks(scores, LABELS, [[5, 6], columns])[:, 1]
+    values, per_class = accuracies(rank, LABELS, columns)
+    assert rank[rank != LEFT_OUT].tolist() == [rank for _, rank in hits]
     assert values["top1"] == pytest.approx(100 * sum(r == 0 for _, r in hits) / len(hits))
     assert values["top5"] == pytest.approx(100 * sum(r < 5 for _, r in hits) / len(hits))
     shares = []
@@ -60,19 +69,19 @@ def test_accuracies(scores: np.ndarray, columns: list[int]) -> None:
 
 def test_of_equal_scores_the_first_column_is_the_answer() -> None:
     scores, labels = np.ones((2, 2)), np.array([0, 1])
-    assert ranks(scores, labels, [0, 1]).tolist() == [0, 1]
+    assert ranks(scores, labels, [[0, 1]])[:, 0].tolist() == [0, 1]
     assert (scores.argmax(1) == labels).tolist() == [True, False]
 
 
 def test_micro_counts_videos_and_class_mean_counts_classes() -> None:
-    scores = np.eye(2)[[0, 0, 0, 0]]
-    values, _ = accuracies(scores, np.array([0, 0, 0, 1]), [0, 1])
+    scores, labels = np.eye(2)[[0, 0, 0, 0]], np.array([0, 0, 0, 1])
+    values, _ = accuracies(ranks(scores, labels, [[0, 1]])[:, 0], labels, [0, 1])
     assert (values["top1"], values["class_mean"]) == (75, 50)
 
 
 def test_no_video_of_these_classes() -> None:
     with pytest.raises(ValueError, match="no video"):
-        accuracies(TIED, LABELS, [8])
+        accuracies(ranks(TIED, LABELS, [[8]])[:, 0], LABELS, [8])
 
 
 @pytest.mark.parametrize("columns", SUBSETS)
@@ -81,7 +90,8 @@ def test_closeness(columns: list[int]) -> None:
     for c in columns:
         own = [1 - cos(v, CLASSES[c]) for v, y in zip(VIDEO, LABELS, strict=True) if y == c]
         means += [sum(own) / len(own)] if own else []
-    found = closeness(cosine(VIDEO, CLASSES), LABELS, columns)
+    own = cosine(VIDEO, CLASSES)[np.arange(40), LABELS]
+    found = closeness(class_means(own, LABELS, 9), columns)
     assert found == pytest.approx(sum(means) / len(means))
 
 
@@ -98,14 +108,16 @@ def test_dispersion(columns: list[int]) -> None:
         if len(centres) > 1
     ]
     wanted = sum(nearest) / len(nearest) if nearest else 0.0
-    assert dispersion(VIDEO, LABELS, columns) == pytest.approx(wanted)
+    found = dispersion(class_means(VIDEO, LABELS, 9), columns)
+    assert found == pytest.approx(wanted)
 
 
 def test_generalised_is_zero_where_one_side_is() -> None:
     labels = np.array([0, 0, 1])
     similarity = np.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]])
-    values, per_class = generalised(similarity, labels, [0], [1])
+    rank = ranks(similarity, labels, [[0, 1]])[:, 0]
+    values, per_class = generalised(rank, labels, [0], [1])
     assert (values["seen_top1"], values["unseen_top1"], values["harmonic"]) == (100, 0, 0)
     assert per_class == {0: (2, 2), 1: (1, 0)}
     with pytest.raises(ValueError, match="no video of unseen classes"):
-        generalised(similarity[:2], labels[:2], [0], [1])
+        generalised(rank[:2], labels[:2], [0], [1])
