@@ -32,13 +32,28 @@ def code_root(root: Path) -> Path:
 @cache
 def parsed(path: Path) -> ast.Module:
     """Parse a source file (``SyntaxError`` if it is none)."""
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        return _tree(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        error.filename = str(path)
+        raise
+
+
+@cache
+def _tree(text: str) -> ast.Module:
+    """Parse a text; once, whatever the number of files and of times that it is read."""
+    return ast.parse(text)
 
 
 @cache
 def normalised(path: Path) -> str:
     """Return a file's code without comments, docstrings and layout."""
-    tree = parsed(path)  # shared with others: what is taken off it is put back
+    return _plain(parsed(path))
+
+
+@cache
+def _plain(tree: ast.Module) -> str:
+    """Return a tree's code without docstrings; what is taken off the shared tree is put back."""
     taken = []
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -148,7 +148,7 @@ def _seconds(value: float) -> str:
 
 
 def measure(chosen: Iterable[str], quick: bool) -> None:
-    """Run the chosen benchmarks and keep what they gave beside what others gave before."""
+    """Run the chosen benchmarks; keep after each what it gave, beside what others gave before."""
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     here = machine()
     same = kept.get("machine") == here and kept.get("quick") == quick
@@ -157,11 +157,11 @@ def measure(chosen: Iterable[str], quick: bool) -> None:
         rows.setdefault(row["module"], []).append(row)
     for name in chosen:
         rows[name] = measured(name, quick)
-    every = [row for name in sorted(rows) for row in rows[name]]
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    KEPT.parent.mkdir(exist_ok=True)
-    content = {"day": day, "quick": quick, "machine": here, "rows": every}
-    KEPT.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        every = [row for known in sorted(rows) for row in rows[known]]
+        day = time.strftime("%Y-%m-%d", time.gmtime())
+        KEPT.parent.mkdir(exist_ok=True)
+        content = {"day": day, "quick": quick, "machine": here, "rows": every}
+        KEPT.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def main() -> None:
