@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from ratio import Ratio, compare
 
 DIMENSIONS, NEEDED, BLOCK = 300, 1_500, 20_000
 READ = {
@@ -60,6 +61,23 @@ def measure(name: str, path: Path, count: int) -> None:
     size = path.stat().st_size / 1e9
     outcome = done.stdout.strip() or done.stderr.strip().splitlines()[-1]
     print(f"{name:<7} {path.suffix:<4} {size:.2f} GB: {outcome}", flush=True)
+
+
+def rows(quick: bool = False) -> Iterator[Ratio]:
+    """Yield ours beside gensim on a .bin of GoogleNews's size (quick: a fifteenth of it)."""
+    count = 200_000 if quick else 3_000_000
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "vectors.bin")
+        with path.open("wb") as handle:
+            handle.writelines(content(count))
+
+        def read(name: str) -> None:
+            words = [sys.executable, "-c", CHILD, READ[name], str(path), str(count), str(NEEDED)]
+            subprocess.run(words, capture_output=True, check=True)
+
+        size = path.stat().st_size / 1e9
+        work = f"{NEEDED} words of a .bin of {size:.2f} GB, with the process's start"
+        yield compare(work, lambda: read("gensim"), lambda: read("bench"), 1)
 
 
 def main() -> None:
