@@ -202,7 +202,7 @@ def import_checkpoint(config: Config, layout: Layout, file: Path, method: str, n
 
 def export_checkpoint(layout: Layout, cell: str, out: Path, force: bool) -> int:
     """Write a cell's weights in the released form; return how many there are."""
-    cells = [folder.name for folder in layout.finished]
+    cells = [folder.name for folder in layout.finished_cells()]
     if cell not in cells:
         raise unknown(f"cell of profile {layout.profile}", cell, cells)
     if out.exists() and not force:

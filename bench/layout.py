@@ -48,9 +48,8 @@ class Layout:
         """Finished cells: embeddings, logs, models (stage train)."""
         return self.root / "runs" / self.profile
 
-    @property
-    def finished(self) -> list[Path]:
-        """The folders of finished cells, sorted; what a killed one was writing is none of them."""
+    def finished_cells(self) -> list[Path]:
+        """Return the folders of finished cells, sorted; what a killed one was writing is none of them."""
         return sorted(path.parent for path in self.runs.glob("[!.]*/run.json"))
 
     @property

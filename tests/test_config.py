@@ -66,7 +66,7 @@ def test_overrides_replace_the_profiles_values(tmp_path: Path) -> None:
     [
         ("tua", 0.1, "'tua'", "did you mean 'tau'"),
         ("train.stepz", 5, "'train.stepz'", "did you mean 'steps'"),
-        ("readings.rums", True, "'readings.rums'", "did you mean 'run'"),
+        ("readings.runs", True, "'readings.runs'", "did you mean 'run'"),
         ("readings.rows", [{"method": "a", "sets": {"b": 1}}], "rows.0.sets'", "'set'"),
         ("profiles.tiny.tittle", "x", "'profiles.tiny.tittle'", "'title'"),
         ("profiles.tiny.train.stepz", 5, "'profiles.tiny.train.stepz'", "'steps'"),

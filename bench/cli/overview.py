@@ -108,7 +108,7 @@ def _in_training(layout: "Layout") -> str:
     for line in held.read_text().splitlines():
         words = line.split()
         if len(words) > 5 and words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
-            done = len(layout.finished)
+            done = len(layout.finished_cells())
             return f"runs now, as process {words[4]}; {done} cells lie in runs/{layout.profile}"
     return ""
 

@@ -43,7 +43,7 @@ def run(config: Config, layout: Layout) -> None:
     """
     failures = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
     planned = {c.cell: c for c in plan(config, layout, readings=True)}
-    finished = layout.finished
+    finished = layout.finished_cells()
     stale: list[str] = []
     damaged: list[str] = []
     failed = 0
