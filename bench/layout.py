@@ -49,7 +49,7 @@ class Layout:
         return self.root / "runs" / self.profile
 
     def finished_cells(self) -> list[Path]:
-        """Return the folders of finished cells, sorted; what a killed one was writing is none of them."""
+        """Return the folders of finished cells, sorted, without what a kill left half written."""
         return sorted(path.parent for path in self.runs.glob("[!.]*/run.json"))
 
     @property
