@@ -72,6 +72,7 @@ def rows(quick: bool = False) -> Iterator[Ratio]:
             lambda splits=splits: released(arrays, splits),
             lambda splits=splits: ours(arrays, splits),
             3,
+            time.process_time,
         )
 
 
