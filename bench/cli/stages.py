@@ -190,6 +190,6 @@ def _train(
         names = ", ".join(sorted({f.job.cell for f in failures})[:5])
         more = f" and {len(failures) - 5} more" if len(failures) > 5 else ""
         raise UserError(
-            f"{len(failures)} cells did not train: {names}{more}; the others are done and the "
+            f"{len(failures)} cells did not train: {names}{more}; those that did are kept, and the "
             f"tables are written; mend the method and run again ({failures[0].reason})"
         )

@@ -90,8 +90,13 @@ def run(
         print(f"{done}, {len(missing)} to train")
         for row, reason in {c.row: c.missing for c in chosen if c.missing}.items():
             print(f"{row}: missing, {reason}")
-        failures = _train(config, layout, missing, launch, executor, world)
-        failures += _harmed(config, layout, able, failures) if missing else []
+        ended = _train(config, layout, missing, launch, executor, world)
+        failures = [one for one in ended if one.status != "ok"]
+        untried = {c.cell for c in missing} - {one.job.cell for one in ended}
+        if untried:  # under torchrun
+            print(f"a failure ended the run; not tried: {len(untried)} (run again without it)")
+        tried = [c for c in able if c.cell not in untried]
+        failures += _harmed(config, layout, tried, failures) if missing else []
         new = [c for c in missing if is_done(layout, c)]
         finished = [c for c in able if c not in missing] + new
         keep(layout, [(c.cell, c.fingerprint) for c in finished], {c.cell for c in new})
@@ -153,7 +158,7 @@ def _train(
     if config.profile.input.store and any(_reads_clips(config, layout, c) for c in missing):
         _prepare_frames(config, layout)
     work = [job_of(config, layout, cell) for cell in missing]
-    failures = []
+    ended = []
     with Watch(work, 1 if world else count) as watch:
         if world:
             from bench.training.together import lead
@@ -166,9 +171,8 @@ def _train(
             outcomes = run_jobs(work, count, gpus, watch.tick)
         for outcome in outcomes:
             watch.finish(outcome)
-            if outcome.status != "ok":
-                failures.append(outcome)
-    return failures
+            ended.append(outcome)
+    return ended
 
 
 def side_by_side(config: Config, jobs: int = 0) -> tuple[int, int]:

@@ -39,6 +39,8 @@ def attempt(job: Job, report: Report, world: World = ALONE) -> Ended:
     except (UserError, Diverged, FloatingPointError) as error:
         return "failed", str(error)
     except BaseException as error:  # also sys.exit, and an interrupt that the method raises
+        if world.size > 1 and isinstance(error, KeyboardInterrupt):
+            raise  # no worker: it is the command itself that is interrupted
         return "failed", blame(error, job.method.path)
     return "ok", ""
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +17,12 @@ from project import ROOT, tiny_project
 from torch import Tensor, nn
 
 from bench.errors import UserError
+from bench.layout import Layout
 from bench.losses import nce
 from bench.method import Batch, Classes, Loss, Method
 from bench.models.centres import synthetic_loss
 from bench.settings import Train
+from bench.training import attempt
 from bench.training.batches import Batches
 from bench.training.embed import Embedded, embed
 from bench.training.inputs import Vectors
@@ -123,6 +127,20 @@ def test_shared_embedding_is_in_the_order_of_one_process(monkeypatch: pytest.Mon
         assert np.allclose(both.arrays[name], array, atol=1e-6), name
 
 
+def test_an_interrupt_of_several_processes_is_no_failed_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(attempt, "load", lambda method: None)
+    monkeypatch.setattr(attempt, "_edited", lambda job: False)
+    monkeypatch.setattr(attempt, "run_cell", interrupted)
+    job: Any = SimpleNamespace(method=None, layout=Layout(tmp_path, "tiny"), cell="one")
+    with pytest.raises(KeyboardInterrupt):
+        attempt.attempt(job, lambda step, loss: None, World(0, 2))
+
+
 @pytest.mark.slow
 def test_torchrun_trains_a_cell_and_a_failure_is_a_failed_cell(tmp_path: Path) -> None:
     tiny_project(tmp_path, 20, "base_ls")
@@ -147,6 +165,7 @@ def test_torchrun_trains_a_cell_and_a_failure_is_a_failed_cell(tmp_path: Path) -
     failed = run(*together, "bench.cli", "train")
     assert failed.returncode != 0
     assert "failed, the loss is" in failed.stdout
+    assert "not tried: 1" in failed.stdout
     failures = json.loads((tmp_path / "runs" / "tiny" / "failures.json").read_text())
-    assert {k.split(".")[0] for k in failures if k != "checksum"} == {"base_ls"}
+    assert set(failures) - {"checksum"} == {"base_ls.tiny.fifty-fifty.00.seed0"}
     assert str(ROOT) not in done.stdout
