@@ -36,6 +36,8 @@ def prepare(
             "cannot hold; it reads the videos themselves"
         )
     sets = {name: d for name, d in config.profile.datasets.items() if d.kind == "videos"}
+    if not sets:
+        raise UserError(f"profile {config.name} has no data set of videos, so nothing to decode")
     for name in datasets or ():
         if name not in sets:
             raise unknown(f"data set of videos in profile {config.name}", name, sets)

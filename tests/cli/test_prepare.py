@@ -47,6 +47,7 @@ def test_training_and_embedding_read_the_same_from_the_store_and_from_the_videos
     [
         (("mini_hmbd",), "did you mean 'mini_hmdb'?"),
         (("-p", "e2e"), "crops frames of many sizes"),
+        (("-p", "ucf15"), "has no data set of videos"),
         (("mini_ucf",), "run 'bench stage data'"),
     ],
 )
