@@ -1,5 +1,6 @@
 """``bench data prepare``: decode a profile's videos once, before any training."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,7 +49,6 @@ def prepare(
 
 
 def _prepare(config: "Config", layout: "Layout", name: str, jobs: int) -> None:
-    from bench.cli.data import cores
     from bench.data.index import read_index
     from bench.training.inputs import open_video
 
@@ -68,7 +68,7 @@ def _prepare(config: "Config", layout: "Layout", name: str, jobs: int) -> None:
             f"{folder}: {free / _GB:.2f} GB free, {size / _GB:.2f} GB needed for {name}; make "
             ".bench a link to a larger disk, or leave input.store at false"
         )
-    source = open_video(index, settings, folder, cores(jobs))
+    source = open_video(index, settings, folder, jobs or len(os.sched_getaffinity(0)))
     failed = f", {len(source.failures)} cannot be read" if source.failures else ""
     print(f"{name}: ready{failed}")
 
