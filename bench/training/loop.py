@@ -58,9 +58,10 @@ def train(
     """
     device = seen.vectors.device
     meter = Meter(device)
-    step = Step(method, shared_loss(method, seen, world), seen, settings, meter)
+    step = Step(method, shared_loss(method, seen, world), seen, settings, meter, world)
     rates = learning_rates(settings)
     first, log, sums = _resume(state, method, step.optimiser)
+    sums = {name: value.to(device) for name, value in sums.items()}
     method.train()
     world.gather(None)  # all have read the state that the first will write over
     read = stream(batches, first, settings.steps, workers)
@@ -80,12 +81,18 @@ def train(
             sums = {}
         meter.stop()
         report(done, log[-1]["loss"] if log else math.nan)
+        if done == settings.steps or (settings.eval_every and done % settings.eval_every == 0):
+            world.settle(method)
         if settings.eval_every and (done % settings.eval_every == 0 or done == settings.steps):
             evaluate(done)
             method.train()
         every = settings.checkpoint_every
-        if every and done % every == 0 and done < settings.steps and world.first:
-            _save(state, method, step.optimiser, done, log, sums)
+        if every and done % every == 0 and done < settings.steps:
+            if world.size > 1:  # whoever goes on from here has the sums of all
+                means = world.mean({name: value.item() for name, value in sums.items()})
+                sums = {name: torch.tensor(value, device=device) for name, value in means.items()}
+            if world.first:
+                _save(state, method, step.optimiser, done, log, sums)
     return Trained(log, meter.facts(settings.batch), step.micro_batches)
 
 
@@ -123,10 +130,11 @@ def _resume(
     content = read_sealed(state)
     if content is None:
         return 0, [], {}
-    whole = torch.load(io.BytesIO(content), weights_only=True)
+    # All processes read what the first had on its device.
+    whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     method.load_state_dict(whole["method"])
     optimiser.load_state_dict(whole["optimiser"])
     torch.set_rng_state(whole["random"])
-    if "random_cuda" in whole:
+    if "random_cuda" in whole and torch.cuda.is_available():
         torch.cuda.set_rng_state(whole["random_cuda"])
     return whole["done"], whole["log"], whole["sums"]

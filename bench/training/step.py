@@ -10,6 +10,7 @@ from bench.errors import UserError
 from bench.method import Batch, Classes, Loss, Method
 from bench.settings import Train
 from bench.training.meter import Meter
+from bench.training.world import ALONE, World
 
 
 class Step:
@@ -22,12 +23,14 @@ class Step:
         seen: Classes,
         settings: Train,
         meter: Meter,
+        world: World = ALONE,
     ) -> None:
         """``loss`` is the method's own, or what computes it on several devices."""
         self.device = seen.vectors.device
         self._loss, self._seen, self._meter = loss, seen, meter
         self._bf16 = settings.precision == "bf16"
-        self._clip, self._batch = settings.grad_clip, settings.batch
+        self._clip, self._batch = settings.grad_clip, settings.batch // world.size
+        self._alone = world.size == 1
         self._weights = [p for p in method.parameters() if p.requires_grad]
         self._backbones = [m for m in method.modules() if hasattr(m, "chunk")]
         if settings.compile:
@@ -37,12 +40,12 @@ class Step:
             self._loss = torch.compile(loss, dynamic=False, mode=mode)
         self.optimiser = optimiser(self._weights, settings)
         self.chunk = 0
-        if settings.micro_batch and settings.micro_batch < settings.batch:
+        if settings.micro_batch and settings.micro_batch < self._batch:
             self._limit(settings.micro_batch)
 
     @property
     def micro_batches(self) -> int:
-        """In how many parts a batch passes the backbone."""
+        """In how many parts a batch, or this process's part of it, passes the backbone."""
         return math.ceil(self._batch / self.chunk) if self.chunk else 1
 
     def __call__(self, batch: Batch, rate: float) -> Loss:
@@ -83,6 +86,11 @@ class Step:
 
     def _halve(self, videos: int) -> None:
         now = self.chunk or videos
+        if not self._alone:  # the others are amid a step that this one would begin again
+            raise UserError(
+                f"a device's memory is too small for {now} clips at a time; set train.micro_batch "
+                f"to {max(1, now // 2)} or start more processes"
+            ) from None
         if now == 1 or not self._backbones:
             raise UserError(
                 "the device's memory is too small for this method"

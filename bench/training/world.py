@@ -9,6 +9,8 @@ class generator draws one A a step. Batch statistics are those of the whole batc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import torch
@@ -54,8 +56,13 @@ class World:
         if self.size == 1:
             return [value]
         found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value)
+        dist.all_gather_object(found, value, group=_patient())
         return found
+
+    def settle(self, method: Method) -> None:
+        """Give all the first's buffers: on CPUs each has the batch statistics of its parts."""
+        for buffer in method.buffers() if self.size > 1 else ():
+            dist.broadcast(buffer, 0)
 
 
 ALONE = World()
@@ -67,10 +74,19 @@ def joined() -> World:
     if size == 1:
         return ALONE
     if not dist.is_initialized():
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if local < gpus:
+            torch.cuda.set_device(local)
+        # A profile may ask for the CPU where GPUs are.
+        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
+        _patient()
     return World(dist.get_rank(), dist.get_world_size())
+
+
+@cache
+def _patient() -> Any:
+    """Return the group that waits while the first decodes videos; gradients wait minutes alone."""
+    return dist.new_group(backend="gloo", timeout=timedelta(days=2))
 
 
 def shared_loss(method: Method, seen: Classes, world: World) -> Callable[[Batch, Classes], Loss]:

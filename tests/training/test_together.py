@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,10 +27,12 @@ from bench.training import attempt
 from bench.training.batches import Batches
 from bench.training.embed import Embedded, embed
 from bench.training.inputs import Vectors
-from bench.training.loop import train
+from bench.training.loop import Log, _resume, train
+from bench.training.step import optimiser
 from bench.training.world import ALONE, World, joined
 
-SETTINGS = Train(steps=12, batch=6, lr=0.1, warmup=3, log_every=4, momentum=0.9)
+# The last state that is saved lies between two rows of the log.
+SETTINGS = Train(steps=12, batch=6, lr=0.1, warmup=3, log_every=4, momentum=0.9, checkpoint_every=5)
 FEATURES = np.random.default_rng(0).normal(size=(18, 5)).astype(np.float32)
 LABELS = [0, 1, 2] * 6
 SEEN = Classes(["a", "b", "c"], torch.eye(3))
@@ -41,7 +44,8 @@ class Small(Method):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.v, self.s, self.W = nn.Linear(5, 4), nn.Linear(3, 4), nn.Parameter(torch.rand(3, 4))
+        self.v: nn.Module = nn.Linear(5, 4)
+        self.s, self.W = nn.Linear(3, 4), nn.Parameter(torch.rand(3, 4))
         self.unused = nn.Linear(2, 2)
 
     def embed_video(self, batch: Batch) -> Tensor:
@@ -59,14 +63,29 @@ class Small(Method):
         return l_s + nce(v, self.W, batch.y) + l_us, {"L_S": l_s, **parts}
 
 
-def trained(folder: Path, world: World) -> None:
-    """Train ``Small``; write its log and weights."""
-    method = Small()
+class Normalised(Small):
+    """The same with batch normalisation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.v = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4))
+
+
+def trained(folder: Path, world: World, kind: type[Small] = Small) -> None:
+    """Train a method; write its log, weights and statistics."""
+    method = kind()
     source = {"video": Vectors(FEATURES, {})}
     batches = Batches(source, range(18), LABELS, SETTINGS.batch, 0, world.part(SETTINGS.batch))
-    log = train(method, batches, SEEN, SETTINGS, folder / "state.pt", world=world).log
-    weights = torch.cat([w.flatten() for w in method.parameters()]).tolist()
-    (folder / f"{world.rank}-of-{world.size}.json").write_text(json.dumps([log, weights]))
+    state = folder / f"{kind.__name__}.pt"
+    log = train(method, batches, SEEN, SETTINGS, state, world=world).log
+    weights = torch.cat([w.flatten() for w in method.state_dict().values()]).tolist()
+    result = folder / f"{kind.__name__}-{world.rank}-of-{world.size}.json"
+    result.write_text(json.dumps([log, weights]))
+
+
+def read(folder: Path, kind: type[Small], rank: int, size: int) -> tuple[Log, list[float]]:
+    log, weights = json.loads((folder / f"{kind.__name__}-{rank}-of-{size}.json").read_text())
+    return log, weights
 
 
 def member(rank: int, port: int, folder: Path) -> None:
@@ -74,28 +93,59 @@ def member(rank: int, port: int, folder: Path) -> None:
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
-    trained(folder, joined())
+    world = joined()
+    trained(folder, world)
+    trained(folder, world, Normalised)
     torch.distributed.destroy_process_group()
 
 
-def test_two_processes_train_as_one(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where two processes and one have left what they trained."""
+    folder = tmp_path_factory.mktemp("two")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = get_context("spawn")
-    two = [context.Process(target=member, args=(rank, port, tmp_path)) for rank in range(2)]
+    two = [context.Process(target=member, args=(rank, port, folder)) for rank in range(2)]
     for process in two:
         process.start()
-    trained(tmp_path, ALONE)
+    (folder / "one").mkdir()
+    trained(folder / "one", ALONE)
+    trained(folder / "one", ALONE, Normalised)
     for process in two:
         process.join(timeout=100)
         assert process.exitcode == 0
-    log, weights = json.loads((tmp_path / "0-of-1.json").read_text())
+    return folder
+
+
+def assert_alike(found: tuple[Log, list[float]], log: Log, weights: list[float]) -> None:
+    assert found[1] == pytest.approx(weights, abs=1e-5)
+    for row, other in zip(log, found[0], strict=True):
+        assert other == pytest.approx(row, abs=1e-5)
+
+
+def test_two_processes_train_as_one(both: Path) -> None:
+    alone = read(both / "one", Small, 0, 1)
     for rank in range(2):
-        its_log, its_weights = json.loads((tmp_path / f"{rank}-of-2.json").read_text())
-        assert its_weights == pytest.approx(weights, abs=1e-5)
-        for row, other in zip(log, its_log, strict=True):
-            assert other == pytest.approx(row, abs=1e-5)
+        assert_alike(read(both, Small, rank, 2), *alone)
+
+
+def test_what_two_processes_saved_one_goes_on_from(both: Path, tmp_path: Path) -> None:
+    shutil.copy(both / "Small.pt", tmp_path)
+    assert _resumes_at(tmp_path / "Small.pt") == 10
+    trained(tmp_path, ALONE)
+    assert_alike(read(tmp_path, Small, 0, 1), *read(both / "one", Small, 0, 1))
+
+
+def _resumes_at(state: Path) -> int:
+    method = Small()
+    step = optimiser(list(method.parameters()), SETTINGS)
+    return _resume(state, method, step)[0]
+
+
+def test_batch_statistics_are_the_same_in_all_processes(both: Path) -> None:
+    assert read(both, Normalised, 1, 2) == read(both, Normalised, 0, 2)
 
 
 def test_the_parts_of_a_batch_are_the_batch(tmp_path: Path) -> None:
