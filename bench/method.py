@@ -90,6 +90,7 @@ class Method(nn.Module):
     learning: ClassVar[Literal["steps", "closed form", "none"]] = "steps"  # else one seed is run
     approximates: ClassVar[str] = ""  # what differs from the published system; "style: …" if most
     modern: ClassVar[bool] = False  # pre-trained on uncontrolled image-text pairs: stands apart
+    whole_batch: ClassVar[bool] = False  # True if the loss is no mean over videos: never shared out
 
     freeze_backbone: bool = False  # take the features of a frozen, pretrained backbone as video
 

@@ -43,6 +43,7 @@ class ER(Method):
     needs = ("features", "texts")
     wants = ("objects",)
     approximates = "other clip feature and tagger; frozen text encoder; mean of five object texts"
+    whole_batch = True  # the batch rehearses all its objects
 
     width: int = 512  # of the joint space; published
     dropout: float = 0.5  # of texts and in the gates; published

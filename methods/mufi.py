@@ -39,6 +39,7 @@ class MUFI(FixedWords):
     needs = ("video",)
     wants = ("objects",)
     approximates = "style: one training set, the object bank as the only other facet"
+    whole_batch = True  # a mean over those of the batch with objects
 
     lam: float = 10.0  # λ, not published
     inter_weight: float = 1.0  # μ, not published

@@ -27,6 +27,7 @@ class TARN(Method):
     label = "TARN"
     needs = ("features",)
     approximates = "other segment features; word vectors instead of attributes; layer widths"
+    whole_batch = True  # an episode has the classes of the batch
 
     width: int = 128  # E, twice the GRU's; not published here
     episode: int = 20  # classes of an episode; not published here

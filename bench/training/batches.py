@@ -36,6 +36,11 @@ class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
         self._rows, self._labels = np.asarray(rows), np.asarray(labels)
         self._orders: dict[int, NDArray[np.int64]] = {}
 
+    @property
+    def each(self) -> int:
+        """How many videos of a batch this process takes."""
+        return len(range(self._batch)[self._part])
+
     def chosen(self, step: int) -> NDArray[np.int64]:
         """Return which of the rows step ``step`` takes: consecutive parts of shuffled epochs."""
         count = len(self._rows)

@@ -78,7 +78,7 @@ def run_cell(job: Job, report: Report = lambda step, loss: None, world: World = 
     method.build(Context(seen, dims, job.network.head, backbone, dim, objects))
     imported = _load(method, job.checkpoint) if job.checkpoint else {}
     method.to(device)
-    part = world.part(job.train.batch) if trains and method.fit is None else slice(None)
+    part = world.part(job.train.batch, method) if trains else slice(None)
     batches = Batches(first, *usable, job.train.batch, job.seed, part)
     state = job.layout.scratch / "state" / f"{job.cell}-{job.fingerprint}.pt"
     parts: dict[str, Embedded] = {}

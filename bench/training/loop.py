@@ -58,7 +58,8 @@ def train(
     """
     device = seen.vectors.device
     meter = Meter(device)
-    step = Step(method, shared_loss(method, seen, world), seen, settings, meter, world)
+    compute = shared_loss(method, seen, world)
+    step = Step(method, compute, seen, settings, meter, batches.each, world.size == 1)
     rates = learning_rates(settings)
     first, log, sums = _resume(state, method, step.optimiser)
     sums = {name: value.to(device) for name, value in sums.items()}

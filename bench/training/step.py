@@ -10,7 +10,6 @@ from bench.errors import UserError
 from bench.method import Batch, Classes, Loss, Method
 from bench.settings import Train
 from bench.training.meter import Meter
-from bench.training.world import ALONE, World
 
 
 class Step:
@@ -23,16 +22,24 @@ class Step:
         seen: Classes,
         settings: Train,
         meter: Meter,
-        world: World = ALONE,
+        videos: int = 0,
+        alone: bool = True,
     ) -> None:
-        """``loss`` is the method's own, or what computes it on several devices."""
+        """``loss`` is the method's own, or what computes it on several devices.
+
+        ``videos`` is how many of a batch this process takes (0: all); ``alone`` is false where
+        others take the rest, and wait for this one.
+        """
         self.device = seen.vectors.device
         self._loss, self._seen, self._meter = loss, seen, meter
         self._bf16 = settings.precision == "bf16"
-        self._clip, self._batch = settings.grad_clip, settings.batch // world.size
-        self._alone = world.size == 1
+        self._clip, self._alone = settings.grad_clip, alone
+        self._batch = videos or settings.batch
         self._weights = [p for p in method.parameters() if p.requires_grad]
         self._backbones = [m for m in method.modules() if hasattr(m, "chunk")]
+        # What a forward pass changes: one that ran out of memory must not have happened.
+        self._statistics = list(method.buffers()) if self._backbones else []
+        self._before = [buffer.clone() for buffer in self._statistics]
         if settings.compile:
             # Heads alone are many small kernels: CUDA graphs start them all at once.
             graphs = self.device.type == "cuda" and not self._backbones
@@ -66,10 +73,14 @@ class Step:
         while True:
             random = torch.get_rng_state()
             random_cuda = torch.cuda.get_rng_state() if self.device.type == "cuda" else None
+            if self._statistics:
+                torch._foreach_copy_(self._before, self._statistics)
             try:
                 return self._once(batch)
             except torch.OutOfMemoryError:
                 self._halve(len(batch.y))
+            if self._statistics:
+                torch._foreach_copy_(self._statistics, self._before)
             torch.set_rng_state(random)
             if random_cuda is not None:
                 torch.cuda.set_rng_state(random_cuda)

@@ -1,9 +1,10 @@
 """One cell on several processes, as ``torchrun`` starts them: a device each, one result.
 
-Each process computes its part of every batch; gradients are averaged, so that batch, learning rate
-and schedule are those of one process. Random numbers are drawn alike everywhere, so that AURL's
-class generator draws one A a step. Batch statistics are those of the whole batch on GPUs
-(SyncBatchNorm, as in the released code) and those of a part on CPUs.
+Each process computes its part of every batch, or all of it where a loss is no mean over videos
+(``Method.whole_batch``); gradients are averaged, so that batch, learning rate and schedule are
+those of one process. Random numbers are drawn alike everywhere, so that AURL's class generator
+draws one A a step. Batch statistics are those of the whole batch on GPUs (SyncBatchNorm, as in the
+released code) and those of a part on CPUs.
 """
 
 import os
@@ -34,8 +35,13 @@ class World:
         """Whether this process writes what all of them made."""
         return self.rank == 0
 
-    def part(self, batch: int) -> slice:
-        """Return what of a batch this process takes; UserError if the parts were not equal."""
+    def part(self, batch: int, method: Method) -> slice:
+        """Return what of a batch this process takes; UserError if the parts were not equal.
+
+        All of it where the method's loss is no mean over videos, or there is none.
+        """
+        if method.whole_batch or method.fit is not None:
+            return slice(None)
         if batch % self.size:
             raise UserError(
                 f"a batch of {batch} cannot be shared evenly by {self.size} processes; change "
@@ -93,7 +99,7 @@ def shared_loss(method: Method, seen: Classes, world: World) -> Callable[[Batch,
     """Return the method's loss, whose gradients are the mean over the processes.
 
     The mean over equal parts is the gradient of the whole batch where the loss is a mean over
-    videos. ER's rehearsal and TARN's episodes are taken among the videos of a part.
+    videos; others get the whole batch (``Method.whole_batch``).
     """
     if world.size == 1:
         return method.loss

@@ -23,9 +23,10 @@ class Tight(R2Plus1D):
     most = 8
 
     def _features(self, clips: Tensor) -> Tensor:
+        found = super()._features(clips)
         if len(clips) > self.most:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return super()._features(clips)
+        return found
 
 
 class Small(Method):
@@ -59,6 +60,16 @@ def test_when_memory_runs_out_the_same_batch_goes_on_in_parts(most: int, parts: 
     assert found == pytest.approx(wanted, abs=1e-5)
     for ours, theirs in zip(tight.parameters(), whole.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_pass_that_ran_out_of_memory_leaves_no_batch_statistics() -> None:
+    tight, asked = Small(2), Small()
+    for method in (tight, asked):
+        method.g.stem[1] = nn.BatchNorm3d(4)
+    stepped(tight)
+    stepped(asked, SETTINGS.model_copy(update={"micro_batch": 2}))
+    for ours, theirs in zip(tight.buffers(), asked.buffers(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_parts_can_be_asked_for(tmp_path: object) -> None:

@@ -71,11 +71,23 @@ class Normalised(Small):
         self.v = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4))
 
 
+class Paired(Small):
+    """The same with a loss that compares the videos of a batch with each other."""
+
+    whole_batch = True
+
+    def loss(self, batch: Batch, seen: Classes) -> Loss:
+        loss, parts = super().loss(batch, seen)
+        v = nn.functional.normalize(self.embed_video(batch))
+        return loss + (v @ v.T).square().mean(), parts
+
+
 def trained(folder: Path, world: World, kind: type[Small] = Small) -> None:
     """Train a method; write its log, weights and statistics."""
     method = kind()
     source = {"video": Vectors(FEATURES, {})}
-    batches = Batches(source, range(18), LABELS, SETTINGS.batch, 0, world.part(SETTINGS.batch))
+    part = world.part(SETTINGS.batch, method)
+    batches = Batches(source, range(18), LABELS, SETTINGS.batch, 0, part)
     state = folder / f"{kind.__name__}.pt"
     log = train(method, batches, SEEN, SETTINGS, state, world=world).log
     weights = torch.cat([w.flatten() for w in method.state_dict().values()]).tolist()
@@ -94,8 +106,8 @@ def member(rank: int, port: int, folder: Path) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
     world = joined()
-    trained(folder, world)
-    trained(folder, world, Normalised)
+    for kind in (Small, Normalised, Paired):
+        trained(folder, world, kind)
     torch.distributed.destroy_process_group()
 
 
@@ -111,8 +123,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for process in two:
         process.start()
     (folder / "one").mkdir()
-    trained(folder / "one", ALONE)
-    trained(folder / "one", ALONE, Normalised)
+    for kind in (Small, Normalised, Paired):
+        trained(folder / "one", ALONE, kind)
     for process in two:
         process.join(timeout=100)
         assert process.exitcode == 0
@@ -125,10 +137,11 @@ def assert_alike(found: tuple[Log, list[float]], log: Log, weights: list[float])
         assert other == pytest.approx(row, abs=1e-5)
 
 
-def test_two_processes_train_as_one(both: Path) -> None:
-    alone = read(both / "one", Small, 0, 1)
+@pytest.mark.parametrize("kind", [Small, Paired])
+def test_two_processes_train_as_one(both: Path, kind: type[Small]) -> None:
+    alone = read(both / "one", kind, 0, 1)
     for rank in range(2):
-        assert_alike(read(both, Small, rank, 2), *alone)
+        assert_alike(read(both, kind, rank, 2), *alone)
 
 
 def test_what_two_processes_saved_one_goes_on_from(both: Path, tmp_path: Path) -> None:
@@ -151,11 +164,13 @@ def test_batch_statistics_are_the_same_in_all_processes(both: Path) -> None:
 def test_the_parts_of_a_batch_are_the_batch(tmp_path: Path) -> None:
     source = {"video": Vectors(FEATURES, {})}
     whole = Batches(source, range(18), LABELS, 6, 0)[5]
-    parts = [Batches(source, range(18), LABELS, 6, 0, World(r, 3).part(6))[5] for r in range(3)]
+    parts = [
+        Batches(source, range(18), LABELS, 6, 0, World(r, 3).part(6, Small()))[5] for r in range(3)
+    ]
     assert torch.equal(torch.cat([inputs["video"] for inputs, _ in parts]), whole[0]["video"])
     assert torch.equal(torch.cat([y for _, y in parts]), whole[1])
     with pytest.raises(UserError, match="batch of 6 cannot be shared evenly by 4 processes"):
-        World(0, 4).part(6)
+        World(0, 4).part(6, Small())
 
 
 def test_shared_embedding_is_in_the_order_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
