@@ -93,7 +93,7 @@ def ours(batch: Batch, seen: Classes, settings: Train) -> Callable[[], object]:
 
 
 def rows(quick: bool = False) -> Iterator[Ratio]:
-    """Yield fp32 and bf16 against the released step, with and without its accuracy."""
+    """Yield fp32, bf16 and its compiled form against the released step, by its two measures."""
     device = prepare("auto")
     torch.manual_seed(0)
     vectors = np.random.default_rng(0).normal(size=(CLASSES, WORDS)) / WORDS**0.5
@@ -101,11 +101,14 @@ def rows(quick: bool = False) -> Iterator[Ratio]:
     features = torch.randn(BATCH, 1, FEATURES, device=device)
     batch = Batch({"video": features}, torch.randint(CLASSES, (BATCH,), device=device))
     for accuracy in (True, False):
-        for precision in ("fp32", "bf16"):
-            settings = Train(batch=BATCH, precision=precision)
+        for way in ("fp32", "bf16", "bf16 compiled"):
+            precision, *compiled = way.split()
+            settings = Train.model_validate(
+                {"batch": BATCH, "precision": precision, "compile": bool(compiled)}
+            )
             less = "" if accuracy else ", released without its accuracy"
             yield compare(
-                f"step of AURL's heads, {precision}{less}",
+                f"step of AURL's heads, {way}{less}",
                 released(batch, seen, accuracy),
                 ours(batch, seen, settings),
                 rounds=3 if quick else 9,

@@ -150,6 +150,8 @@ def train(
     Under torchrun all its processes train each cell together (docs/devices.md).
 
     Example: bench train aurl base_ls -j 2
+
+    Example: bench train --launcher slurm --launcher-option slurm_partition=gpu
     """
     from bench.stages.train import Launch
 
