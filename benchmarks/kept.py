@@ -253,7 +253,9 @@ FORMATS: dict[str, Make] = {
     "LMDB, JPEG, a key a frame": lmdb(jpeg, from_jpeg),
     "raw, mapped file, offsets (ffcv raw)": mapped(bytes, from_raw),
     "JPEG, mapped file, offsets (ffcv jpg)": mapped(jpeg, from_jpeg),
-    "the same, quality 75": mapped(lambda frame: picture(frame, "JPEG", quality=75), from_jpeg),
+    "JPEG 75, mapped file, offsets": mapped(
+        lambda frame: picture(frame, "JPEG", quality=75), from_jpeg
+    ),
     "JPEG, tar (WebDataset)": tar,
     "JPEG, files": files,
     "zlib, mapped file, offsets": mapped(lambda frame: zlib.compress(frame.tobytes()), from_zlib),
