@@ -16,8 +16,7 @@ from ratio import Ratio, compare, show
 from scipy.spatial.distance import cdist
 from tabulate import tabulate
 
-from bench.scoring.metrics import accuracies, ranks
-from bench.scoring.similarity import cosine
+from bench.scoring.metrics import Cosines, accuracies, ranks
 
 VIDEOS, CLASSES, DIM = 13_320, 101, 2048
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
@@ -63,9 +62,9 @@ def released(
 
 
 def ours(arrays: Arrays, splits: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
-    """Return the same from one similarity matrix."""
+    """Return the same from one pass over the similarities."""
     video, of_class, labels = arrays
-    table = ranks(cosine(video, of_class), labels, splits)
+    table = ranks(Cosines(video, of_class), labels, splits)
     values = [
         accuracies(rank, labels, columns)[0] for rank, columns in zip(table.T, splits, strict=True)
     ]

@@ -1,4 +1,7 @@
-"""Metrics in numpy. One similarity matrix serves every protocol: a split is a set of columns."""
+"""Metrics in numpy. One pass over the similarities serves every split, which is a set of columns.
+
+No matrix of all videos is held: a few thousand rows are looked at together.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,34 +12,60 @@ from numpy.typing import NDArray
 from bench.scoring.similarity import Floats, cosine
 
 Labels = NDArray[np.integer[Any]]
-Ranks = NDArray[np.int64]
+Ranks = NDArray[np.int32]
 
 _ROWS = 4096  # rows of the matrix that are looked at together
 LEFT_OUT = -1  # the rank of a video whose class is not among a split's
 
 
-def ranks(similarity: Floats, labels: Labels, splits: Sequence[Sequence[int]]) -> Ranks:
-    """Return [N,S]: how many of a split's columns score higher than the video's own class.
+class Cosines:
+    """The cosines of video [N,D] with classes [K,D]: a matrix [N,K] whose rows are made on demand.
 
-    Equal scores count as higher for columns before the label's own, as an argmax does. Videos whose
-    class a split lacks are left out by every protocol: ``LEFT_OUT``. Which columns score higher
-    does not depend on the split, so one comparison and one product serve them all.
+    Rows are those of ``cosine`` to the bit where a slice begins at a multiple of 128.
+    """
+
+    def __init__(self, video: Floats, classes: Floats) -> None:
+        """Keep both; nothing is computed yet."""
+        self._video, self._classes = video, classes
+        self.shape = len(video), len(classes)
+
+    def __getitem__(self, rows: slice) -> NDArray[np.float64]:
+        """Return the rows of a slice."""
+        return cosine(self._video[rows], self._classes)
+
+
+def ranks(similarity: Floats | Cosines, labels: Labels, splits: Sequence[Sequence[int]]) -> Ranks:
+    """Return the first of ``ranks_and_own``."""
+    return ranks_and_own(similarity, labels, splits)[0]
+
+
+def ranks_and_own(
+    similarity: Floats | Cosines, labels: Labels, splits: Sequence[Sequence[int]]
+) -> tuple[Ranks, Floats]:
+    """Return the ranks [N,S], and each video's similarity with its own class [N].
+
+    A rank is how many of a split's columns score higher than the video's own class. Equal scores
+    count as higher for columns before the label's own, as an argmax does. Videos whose class a
+    split lacks are left out by every protocol: ``LEFT_OUT``. Which columns score higher does not
+    depend on the split, so one comparison and one product serve them all.
     """
     count = similarity.shape[1]
     chosen = np.zeros((count, len(splits)), np.float32)
     for number, columns in enumerate(splits):
         chosen[list(columns), number] = 1
     order = np.arange(count)
-    found = np.empty((len(labels), len(splits)), np.int64)
+    found = np.empty((len(labels), len(splits)), np.int32)
+    rights = []
     for start in range(0, len(labels), _ROWS):
         scores, own = similarity[start : start + _ROWS], labels[start : start + _ROWS]
         right = np.take_along_axis(scores, own[:, None].astype(np.int64), 1)
+        rights.append(right[:, 0])
         higher = scores > right
         ties = scores == right
         higher |= ties & (order < own[:, None])
         counts = higher.astype(np.float32) @ chosen  # exact: fewer than 2²⁴ columns
         found[start : start + _ROWS] = np.where(chosen[own] > 0, counts, LEFT_OUT)
-    return found
+    return found, np.concatenate(rights) if rights else np.empty(0)
 
 
 def accuracies(

@@ -1,6 +1,6 @@
 """From one cell's embeddings and the split files to its metrics."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,14 +10,14 @@ import numpy as np
 from bench.bits import pack
 from bench.scoring.metrics import (
     LEFT_OUT,
+    Cosines,
     accuracies,
     class_means,
     closeness,
     dispersion,
     generalised,
-    ranks,
+    ranks_and_own,
 )
-from bench.scoring.similarity import cosine
 
 
 @dataclass
@@ -47,24 +47,34 @@ def score(
     splits. A split with "videos" is scored on these alone: ``rows`` maps their names to rows of the
     data set's index, ".row" holds those of the embeddings. A split with "held_out" is scored over
     its seen and unseen classes (``metrics.generalised``), its scatter over the unseen ones. The
-    data set "seen" is scored over all its classes. The similarity matrix is computed once a data
-    set. A split with a class that was not embedded is a ValueError.
+    data set "seen" is scored over all its classes. The similarities are computed once a data set,
+    and never held for all videos. A split with a class that was not embedded is a ValueError.
     """
     scores = Scores()
     for dataset, classes in names.items():
         place = {name: i for i, name in enumerate(classes)}
         everything = [{"name": "full", "unseen": list(classes)}]
-        wanted = {p: s for (d, p), s in splits.items() if d == dataset}
-        parts = _Parts.of(dataset, arrays)
-        for protocol, listed in (wanted or {"full": everything}).items():
+        wanted = {p: s for (d, p), s in splits.items() if d == dataset} or {"full": everything}
+        columns: list[Sides] = []
+        for protocol, listed in wanted.items():
             for one in listed:
-                if not place.keys() >= {
-                    *one["unseen"],
-                    *(one["seen"] if "held_out" in one else ()),
-                }:
-                    raise ValueError(f"{dataset} {protocol} {one['name']}: class not embedded")
+                try:
+                    columns.append(_sides(one, place))
+                except KeyError:
+                    reason = f"{dataset} {protocol} {one['name']}: class not embedded"
+                    raise ValueError(reason) from None
+        whole, table = _Parts.ranked(dataset, arrays, [[*u, *s] for u, s in columns])
+        ordered = zip(columns, table.T, strict=True)
+        for protocol, listed in wanted.items():
             values: dict[str, dict[str, float]] = {}
-            for one, part, sides, rank in _ranked(parts, listed, place, (rows or {}).get(dataset)):
+            for one in listed:
+                sides, rank = next(ordered)
+                part = whole
+                if "videos" in one:
+                    known = (rows or {}).get(dataset, {})
+                    chosen = [known[v] for v in one["videos"] if v in known]
+                    mask = np.isin(whole.rows, chosen)
+                    part, rank = whole.only(mask), rank[mask]
                 found, per_class = _one(part, rank, *sides)
                 for metric, value in found.items():
                     values.setdefault(metric, {})[str(one["name"])] = value
@@ -85,32 +95,46 @@ def score(
     return scores
 
 
+Sides = tuple[list[int], list[int]]  # columns of the unseen classes, and of the seen if ranked
+
+
+def _sides(split: Mapping[str, Any], place: Mapping[str, int]) -> Sides:
+    """Return a split's columns; KeyError for a class without one."""
+    seen = split["seen"] if "held_out" in split else ()
+    return [place[name] for name in split["unseen"]], [place[name] for name in seen]
+
+
 @dataclass(frozen=True)
 class _Parts:
-    """Of one data set: video [N,D], labels [N], ranking [N,K], rows [N] of the index, and the
-    cosines [N,K] if any.
+    """Of one data set of K classes: video [N,D], labels [N], rows [N] of the index, and the cosine
+    [N] of each video with its own class if they lie in one space.
     """
 
+    classes: int
     video: Any
     labels: Any
-    ranking: Any
-    similarity: Any
     rows: Any
+    cosines: Any
 
     @classmethod
-    def of(cls, dataset: str, arrays: Mapping[str, Any]) -> "_Parts":
+    def ranked(
+        cls, dataset: str, arrays: Mapping[str, Any], columns: Sequence[Sequence[int]]
+    ) -> tuple["_Parts", Any]:
+        """Return them, and the ranks [N,S] of all splits."""
         video, of_class = arrays[f"{dataset}.video"], arrays[f"{dataset}.class"]
-        same_space = video.shape[1] == of_class.shape[1]  # else the method has a score of its own
-        similarity = cosine(video, of_class) if same_space else None
-        ranking = arrays.get(f"{dataset}.score", similarity)
         labels = arrays[f"{dataset}.label"]
         rows = arrays.get(f"{dataset}.row", np.arange(len(labels)))
-        return cls(video, labels, ranking, similarity, rows)
+        given, cosines = arrays.get(f"{dataset}.score"), Cosines(video, of_class)
+        own: Any
+        table, own = ranks_and_own(cosines if given is None else given, labels, columns)
+        if given is not None:  # its values are no cosines, and the two may lie in two spaces
+            one_space = video.shape[1] == of_class.shape[1]
+            own = ranks_and_own(cosines, labels, [])[1] if one_space else None
+        return cls(len(of_class), video, labels, rows, own), table
 
     def only(self, mask: Any) -> "_Parts":
-        cut = None if self.similarity is None else self.similarity[mask]
-        video, labels, ranking = self.video[mask], self.labels[mask], self.ranking[mask]
-        return _Parts(video, labels, ranking, cut, self.rows[mask])
+        cut = None if self.cosines is None else self.cosines[mask]
+        return _Parts(self.classes, self.video[mask], self.labels[mask], self.rows[mask], cut)
 
     def right(self, rank: Any) -> Any:
         """Return, for each video of a split in the index's order, if it is right [M]."""
@@ -120,43 +144,14 @@ class _Parts:
     @cached_property
     def centres(self) -> Any:
         """Mean embedding of each class [K,D]."""
-        return class_means(self.video, self.labels, self.ranking.shape[1])
+        return class_means(self.video, self.labels, self.classes)
 
     @cached_property
     def own(self) -> Any:
         """Mean cosine of each class's videos with the class [K]; None where there are none."""
-        if self.similarity is None:
+        if self.cosines is None:
             return None
-        own = np.take_along_axis(self.similarity, self.labels[:, None].astype(np.int64), 1)[:, 0]
-        return class_means(own, self.labels, self.ranking.shape[1])
-
-
-Sides = tuple[list[int], list[int]]  # columns of the unseen classes, and of the seen if ranked
-
-
-def _ranked(
-    parts: _Parts,
-    splits: Sequence[Mapping[str, Any]],
-    place: Mapping[str, int],
-    rows: Mapping[str, int] | None,
-) -> Iterator[tuple[Mapping[str, Any], _Parts, Sides, Any]]:
-    """Yield each split with the part of the data set that it scores, its columns and ranks [N]."""
-    sides: list[Sides] = [
-        (
-            [place[name] for name in one["unseen"]],
-            [place[name] for name in (one["seen"] if one.get("held_out") else [])],
-        )
-        for one in splits
-    ]
-    columns = [[*unseen, *seen] for unseen, seen in sides]
-    table = ranks(parts.ranking, parts.labels, columns)
-    for number, one in enumerate(splits):
-        part, rank = parts, table[:, number]
-        if "videos" in one:
-            chosen = [(rows or {})[v] for v in one["videos"] if v in (rows or {})]
-            mask = np.isin(parts.rows, chosen)
-            part, rank = parts.only(mask), rank[mask]
-        yield one, part, sides[number], rank
+        return class_means(self.cosines, self.labels, self.classes)
 
 
 def _one(

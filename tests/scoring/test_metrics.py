@@ -7,12 +7,14 @@ import pytest
 
 from bench.scoring.metrics import (
     LEFT_OUT,
+    Cosines,
     accuracies,
     class_means,
     closeness,
     dispersion,
     generalised,
     ranks,
+    ranks_and_own,
 )
 from bench.scoring.similarity import cosine
 
@@ -65,6 +67,15 @@ def test_accuracies(scores: np.ndarray, columns: list[int]) -> None:
         assert per_class[c] == (len(own), sum(r == 0 for r in own))
         shares += [sum(r == 0 for r in own) / len(own)] if own else []
     assert values["class_mean"] == pytest.approx(100 * sum(shares) / len(shares))
+
+
+def test_rows_on_demand_rank_as_the_whole_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    video, labels = np.tile(VIDEO, (10, 1)), np.tile(LABELS, 10)
+    whole = cosine(video, CLASSES)
+    monkeypatch.setattr("bench.scoring.metrics._ROWS", 128)  # 400 videos: three parts and a rest
+    rank, own = ranks_and_own(Cosines(video, CLASSES), labels, SUBSETS)
+    assert (rank == ranks(whole, labels, SUBSETS)).all()
+    assert (own == whole[np.arange(400), labels]).all()
 
 
 def test_of_equal_scores_the_first_column_is_the_answer() -> None:
