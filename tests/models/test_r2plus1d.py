@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bench.models import folded
 from bench.models.folded import quick_backbones
 from bench.models.r2plus1d import FactorisedConv3d, R2Plus1D
 
@@ -54,6 +55,15 @@ def test_folded_features_are_those_of_the_net(dtype: torch.dtype, most: float) -
     assert found.dtype == torch.float32
     assert not torch.equal(found, wanted)
     assert float((found - wanted).norm() / wanted.norm()) < most
+
+
+def test_folded_features_of_parts_are_those_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, clips = small_net(), torch.randn(3, 3, 4, 24, 24)
+    with torch.inference_mode():
+        wanted = folded.folded(net)(clips)
+        for clips_at_a_time in (0, 1, 2):
+            monkeypatch.setattr(folded, "VOXELS", clips_at_a_time * 4 * 24 * 24)
+            assert torch.allclose(folded.folded(net)(clips), wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_a_batch_in_parts_gives_the_gradients_of_its_parts() -> None:
