@@ -10,6 +10,7 @@ from project import ROOT, Bench, Ended, copy_project, run_bench
 # Before anything imports torch: more threads are slower here, and change the order of sums.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("BENCH_JOBS", "1")  # the tests themselves run side by side
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,7 @@
 """kill -9 of every stage: at a random moment, or just before a random file operation."""
 
-import os
 import random
 import shutil
-import signal
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -30,7 +28,7 @@ def killed(world: World, arena: Arena, stage: str, rng: random.Random) -> str:
     time.sleep(rng.uniform(0.2, 1.0) * world.seconds[stage])
     running = process.poll() is None
     if stage == "train" and rng.random() < 0.5:
-        os.kill(process.pid, signal.SIGKILL)  # its workers must end by themselves
+        process.kill()  # its workers must end by themselves
         process.communicate()
         return "parent alone" if running else ""
     kill_group(process)
