@@ -30,7 +30,6 @@ import torch
 from feed import keep_freed_memory
 from kept import FORMATS, FPS, LENGTH, SIDE, Kept
 from moving import moving
-from ratio import Ratio
 from tabulate import tabulate
 
 from bench.settings import Input
@@ -126,26 +125,6 @@ def _timed(
             yield Result(name, seconds[name], count, one.clip_bytes, off[name])
         else:
             yield one
-
-
-def rows(quick: bool = False) -> Iterator[Ratio]:
-    """Yield how many times as fast the store is as each format."""
-    store, *others = measure(quick)
-    for one in others:
-        if one.why:
-            print(f"{one.name}: not measured: {one.why}", file=sys.stderr)
-            continue
-        ratios = [a / b for a, b in zip(one.seconds, store.seconds, strict=True)]
-        size = f"{one.clip_bytes / 1000:.0f} kB a clip"
-        middle = statistics.median
-        yield Ratio(
-            f"feeding {one.clips} clips, {one.name} ({size}, {_off(one)})",
-            middle(one.seconds),
-            middle(store.seconds),
-            min(ratios),
-            max(ratios),
-            len(ratios),
-        )
 
 
 def table(results: Iterable[Result]) -> str:
