@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from .arena import Arena, different, kill_group, plain
 from .fault import Fault
@@ -170,8 +171,9 @@ def worker_killed(world: World, rng: random.Random) -> str:
             children = [int(pid) for pid in handle.read().split()]
     except OSError:
         children = []
+    workers = [pid for pid in children if _is_worker(pid)]
     hit = False
-    for pid in rng.sample(children, min(1, len(children))):
+    for pid in rng.sample(workers, min(1, len(workers))):
         try:
             os.kill(pid, signal.SIGKILL)
             hit = True
@@ -186,6 +188,14 @@ def worker_killed(world: World, rng: random.Random) -> str:
     if not hit:
         return "ended before the kill"
     return "its cell failed, the next run healed" if process.returncode else "it was idle"
+
+
+def _is_worker(pid: int) -> bool:
+    """Tell a worker from Python's own resource tracker, which complains when it is killed."""
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _attempt(function: Callable[..., str], harm: str) -> Callable[[World, random.Random], str]:
