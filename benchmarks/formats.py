@@ -11,7 +11,7 @@ what a buffer holds; here a clip is found by tarfile's index, so that it is as r
 ffcv's file is mapped and has a table of offsets, its pictures are raw or JPEG: those rows are here,
 ffcv itself is not run. LMDB is measured where the package ``lmdb`` can be imported.
 
-The store is made of moving pictures (``moving.py``), or of the videos under --videos. JPEG has
+The store is made of moving pictures (``moving_videos.py``), or of the videos under --videos. JPEG has
 quality 90 where nothing else is said; H.264 has crf 20, no B frames and x264's fastdecode.
 """
 
@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from feed import keep_freed_memory
-from kept import FORMATS, FPS, LENGTH, SIDE, Kept
-from moving import moving
+from format_files import FORMATS, FPS, LENGTH, SIDE, Kept
+from moving_videos import moving
 from tabulate import tabulate
 
 from bench.settings import Input
