@@ -11,8 +11,8 @@ what a buffer holds; here a clip is found by tarfile's index, so that it is as r
 ffcv's file is mapped and has a table of offsets, its pictures are raw or JPEG: those rows are here,
 ffcv itself is not run. LMDB is measured where the package ``lmdb`` can be imported.
 
-The store is made of moving pictures (``moving_videos.py``), or of the videos under --videos. JPEG has
-quality 90 where nothing else is said; H.264 has crf 20, no B frames and x264's fastdecode.
+The store is made of moving pictures (``moving_videos.py``), or of the videos under --videos. JPEG
+has quality 90 where nothing else is said; H.264 has crf 20, no B frames and x264's fastdecode.
 """
 
 import argparse
