@@ -4,6 +4,7 @@ import importlib
 import os
 import platform
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
         *_software(),
         *_machine(config, layout.root),
         *_repository(layout.root),
+        *_dvc_cache(),
         *(f for name, one in config.profile.datasets.items() for f in _data(name, one, layout)),
         *_words(config, layout.root),
         *_other_files(config, layout.root),
@@ -120,6 +122,30 @@ def _repository(root: Path) -> Iterator[Finding]:
     for name, there in (("git", is_git), ("dvc", (root / ".dvc").is_dir())):
         how = "" if there else f"'dvc repro' needs one: clone the project, or '{name} init'"
         yield Finding(OK if there else MISSING, f"{name} repository", str(root), how)
+
+
+def _dvc_cache() -> Iterator[Finding]:
+    """Say where other users can write what DVC unpickles (CVE-2025-69872 of its diskcache)."""
+    set_to = os.environ.get("DVC_SITE_CACHE_DIR")
+    if not set_to and platform.system() != "Linux":
+        return  # elsewhere DVC's own folder is the user's
+    folder = Path(set_to or "/var/tmp/dvc").absolute()
+    if any(_only_mine(one) for one in (folder, *folder.parents)):
+        yield Finding(OK, "dvc cache", str(folder))
+        return
+    detail = (
+        f"other users of this machine can write to {folder}, which holds pickles that DVC reads"
+    )
+    how = "if they are not trusted, set DVC_SITE_CACHE_DIR to a folder of mode 700, as 'make' does"
+    yield Finding(NOTE, "dvc cache", detail, how)
+
+
+def _only_mine(folder: Path) -> bool:
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IXGRP | stat.S_IXOTH)
 
 
 def _data(name: str, one: DataSet, layout: Layout) -> Iterator[Finding]:

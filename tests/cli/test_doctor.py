@@ -19,8 +19,10 @@ CELLS = sum(3 if file.learning == "steps" else 1 for file in scan(ROOT).values()
 
 
 @pytest.fixture
-def repository(project: Path) -> Path:
-    """Make a git and DVC repository of the copy."""
+def repository(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a git and DVC repository of the copy, with a cache that is nobody else's."""
+    (project / "mine").mkdir(mode=0o700)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(project / "mine" / "dvc"))
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
     (project / ".dvc").mkdir()
     return project
@@ -165,3 +167,13 @@ def test_mistakes(bench: Bench, words: tuple[str, ...], named: str) -> None:
     code, out, err = bench("doctor", *words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert named in err
+
+
+def test_a_cache_of_dvc_that_others_can_write_is_noted(
+    bench: Bench, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found(bench, "--no-time")[1]["dvc cache"]["state"] == "ok"
+    monkeypatch.delenv("DVC_SITE_CACHE_DIR")
+    code, findings, _ = found(bench, "--no-time")
+    assert (code, findings["dvc cache"]["state"]) == (0, "note")
+    assert "DVC_SITE_CACHE_DIR" in findings["dvc cache"]["how"]
