@@ -1,6 +1,7 @@
 """The ablation table: the poster's five rows, then every method that is no published system."""
 
 from bench.facts import published
+from bench.tables.against import comparable
 from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.gaps import with_ties
@@ -21,7 +22,7 @@ from bench.tables.text import (
 def build_ablation(context: TableContext) -> Table:
     """Build the ablation table; of each test data set the primary protocol (all stand in json)."""
     facts = [number for number in published() if number.table == "ablation"]
-    compared = dict.fromkeys(number.key for number in facts if context.comparable(number))
+    compared = dict.fromkeys(number.key for number in facts if comparable(context, number))
     scopes = context.primary
     top1 = [context.headline(scope) for scope in scopes]
     seen = [f"seen_{scope}" if context.per_split(scope) else "seen.full" for scope in scopes]
@@ -46,7 +47,7 @@ def build_ablation(context: TableContext) -> Table:
         ),
         repeats(top1),
         *also,
-        coverage(scopes),
+        coverage(context, scopes),
         STATUS,
     ]
     header = [

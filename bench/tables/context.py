@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.config import ONE_SPLIT
-from bench.facts import Published
 from bench.files import read_json
 from bench.plan import SPLITS, PlannedCell
 from bench.records import Record
 from bench.registry import MethodFile
+from bench.tables.against import lacking
 
 EMBEDDED = (
     "This is a small generated world: its numbers are no evidence about the paper and are not "
@@ -33,12 +33,17 @@ class TableContext:
     files: dict[str, MethodFile] = field(default_factory=dict)  # methods/, as far as they declare
     only: str = ""  # the one method of the table of protocols
     audit: Mapping[str, Any] | None = field(default_factory=dict)  # of the stage, None: not run
-    clips: int | None = None  # clips a test video; a Δ to a number with other clips is not shown
+    clips: int | None = None  # clips of a test video, if a method has no number of its own
 
     @property
     def opening(self) -> list[str]:
         """Return the first lines above a table of measured numbers."""
-        return [self.header, *([EMBEDDED] if self.is_embedded_world else [])]
+        parts = {name: lacking(self, name) for name in self.tests}
+        return [
+            self.header,
+            *([EMBEDDED] if self.is_embedded_world else []),
+            *(f"Only a part of {name} is here: {found}." for name, found in parts.items() if found),
+        ]
 
     @property
     def primary(self) -> list[str]:
@@ -71,14 +76,6 @@ class TableContext:
         """Return the accuracies that are measured under a protocol."""
         names = (name for name, protocols in self.tests.items() if protocol in protocols)
         return [self.headline(f"{name}.{protocol}") for name in names]
-
-    def comparable(self, number: Published) -> bool:
-        """Return whether a measured number may stand against a published one (a Δ column)."""
-        return (
-            not self.is_embedded_world
-            and number.protocol in self.tests.get(number.dataset, ())
-            and (None in (self.clips, number.clips) or self.clips == number.clips)
-        )
 
     def stored(self, name: str, *texts: str, **shapes: Any) -> Any | None:
         """Read ``<name>.json`` of the split files, ``None`` if absent, ``UserError`` if damaged."""

@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from bench.facts import Published, published
+from bench.tables.against import comparable
 from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.gaps import with_ties
@@ -130,8 +131,8 @@ def columns_of(
         *within(context, context.tested(protocol), context.headlines),
         Column("measured", "trained on", trained),
         Column("measured", "approximated", lambda row: _approximated(row)),
-        coverage(key.rpartition(".")[0] for key in context.tested(protocol)),
-        *(delta(context, key) for key in keys(n.dataset for n in facts if context.comparable(n))),
+        coverage(context, (key.rpartition(".")[0] for key in context.tested(protocol))),
+        *(delta(context, key) for key in keys(n.dataset for n in facts if comparable(context, n))),
         Column("published", "note", lambda row: _note(row) or MISSING),
         Column("published", "source", lambda row: _join(n.source for n in row.published.values())),
         STATUS,
@@ -139,7 +140,7 @@ def columns_of(
 
 
 def build_sota(context: TableContext) -> Table:
-    """Build the comparison; a Δ stands only where data set, protocol and clips are the same."""
+    """Build the comparison; where a Δ stands: ``bench.tables.against``."""
     facts = [number for number in published() if number.table != "ablation"]
     columns = columns_of(context, facts, "", "")
     table: list[list[str]] = []

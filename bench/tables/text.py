@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bench.plan import TRANSFER
+from bench.tables.against import stands, videos
 from bench.tables.context import Column, TableContext
 from bench.tables.rows import MISSING, Row
 
@@ -80,7 +81,7 @@ def delta(context: TableContext, key: str) -> Column:
 
     def text(row: Row) -> str:
         found, number = row.spread(key), row.published.get(key)
-        if found is None or number is None or not context.comparable(number):
+        if found is None or number is None or not stands(context, row, number):
             return MISSING
         return f"{found.mean - number.value:+.{_digits(key)}f}"
 
@@ -101,8 +102,11 @@ def repeats(keys: list[str]) -> Column:
     return Column("measured", "n", text)
 
 
-def coverage(scopes: Iterable[str]) -> Column:
-    """Videos scored / expected, summed over the scopes' data sets; a list of videos has its own."""
+def coverage(context: TableContext, scopes: Iterable[str]) -> Column:
+    """Videos scored / expected, summed over the scopes' data sets; a list of videos has its own.
+
+    Of a public data set of which some lack all are expected.
+    """
     wanted = list(scopes)
 
     def text(row: Row) -> str:
@@ -111,9 +115,9 @@ def coverage(scopes: Iterable[str]) -> Column:
             name, _, protocol = scope.partition(".")
             found = row.coverage(protocol)
             if part := found.get(scope, found.get(name)):
-                seen[name] = part
-        expected = sum(part["expected"] for part in seen.values())
-        scored = sum(part["scored"] for part in seen.values())
+                whole = 0 if scope in found else videos(context, scope)
+                seen[name] = part["scored"], max(whole, part["expected"])
+        scored, expected = map(sum, zip(*seen.values(), strict=True)) if seen else (0, 0)
         return f"{scored}/{expected}" if expected else MISSING
 
     return Column("measured", "coverage", text)

@@ -59,6 +59,7 @@ def comparable(root: Path, **other: Any) -> Material:
     planned = [planned_cell(row, seed) for row in POSTER for seed in range(2)]
     tests = {"ucf101": ("full",), "hmdb51": ("full",)}
     base = {"profile": "paper", "is_embedded_world": False, "tests": tests, "clips": 1}
+    base |= {"train": "kinetics700"}
     return material(root, records, planned, **(base | other))
 
 

@@ -57,7 +57,8 @@ def test_ablation_keeps_the_posters_order_and_its_numbers_apart(tmp_path: Path) 
 def test_paper_profile_shows_the_difference(tmp_path: Path) -> None:
     one = record("aurl", metrics={"ucf101.full.top1": 40.4})
     tests = {"ucf101": ("full",)}
-    given = context(tmp_path, [one], [planned_cell("aurl")], tests=tests, is_embedded_world=False)
+    settings: dict[str, Any] = {"tests": tests, "is_embedded_world": False, "train": "kinetics700"}
+    given = context(tmp_path, [one], [planned_cell("aurl")], **settings)
     assert cells(given)["aurl"]["Δ ucf101"] == "-4.0"
     assert rows("ablation", given)["aurl"]["metrics"]["ucf101.full.top1"]["published"] == 44.4
     sota = {row["protocol"]: row for row in json.loads(render(build("sota", given), "json"))[:2]}
@@ -66,7 +67,9 @@ def test_paper_profile_shows_the_difference(tmp_path: Path) -> None:
 
 def test_sota_difference_only_with_the_same_clips(tmp_path: Path) -> None:
     one = record("aurl", metrics={"ucf101.full.top1": 40.8})
-    settings: dict[str, Any] = {"tests": {"ucf101": ("full",)}, "is_embedded_world": False}
+    settings: dict[str, Any] = {
+        "tests": {"ucf101": ("full",)}, "is_embedded_world": False, "train": "kinetics700"
+    }  # fmt: skip
     same = context(tmp_path, [one], [planned_cell("aurl")], clips=25, **settings)
     other = context(tmp_path, [one], [planned_cell("aurl")], clips=1, **settings)
     assert "-6.0" in render(build("sota", same), "csv")

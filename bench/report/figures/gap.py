@@ -9,6 +9,7 @@ from bench.report.draw import GREY, Sheet, lacking, short
 from bench.report.material import Material
 from bench.report.parts import Figure
 from bench.stats.gaps import Gap
+from bench.tables.against import comparable, stands
 from bench.tables.rows import MISSING, Row
 from bench.tables.text import number_text
 
@@ -31,12 +32,12 @@ class _Entry:
 def draw(material: Material) -> Figure:
     """Return the gap chart; measured numbers alone where no published one is comparable."""
     context = material.context
-    facts = [n for n in published() if context.comparable(n)]
+    facts = [n for n in published() if comparable(context, n)]
     entries = [
         _Entry(row, number.key, gap, number)
         for row in material.own
         for number in facts
-        if number.method == row.method and not row.reading
+        if number.method == row.method and not row.reading and stands(context, row, number)
         if (gap := material.interval(row, number.key, number.value))
     ]
     title = TITLE
@@ -178,5 +179,5 @@ def _why(material: Material) -> str:
         )
     return (
         "No gap is drawn: no row with a published number on these data sets and protocols is "
-        "measured with as many clips a video."
+        "measured with as many clips a video, on the whole data set, after training on the same."
     )
