@@ -1,6 +1,7 @@
 """Method files: read without running them; what is wrong with one is said as file:line reason."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from project import ROOT
@@ -9,7 +10,7 @@ from bench import sources
 from bench.errors import UserError
 from bench.files import write_text
 from bench.method import Method, create, parameters_of
-from bench.registry import MethodFile, blame, load, scan
+from bench.registry import LEARNING, MethodFile, blame, load, scan
 
 GOOD = '''"""A method."""
 from bench.method import Method
@@ -83,6 +84,33 @@ def test_what_is_wrong(tmp_path: Path, text: str | bytes, line: int, reason: str
 
 def test_text_errors_show_in_the_scan_already(tmp_path: Path) -> None:
     assert put(tmp_path, "wrong", "def f(:\n").problem.startswith("methods/wrong.py:1 SyntaxError")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('needs = ["video", "texts"]', "is no tuple; write needs = ('video', 'texts')"),
+        ('wants = ("texts")', "is no tuple; write wants = ('texts',)"),
+        ('needs = ("video", "text")', "needs 'text', which is no input; did you mean 'texts'?"),
+        ('learning = "closed_form"', "is no way of learning; did you mean 'closed form'?"),
+        ("modern = 1", "modern = 1 is no bool"),
+        ("label = None", "label = None is no str"),
+    ],
+)
+def test_a_declared_value_that_means_nothing(tmp_path: Path, value: str, said: str) -> None:
+    file = put(tmp_path, "odd", GOOD.replace("    lam:", f"    {value}\n    lam:"))
+    assert file.problem.startswith("methods/odd.py:13 ") and said in file.problem
+
+
+def test_the_ways_of_learning_are_those_of_the_contract() -> None:
+    (literal,) = get_args(Method.__annotations__["learning"])
+    assert get_args(literal) == LEARNING
+
+
+def test_a_base_whose_file_is_broken(tmp_path: Path) -> None:
+    put(tmp_path, "broken", "x = 1\ndef f(:\n")
+    file = put(tmp_path, "heir", "from methods.broken import X\n\n\nclass Mine(X):\n    pass\n")
+    assert file.problem.startswith("methods/broken.py:2 SyntaxError")
 
 
 def test_blame_falls_on_the_file_or_on_the_project_but_not_on_a_bystander() -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UserError
-from bench.method import INPUTS, Batch, Classes, Context, Method, create
+from bench.method import Batch, Classes, Context, Method, create
 from bench.registry import MethodFile, blame, load
 from bench.settings import Network
 from bench.training.backbone import new_backbone
@@ -12,6 +12,7 @@ from bench.training.batches import Batches
 from bench.training.inputs import Vectors
 
 _SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16
+_DECLARED = ("label", "needs", "wants", "learning", "approximates", "modern", "freeze_backbone")
 _TINY = Network(stem=4, widths=(4, 8), blocks=(1, 1), head=_HEAD)
 
 
@@ -24,9 +25,8 @@ def check_method(file: MethodFile) -> list[str]:
     complaints = []
     if not kind.label:
         complaints.append(f"{file.name}: 'label' is empty, so its row has no name")
-    strange = {*kind.needs, *kind.wants} - set(INPUTS)
-    if strange:
-        return [*complaints, f"{file.name}: needs '{min(strange)}', which is no input"]
+    if misread := _misread(kind, file):
+        return [*complaints, *misread]
     videos = {"inputs": torch.zeros(_VIDEOS, 1, 0)}
     if {"video", "clips"} & set(kind.needs):
         videos = {"clips": torch.randn(_VIDEOS, 1, 3, 4, 16, 16)}
@@ -40,6 +40,20 @@ def check_method(file: MethodFile) -> list[str]:
             except Exception as error:
                 complaints.append(f"{blame(error, file.path)} (on {what})")
     return list(dict.fromkeys(complaints))
+
+
+def _misread(kind: type[Method], file: MethodFile) -> list[str]:
+    """Return what the class declares otherwise than its text, which tables and plans go by."""
+    found = []
+    for name in _DECLARED:
+        value, read = getattr(kind, name), getattr(file, name)
+        if value != read and (value or name != "label"):
+            fitting = tuple(value) if isinstance(value, list) else value
+            found.append(
+                f"methods/{file.name}.py: {name} is {value!r}, but {read!r} to those who read its "
+                f"text without running it; write {name} = {fitting!r} in the class itself"
+            )
+    return found
 
 
 def _exercise(kind: type[Method], what: str, video: Tensor, given: set[str]) -> list[str]:

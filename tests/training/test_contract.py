@@ -55,6 +55,16 @@ def test_the_method_that_the_wrong_ones_are_made_of(tmp_path: Path) -> None:
     [
         ('label = "Mine"', 'label = ""', "'label' is empty"),
         ('label = "Mine"', 'label = "Mine"\n    needs = ("sound",)', "needs 'sound'"),
+        (
+            'label = "Mine"',
+            'label = "Mi" + "ne"',
+            "label is 'Mine', but 'mine' to those who read its text",
+        ),
+        (
+            'label = "Mine"',
+            'label = "Mine"\n    needs = list(("video", "texts"))',
+            "write needs = ('video', 'texts') in the class itself",
+        ),
         ("import torch\n", "import troch\n", "mine.py:2 ModuleNotFoundError"),
         ("def build(self, ctx)", "def bild(self, ctx)", "mine.py:16 AttributeError"),
         (
