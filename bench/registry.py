@@ -48,8 +48,9 @@ class MethodFile:
 
 def scan(root: Path) -> dict[str, MethodFile]:
     """Read what every method file declares from its text, running nothing."""
-    files = sorted((root / "methods").glob("*.py"))
-    return {f.stem: _read(f, root) for f in files if not f.stem.startswith("_")}
+    # "." begins what editors and systems leave: locks, which are dangling links, and attributes.
+    files = sorted((root / "methods").glob("[!_.]*.py"))
+    return {f.stem: _read(f, root) for f in files if f.is_file()}
 
 
 def load(file: MethodFile) -> "type[Method]":
@@ -101,7 +102,7 @@ def blame(error: BaseException, path: Path) -> str:
 def _read(path: Path, root: Path) -> MethodFile:
     try:
         found = declared(path, root)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, OSError) as error:
         # A base's file may be the one that is wrong.
         where = Path(getattr(error, "filename", None) or path)
         reason = blame(error.with_traceback(None), where)

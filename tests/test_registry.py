@@ -51,6 +51,33 @@ def test_scan_takes_no_private_file_and_sorts(tmp_path: Path) -> None:
     assert list(scan(tmp_path)) == ["a", "b"]
 
 
+def test_scan_takes_no_file_of_an_editor_and_no_folder(tmp_path: Path) -> None:
+    put(tmp_path, "good", GOOD)
+    folder = tmp_path / "methods"
+    (folder / ".#good.py").symlink_to("user@host.1234:5678")
+    (folder / "._good.py").write_bytes(b"\x00\x05\x16\x07")
+    (folder / "gone.py").symlink_to("nowhere")
+    (folder / "folder.py").mkdir()
+    assert list(scan(tmp_path)) == ["good"]
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **how: str) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    problem = put(tmp_path, "mine", GOOD).problem
+    assert problem.startswith("methods/mine.py:1 PermissionError: [Errno 13] Permission denied")
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    file = put(tmp_path, "marked", b"\xef\xbb\xbf" + GOOD.encode())
+    assert (file.label, file.problem) == ("My row", "")
+    with_mark = sources.source_digest(file.path, tmp_path)
+    sources.normalised.cache_clear()
+    assert with_mark == sources.source_digest(put(tmp_path, "marked", GOOD).path, tmp_path)
+
+
 def test_load_gives_the_one_class(tmp_path: Path) -> None:
     kind = load(put(tmp_path, "good", GOOD))
     assert issubclass(kind, Method)
