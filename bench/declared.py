@@ -94,6 +94,18 @@ def line_of(path: Path, name: str) -> int:
     return max((line.lineno for k in kinds for n, line in _assigned(k) if n == name), default=1)
 
 
+def annotation_of(path: Path, name: str) -> tuple[str, int]:
+    """Return what ``path`` annotates in a class with a type that mentions ``name``, and the line.
+
+    ("", 1) if nothing.
+    """
+    kinds = (node for node in parsed(path).body if isinstance(node, ast.ClassDef))
+    for parameter, line in (one for kind in kinds for one in _assigned(kind)):
+        if isinstance(line, ast.AnnAssign) and name in ast.unparse(line.annotation):
+            return parameter, line.lineno
+    return "", 1
+
+
 def known_inputs(root: Path) -> tuple[str, ...]:
     """Return the INPUTS of ``bench.method``, from its text: to import it takes torch."""
     for node in parsed(code_root(root) / "bench" / "method.py").body:

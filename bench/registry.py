@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.declared import declared, known_inputs, line_of
+from bench.declared import annotation_of, declared, known_inputs, line_of
 from bench.errors import UserError, nearest
+from bench.files import dump_json
 
 if TYPE_CHECKING:
     from bench.method import Method
@@ -76,7 +77,31 @@ def load(file: MethodFile) -> "type[Method]":
     ]
     if len(kinds) != 1:
         raise UserError(f"{_short(file.path)}:1 has {len(kinds)} Method classes, needs exactly one")
+    _check_parameters(kinds[0], file.path)
     return kinds[0]
+
+
+def _check_parameters(kind: "type[Method]", path: Path) -> None:
+    """Refuse, before anything trains, a type that is not there and a default that no file holds."""
+    from bench.method import parameters_of
+
+    try:
+        values = parameters_of(kind)
+    except Exception as error:
+        name, line = annotation_of(path, str(getattr(error, "name", None) or ""))
+        raise UserError(
+            f"{_short(path)}:{line} annotation of '{name}': {' '.join(str(error).split())}; import "
+            "what it names where the file runs, not under TYPE_CHECKING alone"
+        ) from None
+    for name, value in values.items():
+        try:
+            dump_json(value)
+        except (TypeError, ValueError, RecursionError):
+            shown = " ".join(repr(value).split())[:80]
+            raise UserError(
+                f"{_short(path)}:{line_of(path, name)} parameter {name} = {shown} cannot be "
+                "written to a record; take a number, text, bool, None, or a list or dict of them"
+            ) from None
 
 
 def blame(error: BaseException, path: Path) -> str:

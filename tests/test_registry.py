@@ -96,6 +96,15 @@ def test_load_gives_the_one_class(tmp_path: Path) -> None:
         ("raise ValueError('two\\nlines')\n", 1, "two lines"),
         ("x = 1\n", 1, "0 Method classes"),
         (GOOD + "\n\nclass Other(Method):\n    pass\n", 1, "2 Method classes"),
+        (GOOD + "    law: type = dict\n", 15, "law = <class 'dict'> cannot be written to a record"),
+        (GOOD + "    top: float = float('inf')\n", 15, "parameter top = inf cannot be written"),
+        (
+            "from __future__ import annotations\n"
+            + GOOD.split('"""\n')[1]
+            + "    at: Path | None = None\n",
+            15,
+            "annotation of 'at': name 'Path' is not defined; import what it names",
+        ),
         (b"x = '\xff'\n", 1, "Error"),
         (b"x = '\x00'\n", 1, "null bytes"),
     ],
