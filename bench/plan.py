@@ -4,6 +4,7 @@ Needs neither torch nor data, so that a table can tell which records are outdate
 fingerprint that cannot be known without data (the manifests, the word vectors) are left out then.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,7 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
             raise unknown(f"method in params.yaml 'profiles.{config.name}.own'", name, files)
     rows = [(file, dict[str, Any]()) for file in files.values()]
     if readings:
-        for one in config.readings.rows:
-            if one.method not in files:
-                raise unknown("method in params.yaml 'readings'", one.method, files)
-            rows.append((files[one.method], dict(one.set)))
+        rows += _readings(config, files)
     known = _known_parts(config, layout)
     inputs = Inputs(config, layout)
     core = source_digest(layout.root / "bench" / "training" / "cell.py", layout.root)
@@ -106,6 +104,27 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
                     )
                 )
     return cells
+
+
+def _readings(
+    config: Config, files: dict[str, MethodFile]
+) -> list[tuple[MethodFile, dict[str, Any]]]:
+    """List the alternative readings; UserError for one that its row's name cannot tell."""
+    rows: dict[str, tuple[MethodFile, dict[str, Any]]] = {}
+    for one in config.readings.rows:
+        if one.method not in files:
+            raise unknown("method in params.yaml 'readings'", one.method, files)
+        for parameter, value in one.set.items():
+            if not re.fullmatch(r"[\w.=+-]*", f"{parameter}={_plain(value)}"):
+                raise UserError(
+                    f"params.yaml: readings.rows: {one.method} has {parameter}: {value!r}, which "
+                    "names files; take a value of letters, digits and _ . = + - alone"
+                )
+        row = row_id(one.method, one.set)
+        if row in rows:
+            raise UserError(f"params.yaml: readings.rows has {row} twice; delete one of the two")
+        rows[row] = files[one.method], dict(one.set)
+    return list(rows.values())
 
 
 def _imported(

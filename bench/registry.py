@@ -8,11 +8,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.declared import declared
-from bench.errors import UserError
+from bench.declared import annotation_of, declared, known_inputs, line_of
+from bench.errors import UserError, nearest
+from bench.files import dump_json
 
 if TYPE_CHECKING:
     from bench.method import Method
+
+LEARNING = ("steps", "closed form", "none")
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ class MethodFile:
 
 def scan(root: Path) -> dict[str, MethodFile]:
     """Read what every method file declares from its text, running nothing."""
-    files = sorted((root / "methods").glob("*.py"))
-    return {f.stem: _read(f, root) for f in files if not f.stem.startswith("_")}
+    # "." begins what editors and systems leave: locks, which are dangling links, and attributes.
+    files = sorted((root / "methods").glob("[!_.]*.py"))
+    return {f.stem: _read(f, root) for f in files if f.is_file()}
 
 
 def load(file: MethodFile) -> "type[Method]":
@@ -73,7 +77,31 @@ def load(file: MethodFile) -> "type[Method]":
     ]
     if len(kinds) != 1:
         raise UserError(f"{_short(file.path)}:1 has {len(kinds)} Method classes, needs exactly one")
+    _check_parameters(kinds[0], file.path)
     return kinds[0]
+
+
+def _check_parameters(kind: "type[Method]", path: Path) -> None:
+    """Refuse, before anything trains, a type that is not there and a default that no file holds."""
+    from bench.method import parameters_of
+
+    try:
+        values = parameters_of(kind)
+    except Exception as error:
+        name, line = annotation_of(path, str(getattr(error, "name", None) or ""))
+        raise UserError(
+            f"{_short(path)}:{line} annotation of '{name}': {' '.join(str(error).split())}; import "
+            "what it names where the file runs, not under TYPE_CHECKING alone"
+        ) from None
+    for name, value in values.items():
+        try:
+            dump_json(value)
+        except (TypeError, ValueError, RecursionError):
+            shown = " ".join(repr(value).split())[:80]
+            raise UserError(
+                f"{_short(path)}:{line_of(path, name)} parameter {name} = {shown} cannot be "
+                "written to a record; take a number, text, bool, None, or a list or dict of them"
+            ) from None
 
 
 def blame(error: BaseException, path: Path) -> str:
@@ -99,15 +127,41 @@ def blame(error: BaseException, path: Path) -> str:
 def _read(path: Path, root: Path) -> MethodFile:
     try:
         found = declared(path, root)
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        reason = blame(error.with_traceback(None), path)
+    except (SyntaxError, ValueError, RecursionError, OSError) as error:
+        # A base's file may be the one that is wrong.
+        where = Path(getattr(error, "filename", None) or path)
+        reason = blame(error.with_traceback(None), where)
         return MethodFile(path.stem, path, path.stem, problem=reason)
-    fits: dict[str, Any] = {}
-    for field in fields(MethodFile)[4:]:
-        value = found.get(field.name)
-        if isinstance(value, type(field.default)):
-            fits[field.name] = value
-    return MethodFile(path.stem, path, str(found.get("label") or path.stem), **fits)
+    kinds = {"label": str} | {one.name: type(one.default) for one in fields(MethodFile)[4:]}
+    fits: dict[str, Any] = {"label": path.stem}
+    problem = ""
+    for name, kind in kinds.items():
+        value = found.get(name)
+        if name not in found or (name, value) == ("label", ""):
+            continue
+        if wrong := _wrong(name, value, kind, root):
+            problem = problem or f"{_short(path)}:{line_of(path, name)} {wrong}"
+        else:
+            fits[name] = value
+    return MethodFile(path.stem, path, problem=problem, **fits)
+
+
+def _wrong(name: str, value: Any, kind: type[Any], root: Path) -> str:
+    """Return what is wrong with a declared value and what to write, "" if nothing is."""
+    shown = f"{name} = {repr(value)[:80]}"
+    if kind is tuple and not isinstance(value, tuple):
+        names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        return f"{shown} is no tuple; write {name} = {tuple(names) or ('features', 'texts')}"
+    if not isinstance(value, kind):
+        return f"{shown} is no {kind.__name__}"
+    if name == "learning" and value not in LEARNING:
+        return f"{shown} is no way of learning{nearest(value, LEARNING)}"
+    if kind is tuple:
+        known = known_inputs(root)
+        for one in value:
+            if one not in known:
+                return f"{name} '{one}', which is no input{nearest(str(one), known)}"
+    return ""
 
 
 def _short(path: Path) -> str:

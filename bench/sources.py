@@ -33,7 +33,7 @@ def code_root(root: Path) -> Path:
 def parsed(path: Path) -> ast.Module:
     """Parse a source file (``SyntaxError`` if it is none)."""
     try:
-        return _tree(path.read_text(encoding="utf-8"))
+        return _tree(path.read_text(encoding="utf-8-sig"))  # Python takes a byte order mark, too
     except SyntaxError as error:
         error.filename = str(path)
         raise

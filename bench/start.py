@@ -69,7 +69,7 @@ def _files() -> Iterator[tuple[str, str]]:
     for name in PLAIN:
         yield name, (home / name).read_text(encoding="utf-8")
     yield "dvc.yaml", pipeline((home / "dvc.yaml").read_text(encoding="utf-8"))
-    for path in sorted((home / "methods").glob("*.py")):
+    for path in sorted((home / "methods").glob("[!.]*.py")):
         yield f"methods/{path.name}", path.read_text(encoding="utf-8")
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from project import ROOT
 
 from bench import sources
-from bench.declared import declared
+from bench.declared import declared, known_inputs
+from bench.method import INPUTS
 
 TEXT = '''"""One."""
 from bench.method import Method
@@ -59,3 +61,25 @@ def test_a_base_in_its_own_file(tmp_path: Path) -> None:
 
 def test_a_file_without_a_method_declares_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, "class Mine:\n    label = 'x'\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("imported", "base"),
+    [
+        ("import bench.models.towers", "bench.models.towers.FixedWords"),
+        ("import bench.models.towers as t", "t.FixedWords"),
+        ("from bench.models import towers", "towers.FixedWords"),
+        ("from methods.eszsl import ESZSL", "ESZSL"),
+    ],
+)
+def test_a_base_by_any_name(tmp_path: Path, imported: str, base: str) -> None:
+    (tmp_path / "bench").symlink_to(ROOT / "bench")
+    (tmp_path / "methods").symlink_to(ROOT / "methods")
+    (tmp_path / "mine.py").write_text(f"{imported}\n\n\nclass Mine({base}):\n    modern = True\n")
+    found = declared(tmp_path / "mine.py", tmp_path)
+    of_text = ("features",) if "eszsl" in imported else ("video",)
+    assert (found["modern"], found["needs"]) == (True, of_text)
+
+
+def test_the_inputs_are_those_of_the_contract() -> None:
+    assert known_inputs(ROOT) == INPUTS

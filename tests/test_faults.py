@@ -141,6 +141,16 @@ def test_a_current_record_is_not_replaced_by_a_failure_of_older_code(arena: Aren
     assert json.loads(file.read_text())["reason"] == "old"
 
 
+def test_a_run_of_a_method_that_is_gone_is_not_read(arena: Arena) -> None:
+    run = next(arena.path("runs").glob("tiny/*/run.json"))
+    stale = run.parents[1] / f"gone.{run.parent.name.partition('.')[2]}"
+    stale.mkdir()
+    (stale / "run.json").write_text("{")
+    before = arena.results()
+    assert run_bench(arena.root, "stage", "score").code == 0
+    assert arena.results() == before
+
+
 def test_a_run_that_vanishes_while_it_is_scored_is_one_line(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -201,6 +201,22 @@ def test_unknown_method_in_the_parameters(
         cells(root, readings=True)
 
 
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ([{"w_init": "a/b"}], "readings.rows: aurl has w_init: 'a/b', which names files; take"),
+        ([{"w_init": "a\nb"}], "readings.rows: aurl has w_init: 'a\\nb', which names files; take"),
+        ([{"lam": True}, {"lam": "true"}], "readings.rows has aurl+lam=true twice; delete one"),
+    ],
+)
+def test_a_reading_that_its_row_cannot_name(
+    root: Path, edit: Edit, values: list[dict[str, Any]], line: str
+) -> None:
+    edit("params.yaml", "readings.rows", [{"method": "aurl", "set": one} for one in values])
+    with pytest.raises(UserError, match=re.escape(f"params.yaml: {line}")):
+        cells(root, readings=True)
+
+
 def test_missing_splits_name_the_stage(root: Path) -> None:
     with pytest.raises(UserError, match="bench stage splits"):
         plan(load_config(root, "ucf15"), Layout(root, "of-another-name"))

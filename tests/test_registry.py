@@ -1,6 +1,7 @@
 """Method files: read without running them; what is wrong with one is said as file:line reason."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from project import ROOT
@@ -9,7 +10,7 @@ from bench import sources
 from bench.errors import UserError
 from bench.files import write_text
 from bench.method import Method, create, parameters_of
-from bench.registry import MethodFile, blame, load, scan
+from bench.registry import LEARNING, MethodFile, blame, load, scan
 
 GOOD = '''"""A method."""
 from bench.method import Method
@@ -50,6 +51,33 @@ def test_scan_takes_no_private_file_and_sorts(tmp_path: Path) -> None:
     assert list(scan(tmp_path)) == ["a", "b"]
 
 
+def test_scan_takes_no_file_of_an_editor_and_no_folder(tmp_path: Path) -> None:
+    put(tmp_path, "good", GOOD)
+    folder = tmp_path / "methods"
+    (folder / ".#good.py").symlink_to("user@host.1234:5678")
+    (folder / "._good.py").write_bytes(b"\x00\x05\x16\x07")
+    (folder / "gone.py").symlink_to("nowhere")
+    (folder / "folder.py").mkdir()
+    assert list(scan(tmp_path)) == ["good"]
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **how: str) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    problem = put(tmp_path, "mine", GOOD).problem
+    assert problem.startswith("methods/mine.py:1 PermissionError: [Errno 13] Permission denied")
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    file = put(tmp_path, "marked", b"\xef\xbb\xbf" + GOOD.encode())
+    assert (file.label, file.problem) == ("My row", "")
+    with_mark = sources.source_digest(file.path, tmp_path)
+    sources.normalised.cache_clear()
+    assert with_mark == sources.source_digest(put(tmp_path, "marked", GOOD).path, tmp_path)
+
+
 def test_load_gives_the_one_class(tmp_path: Path) -> None:
     kind = load(put(tmp_path, "good", GOOD))
     assert issubclass(kind, Method)
@@ -68,6 +96,15 @@ def test_load_gives_the_one_class(tmp_path: Path) -> None:
         ("raise ValueError('two\\nlines')\n", 1, "two lines"),
         ("x = 1\n", 1, "0 Method classes"),
         (GOOD + "\n\nclass Other(Method):\n    pass\n", 1, "2 Method classes"),
+        (GOOD + "    law: type = dict\n", 15, "law = <class 'dict'> cannot be written to a record"),
+        (GOOD + "    top: float = float('inf')\n", 15, "parameter top = inf cannot be written"),
+        (
+            "from __future__ import annotations\n"
+            + GOOD.split('"""\n')[1]
+            + "    at: Path | None = None\n",
+            15,
+            "annotation of 'at': name 'Path' is not defined; import what it names",
+        ),
         (b"x = '\xff'\n", 1, "Error"),
         (b"x = '\x00'\n", 1, "null bytes"),
     ],
@@ -83,6 +120,33 @@ def test_what_is_wrong(tmp_path: Path, text: str | bytes, line: int, reason: str
 
 def test_text_errors_show_in_the_scan_already(tmp_path: Path) -> None:
     assert put(tmp_path, "wrong", "def f(:\n").problem.startswith("methods/wrong.py:1 SyntaxError")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('needs = ["video", "texts"]', "is no tuple; write needs = ('video', 'texts')"),
+        ('wants = ("texts")', "is no tuple; write wants = ('texts',)"),
+        ('needs = ("video", "text")', "needs 'text', which is no input; did you mean 'texts'?"),
+        ('learning = "closed_form"', "is no way of learning; did you mean 'closed form'?"),
+        ("modern = 1", "modern = 1 is no bool"),
+        ("label = None", "label = None is no str"),
+    ],
+)
+def test_a_declared_value_that_means_nothing(tmp_path: Path, value: str, said: str) -> None:
+    file = put(tmp_path, "odd", GOOD.replace("    lam:", f"    {value}\n    lam:"))
+    assert file.problem.startswith("methods/odd.py:13 ") and said in file.problem
+
+
+def test_the_ways_of_learning_are_those_of_the_contract() -> None:
+    (literal,) = get_args(Method.__annotations__["learning"])
+    assert get_args(literal) == LEARNING
+
+
+def test_a_base_whose_file_is_broken(tmp_path: Path) -> None:
+    put(tmp_path, "broken", "x = 1\ndef f(:\n")
+    file = put(tmp_path, "heir", "from methods.broken import X\n\n\nclass Mine(X):\n    pass\n")
+    assert file.problem.startswith("methods/broken.py:2 SyntaxError")
 
 
 def test_blame_falls_on_the_file_or_on_the_project_but_not_on_a_bystander() -> None:

@@ -89,8 +89,8 @@ def _parameters() -> dict[str, object]:
 
 
 def _methods(root: Path | None) -> list[str]:
-    files = sorted((root / "methods").glob("*.py")) if root else []
-    return [file.stem for file in files if not file.stem.startswith("_")]
+    files = sorted((root / "methods").glob("[!_.]*.py")) if root else []
+    return [file.stem for file in files]
 
 
 def _records(context: typer.Context) -> list[str]:

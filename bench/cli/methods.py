@@ -143,6 +143,12 @@ def check(
     for one in found.values():
         if name in (None, one.name):
             told[one.name] = complaints = check_method(one)
+            for twin in found.values():
+                if twin is not one and twin.label == one.label:
+                    complaints.append(
+                        f"methods/{one.name}.py: label '{one.label}' is also that of "
+                        f"methods/{twin.name}.py; write another, so that tables tell them apart"
+                    )
             if as_json:
                 continue
             print(f"{one.name}: {'ok' if not complaints else ''}".rstrip())

@@ -31,7 +31,9 @@ def new(
         raise UserError(f"{path.relative_to(root)} exists already; choose another name")
     text = (Path(__file__).parent / "template.py").read_text(encoding="utf-8")
     kind = "".join(part.capitalize() for part in name.split("_"))
-    write_text(path, text.replace("MyMethod", kind).replace("my_method", name))
+    words = name.replace("_", " ").strip()
+    text = text.replace("MyMethod", kind).replace("my_method", name)
+    write_text(path, text.replace("My method", words[0].upper() + words[1:]))
     print(f"wrote methods/{name}.py; try 'bench check {name}', then 'dvc repro'")
 
 

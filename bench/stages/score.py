@@ -38,12 +38,13 @@ _RUN = {
 def run(config: Config, layout: Layout) -> None:
     """Write ``results/records/<profile>`` from ``runs/<profile>`` and ``splits/<profile>``.
 
-    Records of cells that the profile no longer asks for are removed; a cell that was neither
-    trained nor tried keeps the record it has.
+    Records of cells that the profile no longer asks for are removed, their runs left unread; a cell
+    that was neither trained nor tried keeps the record it has.
     """
-    failures = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
+    tried = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
     planned = {c.cell: c for c in plan(config, layout, readings=True)}
-    finished = layout.finished_cells()
+    failures = {cell: facts for cell, facts in tried.items() if _is_wanted(cell, planned)}
+    finished = [path for path in layout.finished_cells() if _is_wanted(path.name, planned)]
     stale: list[str] = []
     damaged: list[str] = []
     failed = 0
@@ -71,8 +72,7 @@ def run(config: Config, layout: Layout) -> None:
         record = _record(layout.runs / "failures.json", {"profile": config.name, **copied})
         write_record(layout.records, record)
     for path in layout.records.glob("*.json"):
-        # An imported checkpoint may lie on another machine alone; its record is deleted by hand.
-        if path.stem not in planned and "+checkpoint=" not in path.stem:
+        if not _is_wanted(path.stem, planned):
             path.unlink()
     _write_curves(layout, finished, planned)
     done = len(finished) + len(failures) - failed - len(damaged) - len(stale)
@@ -85,6 +85,14 @@ def run(config: Config, layout: Layout) -> None:
     if damaged:
         more = f" (and {len(damaged) - 1} more cells)" if len(damaged) > 1 else ""
         raise UserError(f"{damaged[0]}{more}; the other cells are scored")
+
+
+def _is_wanted(cell: str, planned: Mapping[str, PlannedCell]) -> bool:
+    """Tell whether a cell is scored and keeps its record.
+
+    An imported checkpoint may lie on another machine alone; its record is deleted by hand.
+    """
+    return cell in planned or "+checkpoint=" in cell
 
 
 def _write_curves(

@@ -1,10 +1,13 @@
 """The contract test of a method, on tiny clips, tiny features and tiny inputs of every kind."""
 
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from bench.errors import UserError
-from bench.method import INPUTS, Batch, Classes, Context, Method, create
+from bench.method import Batch, Classes, Context, Method, create
 from bench.registry import MethodFile, blame, load
 from bench.settings import Network
 from bench.training.backbone import new_backbone
@@ -12,6 +15,7 @@ from bench.training.batches import Batches
 from bench.training.inputs import Vectors
 
 _SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16
+_DECLARED = ("label", "needs", "wants", "learning", "approximates", "modern", "freeze_backbone")
 _TINY = Network(stem=4, widths=(4, 8), blocks=(1, 1), head=_HEAD)
 
 
@@ -24,9 +28,8 @@ def check_method(file: MethodFile) -> list[str]:
     complaints = []
     if not kind.label:
         complaints.append(f"{file.name}: 'label' is empty, so its row has no name")
-    strange = {*kind.needs, *kind.wants} - set(INPUTS)
-    if strange:
-        return [*complaints, f"{file.name}: needs '{min(strange)}', which is no input"]
+    if misread := _misread(kind, file):
+        return [*complaints, *misread]
     videos = {"inputs": torch.zeros(_VIDEOS, 1, 0)}
     if {"video", "clips"} & set(kind.needs):
         videos = {"clips": torch.randn(_VIDEOS, 1, 3, 4, 16, 16)}
@@ -35,17 +38,32 @@ def check_method(file: MethodFile) -> list[str]:
     for what, video in videos.items():
         for also in {(), kind.wants}:
             try:
-                found = _exercise(kind, what, video, {*kind.needs, *also})
+                found = _exercise(kind, file.path, video, {*kind.needs, *also})
                 complaints += [f"{file.name} on {what}: {c}" for c in found]
             except Exception as error:
                 complaints.append(f"{blame(error, file.path)} (on {what})")
     return list(dict.fromkeys(complaints))
 
 
-def _exercise(kind: type[Method], what: str, video: Tensor, given: set[str]) -> list[str]:
+def _misread(kind: type[Method], file: MethodFile) -> list[str]:
+    """Return what the class declares otherwise than its text, which tables and plans go by."""
+    found = []
+    for name in _DECLARED:
+        value, read = getattr(kind, name), getattr(file, name)
+        if value != read and (value or name != "label"):
+            fitting = tuple(value) if isinstance(value, list) else value
+            found.append(
+                f"methods/{file.name}.py: {name} is {value!r}, but {read!r} to those who read its "
+                f"text without running it; write {name} = {fitting!r} in the class itself"
+            )
+    return found
+
+
+def _exercise(kind: type[Method], path: Path, video: Tensor, given: set[str]) -> list[str]:
     torch.manual_seed(0)
     seen, test = _classes("seen", _SEEN, given), _classes("test", _TEST, given)
-    objects = _classes("object", _OBJECTS, given) if {"objects", "boxes"} & given else None
+    counted = {"objects", "boxes", "signatures"} & given
+    objects = _classes("object", _OBJECTS, given) if counted else None
     method = create(kind, {})
     inputs = tiny_inputs(given)
     if {"video", "clips"} & given:
@@ -66,9 +84,14 @@ def _exercise(kind: type[Method], what: str, video: Tensor, given: set[str]) -> 
         v = method.embed_video(Batch(batch.inputs, batch.y[:0]))
         s = method.embed_class(test)
         again = method.embed_video(Batch(batch.inputs, batch.y[:0]))
+        for name, value in (("embed_video", v), ("embed_class", s)):
+            if not isinstance(value, Tensor):
+                return [*found, f"{name} gave {type(value).__name__}, not a tensor"]
         scores = None if method.score is None else method.score(v, s)
     if v.ndim != 2 or len(v) != _VIDEOS:
         found.append(f"embed_video gave {list(v.shape)}, not [{_VIDEOS}, D]")
+    elif "video" in inputs:
+        found += _of_two_clips(method, path, inputs, v)
     if s.ndim != 2 or len(s) != _TEST:
         found.append(f"embed_class gave {list(s.shape)}, not [{_TEST}, D]")
     elif scores is not None and scores.shape != (_VIDEOS, _TEST):
@@ -82,21 +105,54 @@ def _exercise(kind: type[Method], what: str, video: Tensor, given: set[str]) -> 
     return found
 
 
+def _of_two_clips(
+    method: Method, path: Path, inputs: dict[str, Tensor], single: Tensor
+) -> list[str]:
+    """Embed videos of two clips: training gives one of each, a test as many as the profile says."""
+    hint = "with 2 clips a video, as in a test; average over them with over_clips()"
+    two = inputs | {"video": inputs["video"].repeat_interleave(2, 1)}
+    try:
+        with torch.inference_mode():
+            v = method.embed_video(Batch(two, torch.arange(0)))
+    except Exception as error:
+        return [f"{blame(error, path)} {hint}"]
+    # A score of one's own may take as many dimensions as there are clips.
+    if v.shape[: 1 if method.score else 2] != single.shape[: 1 if method.score else 2]:
+        return [f"embed_video gave {list(v.shape)}, not {list(single.shape)}, {hint}"]
+    return []
+
+
 def _step(method: Method, batch: Batch, seen: Classes) -> list[str]:
     weights = list(method.parameters())
     if not weights:
         return ["has no parameters to train; override fit(), or set learning = 'none'"]
     optimiser = torch.optim.SGD(weights, 0.01)
-    loss, parts = method.loss(batch, seen)
+    answer: Any = method.loss(batch, seen)
+    pair = isinstance(answer, tuple) and len(answer) == 2
+    if not pair or not isinstance(answer[1], dict):
+        return [
+            f"loss() gave {_kinds(answer)}, not the loss and a dict of its named parts; write "
+            'return loss, {"L": loss}'
+        ]
+    loss, parts = answer
+    for name, value in {"the loss": loss, **{f"part '{n}'": p for n, p in parts.items()}}.items():
+        if not isinstance(value, Tensor):
+            return [f"{name} that loss() gave is a {type(value).__name__}, not a tensor"]
     if loss.ndim != 0 or not loss.isfinite():
         return [f"loss is {loss.tolist()}, not one finite number"]
     before = [w.detach().clone() for w in weights]
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+    if loss.requires_grad:
+        loss.backward()
+        optimiser.step()
     found = [f"part '{name}' of the loss is not one number" for name, p in parts.items() if p.ndim]
     if all(torch.equal(a, b) for a, b in zip(before, weights, strict=True)):
         found.append("a training step changes no parameter")
     return found
+
+
+def _kinds(answer: Any) -> str:
+    inner = ", ".join(type(one).__name__ for one in answer) if isinstance(answer, tuple) else ""
+    return type(answer).__name__ + f" ({inner})" * bool(inner)
 
 
 def tiny_inputs(given: set[str]) -> dict[str, Tensor]:

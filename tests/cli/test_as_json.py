@@ -58,6 +58,15 @@ def test_methods_one_and_all(project: Path) -> None:
     assert (listed["er"]["needs"], listed["er"]["uses"]) == (["features", "texts"], ["objects"])
 
 
+def test_a_default_that_is_no_json_is_a_problem_of_its_method_alone(project: Path) -> None:
+    path = project / "methods" / "base_ls.py"
+    path.write_text(path.read_text().replace("lam: float = 10.0", "lam: type = float"))
+    listed = {one["name"]: one for one in value(project, "methods")}
+    assert "parameter lam = <class 'float'> cannot be written" in listed["base_ls"]["problem"]
+    assert listed["base_ls"]["parameters"] is None
+    assert listed["aurl"]["problem"] == ""
+
+
 def test_check_prints_complaints_and_still_fails(project: Path) -> None:
     (project / "methods" / "broken.py").write_text("x = 1\ndef f(:\n")
     assert "SyntaxError" in value(project, "check", "broken", code=2)["broken"][0]

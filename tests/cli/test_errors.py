@@ -159,8 +159,17 @@ def test_new_writes_a_method_that_is_listed(bench: Bench, project: Path) -> None
     (project / "methods" / "broken.py").write_text("x = 1\ndef f(:\n")
     ended = bench("methods")
     assert ended.code == 0
-    assert re.search(r"my_own_idea +ok  My method; needs video", ended.out)
+    assert re.search(r"my_own_idea +ok  My own idea; needs video", ended.out)
     assert "methods/broken.py:2 SyntaxError" in ended.out
+
+
+def test_check_refuses_the_label_of_another_method(bench: Bench, project: Path) -> None:
+    assert bench("new", "base").code == 0
+    path = project / "methods" / "base.py"
+    path.write_text(path.read_text().replace('label = "Base"', 'label = "AURL (ours)"'))
+    code, out, _ = bench("check", "base")
+    assert code == 2
+    assert "methods/base.py: label 'AURL (ours)' is also that of methods/aurl.py" in out
 
 
 def test_check_counts_what_is_wrong(bench: Bench, project: Path) -> None:

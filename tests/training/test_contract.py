@@ -55,6 +55,16 @@ def test_the_method_that_the_wrong_ones_are_made_of(tmp_path: Path) -> None:
     [
         ('label = "Mine"', 'label = ""', "'label' is empty"),
         ('label = "Mine"', 'label = "Mine"\n    needs = ("sound",)', "needs 'sound'"),
+        (
+            'label = "Mine"',
+            'label = "Mi" + "ne"',
+            "label is 'Mine', but 'mine' to those who read its text",
+        ),
+        (
+            'label = "Mine"',
+            'label = "Mine"\n    needs = list(("video", "texts"))',
+            "write needs = ('video', 'texts') in the class itself",
+        ),
         ("import torch\n", "import troch\n", "mine.py:2 ModuleNotFoundError"),
         ("def build(self, ctx)", "def bild(self, ctx)", "mine.py:16 AttributeError"),
         (
@@ -66,6 +76,27 @@ def test_the_method_that_the_wrong_ones_are_made_of(tmp_path: Path) -> None:
         (".square().mean()", ".square().mean(1)", "not one finite number"),
         (".square().mean()", ".square().mean() * 0", "changes no parameter"),
         ('{"L": loss}', '{"L": seen.vectors}', "part 'L' of the loss is not one number"),
+        ('return loss, {"L": loss}', "return loss", "loss() gave Tensor, not the loss and a dict"),
+        (
+            'return loss, {"L": loss}',
+            "return None",
+            "loss() gave NoneType, not the loss and a dict",
+        ),
+        ('{"L": loss}', "[loss]", "loss() gave tuple (Tensor, list), not the loss and a dict"),
+        ('{"L": loss}', '{"L": loss.item()}', "part 'L' that loss() gave is a float, not a tensor"),
+        ("return loss,", "return 1.0,", "the loss that loss() gave is a float, not a tensor"),
+        ("return loss,", "return loss.detach(),", "changes no parameter"),
+        ("return classes.vectors", "pass", "embed_class gave NoneType, not a tensor"),
+        (
+            "return over_clips(lambda x: self.f(self.g(x)), batch.video)",
+            "return self.f(self.g(batch.video.flatten(0, 1)))",
+            "embed_video gave [16, 10], not [8, 10], with 2 clips a video",
+        ),
+        (
+            "return over_clips(lambda x: self.f(self.g(x)), batch.video)",
+            "return self.f(self.g(batch.video.reshape(8, *batch.video.shape[2:])))",
+            "with 2 clips a video, as in a test; average over them with over_clips()",
+        ),
         ("ctx.word_dim)", "7)", "mine.py:22 RuntimeError"),
         ("def loss", "def los", "neither loss() nor fit()"),
         ("def embed_video", "def embed_vid", "Mine has no embed_video()"),
@@ -91,6 +122,12 @@ def test_a_method_of_clips_alone_is_not_tried_on_features(tmp_path: Path) -> Non
     assert complaint.endswith("AssertionError: no message (on features)")
     text = text.replace("label =", 'needs = ("clips",)\n    label =')
     assert check_method(_put(tmp_path / "b", text)) == []
+
+
+def test_signatures_come_with_their_objects(tmp_path: Path) -> None:
+    text = GOOD.replace("label =", 'needs = ("video", "signatures")\n    label =')
+    text = text.replace("self.g =", "self.objects = ctx.objects.vectors\n        self.g =")
+    assert check_method(_put(tmp_path, text)) == []
 
 
 def test_a_method_without_weights(tmp_path: Path) -> None:
