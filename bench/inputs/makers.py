@@ -170,7 +170,8 @@ def boxes(work: Work, dataset: str) -> tuple[str, str]:
         return found
 
     origin = file_digest(weights) if isinstance(weights, Path) else str(weights)
-    key = [work.code("inputs/detector"), described.model, origin, described.most]
+    code = work.code("inputs/detector")
+    key = [code, described.model, origin, described.most, order.tolist()]
     found = work.of_frames("boxes", dataset, described.frames, 480, numbered, key)
     return f"COCO boxes, {described.model}", digest([vocabulary, found])
 
