@@ -154,9 +154,8 @@ def boxes(work: Work, dataset: str) -> tuple[str, str]:
     if described is None:
         raise NotDescribed
     names, vocabulary = work.once("objects", lambda: work.objects)
-    weights: Any = described.weights
-    if str(weights) != "download":
-        weights = work.layout.root / weights
+    path = work.layout.root / described.weights
+    weights: Any = "download" if str(described.weights) == "download" else path
     known, model = work.once(
         "detector",
         lambda: load_detector(described.model, weights, work.device, described.most),

@@ -163,8 +163,12 @@ def test_boxes_follow_a_new_numbering_of_the_objects(
     def found(frames: np.ndarray) -> np.ndarray:
         return np.tile(np.array([horse, 1, 0, 0, 1, 1], np.float32), (len(frames), 1, 1))
 
-    monkeypatch.setattr(makers, "load_detector", lambda *_: (known, found))
-    inputs = {"boxes": {"model": DETECTOR, "weights": "scores.npz", "frames": 2}}
+    def load(model: str, weights: Any, *_: Any) -> Any:
+        assert weights == "download"
+        return known, found
+
+    monkeypatch.setattr(makers, "load_detector", load)
+    inputs = {"boxes": {"model": DETECTOR, "weights": "download", "frames": 2}}
     more = {"objects": {"kind": "scores", "files": {"mine": "scores.npz"}}}
     for described, place in ((inputs, horse), (inputs | more, 1), (inputs, horse)):
         profile = PROFILE | {
