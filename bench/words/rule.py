@@ -32,9 +32,15 @@ def class_words(dataset: str, names: Sequence[str]) -> dict[str, list[str]]:
     family = family_of(dataset)
     if not family:
         return {name: split("", name) for name in names}
-    lists = sorted(FAMILIES[family], key=lambda one: one == key(dataset))  # its own one wins
-    known = {key(name): words for one in lists for name, words in facts.classes(one).items()}
+    known = known_words(dataset)
     return {name: list(known.get(key(name)) or rule(family, name)) for name in names}
+
+
+def known_words(dataset: str) -> dict[str, list[str]]:
+    """Return ``key`` of a class -> words, of the classes that a data set's family knows."""
+    lists = FAMILIES.get(family_of(dataset), ())
+    ordered = sorted(lists, key=lambda one: one == key(dataset))  # its own one wins
+    return {key(name): words for one in ordered for name, words in facts.classes(one).items()}
 
 
 def family_of(dataset: str) -> str:
