@@ -1,7 +1,6 @@
 """``bench data``: index a data set's videos on disk, and check them later."""
 
 import os
-import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -105,9 +104,12 @@ def _generated() -> set[str]:
 
 
 def _named(name: str) -> str:
-    if not re.fullmatch(r"[\w.-]*\w", name):
-        raise UserError(f"data set '{name}': a name has letters, digits, '.', '-' and '_' only")
-    return name
+    from bench.config import named
+
+    try:
+        return named(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def cores(jobs: int) -> int:
