@@ -92,14 +92,17 @@ def _default(name: str) -> Path:
 
 
 def _generated() -> set[str]:
+    """Return the data sets that a profile generates; what is wrong elsewhere in it is not asked."""
     from bench.config import read_parameters
 
-    profiles = read_parameters(find_root()).get("profiles", {})
+    profiles = read_parameters(find_root())["profiles"].values()
+    blocks = [one.get("datasets") for one in profiles if isinstance(one, dict)]
     return {
-        name
-        for profile in profiles.values()
-        for name, given in (profile.get("datasets") or {}).items()
-        if given.get("generate")
+        str(name)
+        for block in blocks
+        if isinstance(block, dict)
+        for name, given in block.items()
+        if isinstance(given, dict) and given.get("generate")
     }
 
 
