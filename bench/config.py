@@ -23,6 +23,13 @@ PROTOCOLS = (*TRANSFER, *PER_SPLIT)
 Protocol = Literal["full", "half10", "official3", "k220", "fifty-fifty", "gzsl", "truze", "truze67"]
 
 
+def named(dataset: str) -> str:
+    """Return a data set's name; ValueError for one that files and metrics could not be named by."""
+    if not re.fullmatch(r"[\w-]+", dataset):
+        raise ValueError(f"data set '{dataset}': a name has letters, digits, '-' and '_' only")
+    return dataset
+
+
 class DataSet(Settings):
     """A data set as a description.
 
@@ -117,6 +124,11 @@ class Profile(Settings):
     inputs: Inputs = Inputs()
     own: dict[str, Own] = {}
     pretrained: dict[Literal["features", "objects", "boxes", "clip"], tuple[str, ...]] = {}
+
+    @field_validator("datasets")
+    @classmethod
+    def _are_named(cls, datasets: dict[str, DataSet]) -> dict[str, DataSet]:
+        return {named(name): described for name, described in datasets.items()}
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Profile":

@@ -10,6 +10,8 @@ from ruamel.yaml import YAML
 from bench.config import Config, load_config
 from bench.errors import UserError
 
+VIDEOS = {"kind": "videos", "root": "there"}
+
 
 def load(folder: Path, changes: dict[str, Any], profile: str = "tiny") -> Config:
     """Load a small sound file with ``changes`` at dotted places (profile tiny)."""
@@ -19,7 +21,7 @@ def load(folder: Path, changes: dict[str, Any], profile: str = "tiny") -> Config
             "tiny": {
                 "title": "tiny",
                 "datasets": {
-                    "a": {"kind": "videos", "root": "there"},
+                    "a": VIDEOS.copy(),
                     "b": {"kind": "features", "file": "b.npz", "protocols": ["full", "half10"]},
                 },
                 "train_on": "a",
@@ -104,6 +106,8 @@ def test_unknown_names(tmp_path: Path, place: str, value: Any, named: str, hint:
         ("profiles.tiny", "x", "profiles.tiny"),
         ("profiles.tiny.train", [1], "profiles.tiny.train"),
         ("profiles.tiny.datasets", ["a"], "profiles.tiny.datasets"),
+        ("profiles.tiny.datasets", {"../v": VIDEOS}, "data set '../v': a name has letters"),
+        ("profiles.tiny.datasets", {"ucf.15": VIDEOS}, "data set 'ucf.15': a name has letters"),
         ("profiles.tiny.datasets.a.kind", "video", "'videos'"),
         ("profiles.tiny.datasets.a.root", None, "root"),
         ("profiles.tiny.datasets.b.file", None, "file"),

@@ -14,7 +14,7 @@ from bench.facts.names import key
 from bench.files import DAMAGED, read_arrays
 from bench.layout import Layout
 from bench.words.classes import Words, class_vectors, missing
-from bench.words.rule import family_of, rule, split
+from bench.words.rule import class_words, known_words
 from bench.words.store import load_class_vectors
 from bench.words.vectors import read_vectors
 
@@ -39,7 +39,7 @@ def checked(names: Sequence[str]) -> list[str]:
 
 
 def vectors_of(names: Sequence[str], config: Config, layout: Layout) -> Vectors:
-    """Return [K,W]: of a class of the profile (same spelling) its own vector, else by the rule.
+    """Return [K,W]: of a class of the profile, in any spelling, its own vector, else by its words.
 
     Raises UserError that names the classes and words without a vector, and the nearest words.
     """
@@ -47,22 +47,23 @@ def vectors_of(names: Sequence[str], config: Config, layout: Layout) -> Vectors:
     known: dict[str, Vectors] = {}
     for dataset in dict.fromkeys([*profile.transfer_sets(), *profile.datasets]):
         known = {**known, **load_class_vectors(layout.words, dataset), **known}
-    words = {name: _words(name, profile.train_on or "") for name in names if name not in known}
+    spelled = {key(name): known[name] for name in reversed(known)}  # the first one wins
+    found = {name: known[name] for name in names if name in known}
+    found |= {n: spelled[key(n)] for n in names if n not in found and key(n) in spelled}
+    words = _words([name for name in names if name not in found], profile.train_on or "")
     if words:
-        known |= _looked_up(words, config, layout, next(iter(known), ""))
-    return np.stack([known[name] for name in names])
+        found |= _looked_up(words, config, layout, next(iter(known), ""))
+    return np.stack([found[name] for name in names])
 
 
-def _words(name: str, train_on: str) -> list[str]:
-    """Return a name's words as those of the training classes were made.
+def _words(names: Sequence[str], train_on: str) -> Words:
+    """Return names' words as those of the training classes were made.
 
-    Written in one piece (ApplyEyeMakeup), it is split at its capitals whatever the family.
+    A new name in one piece (ApplyEyeMakeup) is split at its capitals whatever the family.
     """
-    family = family_of(train_on)
-    in_one_piece = " " not in name and "_" not in name
-    return (
-        rule("ucf101" if family and in_one_piece else family, name) if family else split("", name)
-    )
+    known = known_words(train_on)
+    joined = [n for n in names if " " not in n and "_" not in n and key(n) not in known]
+    return class_words(train_on, names) | class_words("ucf101" if known else "", joined)
 
 
 def _looked_up(words: Words, config: Config, layout: Layout, example: str) -> dict[str, Vectors]:

@@ -1,7 +1,6 @@
 """``bench data``: index a data set's videos on disk, and check them later."""
 
 import os
-import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -93,21 +92,27 @@ def _default(name: str) -> Path:
 
 
 def _generated() -> set[str]:
+    """Return the data sets that a profile generates; what is wrong elsewhere in it is not asked."""
     from bench.config import read_parameters
 
-    profiles = read_parameters(find_root()).get("profiles", {})
+    profiles = read_parameters(find_root())["profiles"].values()
+    blocks = [one.get("datasets") for one in profiles if isinstance(one, dict)]
     return {
-        name
-        for profile in profiles.values()
-        for name, given in (profile.get("datasets") or {}).items()
-        if given.get("generate")
+        str(name)
+        for block in blocks
+        if isinstance(block, dict)
+        for name, given in block.items()
+        if isinstance(given, dict) and given.get("generate")
     }
 
 
 def _named(name: str) -> str:
-    if not re.fullmatch(r"[\w.-]*\w", name):
-        raise UserError(f"data set '{name}': a name has letters, digits, '.', '-' and '_' only")
-    return name
+    from bench.config import named
+
+    try:
+        return named(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def cores(jobs: int) -> int:

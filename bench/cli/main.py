@@ -84,6 +84,9 @@ _OF_THE_DISK = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
 )  # fmt: skip
 
+# The user's where the command line names the path, a defect anywhere else.
+_OF_A_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ELOOP)
+
 # typer carries its own copy of click or uses the package, by version.
 _Usage: type[Exception] = next(
     k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException"
@@ -109,14 +112,26 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as error:
-        if error.errno not in _OF_THE_DISK:
+        if error.errno == errno.ENAMETOOLONG or _is_given(error):
+            code = _complain(f"{error.filename}: {error.strerror}; give another path or name")
+        elif error.errno in _OF_THE_DISK:
+            code = _complain(
+                f"{error.filename or 'writing'}: {error.strerror}; nothing was half-written"
+            )
+        else:
             raise
-        code = _complain(
-            f"{error.filename or 'writing'}: {error.strerror}; nothing was half-written"
-        )
     if code == 130:  # as typer answers Ctrl-C
         _complain("interrupted; what was finished is kept")
     return code if isinstance(code, int) else 0
+
+
+def _is_given(error: OSError) -> bool:
+    """Return whether it is a path that the command line names, or a folder on the way to one."""
+    if error.errno not in _OF_A_PATH or not isinstance(error.filename, str):
+        return False
+    words = [os.path.abspath(word.rpartition("=")[2]) for word in sys.argv[1:]]
+    place = os.path.abspath(error.filename)
+    return any(word == place or word.startswith(f"{place}{os.sep}") for word in words)
 
 
 def _complain(message: str) -> int:

@@ -57,7 +57,8 @@ def _prepare(config: "Config", layout: "Layout", name: str, jobs: int) -> None:
     size = _bytes(index, settings.size)
     folder = layout.scratch / "frames"
     folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free + _there(folder / f"{name}-{settings.size}")
+    own = folder / f"{name}-{settings.size}{'-jpeg' if settings.jpeg else ''}"  # as open_video's
+    free = shutil.disk_usage(folder).free + _there(own)
     print(
         f"{name}: {len(index.paths)} videos, {int(index.frames.sum())} frames of "
         f"{settings.size}×{settings.size}: {size / _GB:.2f} GB",

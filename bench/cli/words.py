@@ -50,9 +50,11 @@ def words(
 
 
 def _find(dataset: str, profile: str | None, keep: bool) -> tuple[str, list[str], Path | None]:
-    """Return a data set's own spelling, its classes and, with ``keep``, the file of kept vectors.
+    """Return a data set's own spelling, its classes and, with ``keep``, a file of word vectors.
 
-    A profile's own list of classes goes before the published one.
+    Classes and vectors are those of one profile: the first that has kept vectors of its classes'
+    words, else the first, with the file that it takes vectors from. A profile's own list of classes
+    goes before the published one.
     """
     from bench.api.class_splits import known_classes, profile_names
     from bench.config import load_config
@@ -70,16 +72,26 @@ def _find(dataset: str, profile: str | None, keep: bool) -> tuple[str, list[str]
     configs = [config for config in configs if dataset in config.profile.datasets]
     if not configs:
         return dataset, list(classes(dataset)), None
-    layouts = [Layout(root, config.name) for config in configs]
-    names = known_classes(configs[0].profile.datasets[dataset].classes, layouts[0], dataset)
-    for layout in layouts if keep else []:
-        file = layout.words / "vectors.npz"
-        if file.is_file():
-            for source in changed(layout):
-                print(
-                    f"note: {source} is another file than {file} is from; "
-                    f"'bench stage words -p {layout.profile}'",
-                    file=sys.stderr,
-                )
-            return dataset, names, file
-    return dataset, names, None
+    # Vectors kept beside those of whole classes are of other words than the classes'.
+    having = [
+        one
+        for one in configs
+        if one.profile.words.kind != "class_vectors"
+        and (Layout(root, one.name).words / "vectors.npz").is_file()
+    ]
+    config = having[0] if keep and having else configs[0]
+    layout, given = Layout(root, config.name), config.profile.words
+    names = known_classes(config.profile.datasets[dataset].classes, layout, dataset)
+    if not keep:
+        return dataset, names, None
+    if not having:
+        file = given.file or given.vectors
+        return dataset, names, root / file if file and (root / file).is_file() else None
+    file = layout.words / "vectors.npz"
+    for source in changed(layout):
+        print(
+            f"note: {source} is another file than {file} is from; "
+            f"'bench stage words -p {layout.profile}'",
+            file=sys.stderr,
+        )
+    return dataset, names, file

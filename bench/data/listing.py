@@ -82,6 +82,10 @@ def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.D
         classes = described.classes
         if classes is None:
             raise UserError(f"{file}: integer labels; name them with 'classes: […]' of {name}")
+        if twice := [one for one in classes if classes.count(one) > 1]:
+            raise UserError(
+                f"{file}: '{twice[0]}' stands twice in 'classes' of {name}; give each label its own"
+            )
         for label in (labels.min(), labels.max()):
             if not 0 <= label < len(classes):
                 raise UserError(f"{file}: label {label} has no name in 'classes' of {name}")

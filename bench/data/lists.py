@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from textwrap import shorten
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ SPLITS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """How folders and lists call a split, in lower case."""
+_COLUMNS = ("path", "class", "youtube_id", "label", "time_start", "time_end", "split")
 
 Where = tuple[str, str]  # class and split
 
@@ -81,7 +83,10 @@ def read_lists(files: Sequence[Path], resolve: Callable[[str], str]) -> Lists:
     lists = Lists()
     for file in files:
         try:
-            table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            header = _read(file, header=None, nrows=1).iloc[0].str.strip().str.lower()
+            if twice := list(header[header.isin(_COLUMNS) & header.duplicated()]):
+                raise ValueError(f"line 1 has the column '{twice[0]}' twice")
+            table = _read(file)
             if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first for labels
                 raise ValueError("rows have more fields than the first line")
         except FileNotFoundError:
@@ -112,6 +117,13 @@ def read_lists(files: Sequence[Path], resolve: Callable[[str], str]) -> Lists:
     return lists
 
 
+def _read(file: Path, **options: Any) -> pd.DataFrame:
+    found: pd.DataFrame = pd.read_csv(
+        file, dtype=str, keep_default_na=False, encoding="utf-8-sig", **options
+    )
+    return found
+
+
 def _classes(labels: "pd.Series[str]", resolve: Callable[[str], str], file: Path) -> dict[str, str]:
     """Return spelling -> class."""
     try:
@@ -135,8 +147,9 @@ def _times(table: pd.DataFrame, file: Path) -> list[str]:
     if not {"time_start", "time_end"} <= set(table):
         return [""] * len(table)
     numbers = table[["time_start", "time_end"]].apply(pd.to_numeric, errors="coerce")
-    if numbers.isna().any(axis=None):
-        line = int(numbers.isna().any(axis=1).to_numpy().argmax()) + 2
+    fit = (numbers.abs() < 1e6).all(axis=1).to_numpy()  # six digits; neither inf nor no number
+    if not fit.all():
+        line = int(fit.argmin()) + 2
         raise UserError(f"{file}: line {line} has no number of seconds in time_start or time_end")
     whole = numbers.astype("int64")
     return [f"_{a:06d}_{b:06d}" for a, b in zip(whole.iloc[:, 0], whole.iloc[:, 1], strict=True)]

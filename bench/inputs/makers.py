@@ -154,9 +154,8 @@ def boxes(work: Work, dataset: str) -> tuple[str, str]:
     if described is None:
         raise NotDescribed
     names, vocabulary = work.once("objects", lambda: work.objects)
-    weights: Any = described.weights
-    if str(weights) != "download":
-        weights = work.layout.root / weights
+    path = work.layout.root / described.weights
+    weights: Any = "download" if str(described.weights) == "download" else path
     known, model = work.once(
         "detector",
         lambda: load_detector(described.model, weights, work.device, described.most),
@@ -170,7 +169,8 @@ def boxes(work: Work, dataset: str) -> tuple[str, str]:
         return found
 
     origin = file_digest(weights) if isinstance(weights, Path) else str(weights)
-    key = [work.code("inputs/detector"), described.model, origin, described.most]
+    code = work.code("inputs/detector")
+    key = [code, described.model, origin, described.most, order.tolist()]
     found = work.of_frames("boxes", dataset, described.frames, 480, numbered, key)
     return f"COCO boxes, {described.model}", digest([vocabulary, found])
 

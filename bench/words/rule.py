@@ -1,6 +1,7 @@
 """Class name → words: the released rule of four families of data sets, and a plain one."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from itertools import takewhile
@@ -31,9 +32,15 @@ def class_words(dataset: str, names: Sequence[str]) -> dict[str, list[str]]:
     family = family_of(dataset)
     if not family:
         return {name: split("", name) for name in names}
-    lists = sorted(FAMILIES[family], key=lambda one: one == key(dataset))  # its own one wins
-    known = {key(name): words for one in lists for name, words in facts.classes(one).items()}
+    known = known_words(dataset)
     return {name: list(known.get(key(name)) or rule(family, name)) for name in names}
+
+
+def known_words(dataset: str) -> dict[str, list[str]]:
+    """Return ``key`` of a class -> words, of the classes that a data set's family knows."""
+    lists = FAMILIES.get(family_of(dataset), ())
+    ordered = sorted(lists, key=lambda one: one == key(dataset))  # its own one wins
+    return {key(name): words for one in ordered for name, words in facts.classes(one).items()}
 
 
 def family_of(dataset: str) -> str:
@@ -60,11 +67,25 @@ def split(family: str, name: str) -> list[str]:
     ``STOP_WORDS``, brackets and all that follows ``(not``. Others: at capitals and at anything but
     letters, digits and apostrophes, which serves UCF101, HMDB51 and data sets of no family.
     """
+    name = unicodedata.normalize("NFC", name)
     if family not in ("kinetics", "activitynet"):
-        return [word.lower() for word in _WORD.findall(name)]
+        return [name[slice(*found.span())].lower() for found in _WORD.finditer(_in_ascii(name))]
     words = takewhile(lambda word: word != "(not", re.split(r"[\s_]+", name.lower()))
     bare = (word.strip("()") for word in words)
     return [word for word in bare if word and word not in STOP_WORDS]
+
+
+def _in_ascii(name: str) -> str:
+    """Return a text as long as ``name`` in which every letter is one of ASCII, for ``_WORD``."""
+    letters = ""
+    for char in name:
+        if char.isascii():
+            letters += char
+        elif unicodedata.category(char).startswith("M"):
+            letters += letters[-1:] or " "  # a mark goes with its letter
+        else:
+            letters += "A" if char.isupper() else "a" if char.isalnum() else " "
+    return letters
 
 
 @cache

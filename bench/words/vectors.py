@@ -50,8 +50,9 @@ def read_vectors(path: Path, words: Iterable[str]) -> dict[str, Vector]:
 def write_vectors(path: Path, vectors: dict[str, Vector]) -> None:
     """Write .npz with ``words`` and ``vectors`` [N,D], sorted by word, for ``read_vectors``."""
     words = sorted(vectors)
+    stacked = np.stack([vectors[w] for w in words]) if words else np.empty((0, 0), np.float32)
     with replacing(path) as part, part.open("wb") as handle:
-        np.savez(handle, words=np.array(words), vectors=np.stack([vectors[w] for w in words]))
+        np.savez(handle, words=np.array(words, dtype=str), vectors=stacked)
 
 
 def _from_npz(path: Path, wanted: set[str]) -> dict[str, Vector]:

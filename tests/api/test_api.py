@@ -17,9 +17,12 @@ from project import ROOT, Ended, run_bench
 from safetensors.numpy import load_file
 
 import bench
+from bench.api.names import vectors_of
+from bench.config import load_config
 from bench.data.index import read_index
 from bench.errors import UserError
 from bench.layout import Layout
+from bench.words.vectors import write_vectors
 
 CELL = "base_ls.transfer.seed0"
 TESTED = CLASSES["clips_test"]
@@ -177,6 +180,22 @@ def test_damaged_weights(trained: Path, tmp_path: Path) -> None:
 def test_class_names_that_will_not_do(trained: Path, clip: Path, classes: Any, said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)):
         bench.load("base_ls", root=trained).classify(clip, classes)
+
+
+def test_a_known_class_has_its_own_vector_in_any_spelling(tmp_path: Path) -> None:
+    config, layout = load_config(ROOT, "paper"), Layout(tmp_path, "paper")
+    classes = {"kinetics700": "clean and jerk", "ucf101": "Archery", "hmdb51": "sit"}
+    own = np.eye(3, dtype=np.float32)
+    layout.words.mkdir(parents=True)
+    stored = {f"{name}.names": [one] for name, one in classes.items()}
+    stored |= {f"{n}.vectors": own[i : i + 1] for i, n in enumerate(classes)}
+    np.savez(layout.words / "classes.npz", **stored)
+    words = ("clean", "jerk", "take", "picture", "push", "boat")
+    write_vectors(layout.words / "vectors.npz", {w: -own[i % 3] for i, w in enumerate(words)})
+    names = ["Clean and Jerk", "archery", "sit", "Photo-Bombing", "PushBoat"]
+    assert vectors_of(names, config, layout).tolist() == [
+        *own.tolist(), [-0.5, 0, -0.5], [0, -0.5, -0.5],
+    ]  # fmt: skip
 
 
 def test_a_video_that_will_not_do(trained: Path, clip: Path, tmp_path: Path, put: Any) -> None:

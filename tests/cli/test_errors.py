@@ -38,6 +38,11 @@ def one_line(ended: tuple[int, str, str]) -> str:
         ("audit nope", "unknown method 'nope'; known: action2vec, ", ""),
         ("table --method aurl", "--which protocols", ""),
         ("data check mini_ucf", "'mini_ucf' is generated", "bench stage data"),
+        ("data index a --root . --out params.yaml/b", "params.yaml: File exists", "another path"),
+        ("data index a --root . --out=/proc/a/b", "/proc/a: No such file", "another path"),
+        ("data index a --root . --out params.yaml/b/c", "Not a directory", "another path"),
+        (f"data index {'n' * 300} --root .", "File name too long", "another path or name"),
+        (f"words ucf101 --vectors {'n' * 300}", "File name too long", "another path or name"),
         ("train aurrl", "unknown method 'aurrl'", "'aurl'"),
         ("train -j -1", "'--jobs' / '-j'", "greater than or equal to 0"),
         ("train -j many", "'--jobs' / '-j'", "valid integer"),
@@ -131,6 +136,22 @@ def test_a_disk_that_does_not_take_it(
     assert os.strerror(code) in message
     assert table.read_text() == "the old one"
     assert not list(project.rglob("*.part"))
+
+
+def test_a_file_that_is_not_there_by_a_defect_is_a_traceback(
+    bench: Bench, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(handle: int) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(project / "x"))
+
+    monkeypatch.setattr(os, "fsync", lost)
+    with pytest.raises(FileNotFoundError):
+        bench("stage", "table")
+
+
+def test_a_profile_that_is_null_is_asked_for_nothing(bench: Bench, project: Path) -> None:
+    (project / "params.yaml").write_text("profiles: {a: null, b: {datasets: {c: null}}}")
+    assert "bench data index nope" in one_line(bench("data", "check", "nope"))
 
 
 def test_interrupted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

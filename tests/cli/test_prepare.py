@@ -1,11 +1,14 @@
 """``bench data prepare``: what training finds decoded, and what it says before."""
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from project import Bench
+from ruamel.yaml import YAML
 
 from bench.config import load_config
 from bench.data.index import read_index
@@ -40,6 +43,21 @@ def test_training_and_embedding_read_the_same_from_the_store_and_from_the_videos
     shutil.rmtree(layout.scratch / "frames")
     code, _, err = bench("data", "prepare", "mini_hmdb")
     assert (code, "GB needed for mini_hmdb; make .bench a link" in err) == (2, True)
+
+
+@pytest.mark.parametrize("jpeg", [True, False])
+def test_a_store_that_is_there_needs_no_room(
+    bench: Bench, project: Path, put: Any, monkeypatch: pytest.MonkeyPatch, jpeg: bool
+) -> None:
+    put("a/one.mp4")
+    given = {"size": 16, "length": 2, "jpeg": jpeg}
+    sets = {"mine": {"kind": "videos", "root": "videos"}}
+    own = {"title": "own", "datasets": sets, "words": {"kind": "corpus"}, "input": given}
+    YAML(typ="safe").dump({"profile": "own", "profiles": {"own": own}}, project / "params.yaml")
+    assert bench("stage", "data").code == 0
+    assert bench("data", "prepare", "-j", "1").code == 0
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    assert bench("data", "prepare", "-j", "1").code == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from project import ROOT, Bench
+from ruamel.yaml import YAML
 
 from bench import facts
 from bench.layout import Layout
@@ -58,6 +59,26 @@ def test_a_profiles_own_data_set_is_looked_up_in_the_kept_vectors(
         "missing": {"falling": ["circle falling"]},
     }
     assert ended.err == ""
+
+
+def test_classes_and_vectors_are_those_of_one_profile(bench: Bench, project: Path) -> None:
+    sets = {"own": {"kind": "videos", "root": "videos", "classes": ["ride horse"]}}
+    one = {"title": "one", "datasets": sets, "words": {"kind": "word2vec", "file": "v.txt"}}
+    two = {**one, "datasets": {"own": sets["own"] | {"classes": ["play flute"]}}}
+    raw = {"profile": "one", "profiles": {"one": one, "two": two}}
+    YAML(typ="safe").dump(raw, project / "params.yaml")
+
+    def found() -> tuple[list[str], dict[str, list[str]] | None]:
+        value = json.loads(bench("words", "own", "--json").out)
+        return list(value["classes"]), value["missing"]
+
+    assert found() == (["ride horse"], None)
+    (project / "v.txt").write_text("ride 1 2\n")
+    assert found() == (["ride horse"], {"horse": ["ride horse"]})  # from the source
+    folder = Layout(project, "two").words
+    folder.mkdir(parents=True)
+    write_vectors(folder / "vectors.npz", {"play": np.ones(2, np.float32)})
+    assert found() == (["play flute"], {"flute": ["play flute"]})
 
 
 @pytest.mark.parametrize(

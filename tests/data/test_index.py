@@ -115,6 +115,12 @@ def test_numbers_without_names(tmp_path: Path) -> None:
         list_features("mine", described(), tmp_path)
 
 
+def test_two_labels_of_one_name_are_not_one_class(tmp_path: Path) -> None:
+    save(tmp_path, features=FEATURES, labels=NUMBERS)
+    with pytest.raises(UserError, match="'a' stands twice in 'classes' of mine"):
+        list_features("mine", described(classes=("b", "a", "a")), tmp_path)
+
+
 @pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "text"])
 def test_damaged_files(tmp_path: Path, damage: str) -> None:
     save(tmp_path, features=FEATURES, labels=NAMES)

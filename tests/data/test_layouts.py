@@ -158,7 +158,11 @@ def test_names_that_are_not_utf8_are_counted(root: Path) -> None:
         ("path,class\na.avi,Bikng\n", "did you mean 'Biking'"),
         ("path,class,split\na.avi,Biking,trian\n", "unknown split 'trian'; did you mean 'train'"),
         ("path,label\na.avi,Biking\n", "columns path, label; it needs path and class, or"),
+        ("path,Path,class\na.avi,b.avi,Biking\n", "line 1 has the column 'path' twice"),
+        ("path,class,class\na.avi,Biking,Diving\n", "line 1 has the column 'class' twice"),
         (f"{KINETICS}Biking,{ID},5,,train\n", "line 2 has no number of seconds"),
+        (f"{KINETICS}Biking,{ID},5,9,\nBiking,{ID},inf,9,\n", "line 3 has no number of seconds"),
+        (f"{KINETICS}Biking,{ID},5,1e300,\n", "line 2 has no number of seconds"),
         ("", "cannot be read as CSV"),
         ("path,class\nb.avi,Biking,3,4\n", "cannot be read as CSV"),
         (None, "is missing"),
@@ -171,6 +175,11 @@ def test_lists_that_cannot_be_used(root: Path, text: str | None, named: str) -> 
         find_videos("ucf101", root, [file])
     assert named in str(error.value) and file.name in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_columns_that_are_not_read_may_stand_twice(root: Path) -> None:
+    touch(root, "a.avi")
+    assert found("ucf101", root, csv(root, "path,class,,,n,n\na.avi,Biking,,,1,2\n"))
 
 
 def test_no_videos_and_no_folder(root: Path) -> None:

@@ -203,6 +203,7 @@ def test_the_command_line(bench: Bench, project: Path, root: Path, put: Any) -> 
     assert "here -100 classes, -13319 videos" in ended.out
     for words, named in (
         (("index", "a/b", "--root", str(root)), "'a/b'"),
+        (("index", "ucf.15", "--root", str(root)), "'ucf.15'"),
         (("index", "mine", "--root", str(root / "no")), "is missing"),
         (("index", "mine"), "--root"),
         (("check", "hmdb51"), "bench data index hmdb51"),

@@ -5,15 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from project import copy_project, run_bench
 from ruamel.yaml import YAML
 
+from bench.config import Config
+from bench.data.index import write_index
 from bench.files import read_json
+from bench.inputs import makers
+from bench.inputs.detector import categories as detected
+from bench.inputs.work import Work
+from bench.layout import Layout
+from bench.words.vectors import write_vectors
 
 CLASSES = ["ride horse", "play flute", "throw ball", "cut bread", "wash dog", "climb rock"]
 OBJECTS = ["horse", "flute", "ball", "unheard"]
 VIDEOS = 8  # of each class
+DETECTOR = "ssdlite320_mobilenet_v3_large"
 PROFILE: dict[str, Any] = {
     "title": "tiny",
     "datasets": {"tiny": {"kind": "features", "file": "tiny.npz", "protocols": ["fifty-fifty"]}},
@@ -136,3 +145,36 @@ def test_methods_run_on_what_is_there_and_the_others_are_missing(tiny: Path) -> 
     status(tiny)
     states = run_bench(tiny, "status").out
     assert "er       2 outdated" in states and "base_ls  2 ok" in states
+
+
+def test_boxes_follow_a_new_numbering_of_the_objects(
+    project: Path, put: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("a/one.mp4")
+    layout = Layout(project, "own")
+    rows = pd.DataFrame({"path": ["a/one.mp4"], "class": ["a"], "frames": [3]})
+    write_index(layout.index, "mine", "videos", project / "videos", rows)
+    known = detected(DETECTOR)
+    horse = known.index("horse")
+    layout.words.mkdir(parents=True)
+    write_vectors(layout.words / "vectors.npz", {"horse": np.ones(2, np.float32)})
+    np.savez(project / "scores.npz", scores=np.ones((1, 1, 2)) / 2, names=["jay", "horse"])
+
+    def found(frames: np.ndarray) -> np.ndarray:
+        return np.tile(np.array([horse, 1, 0, 0, 1, 1], np.float32), (len(frames), 1, 1))
+
+    def load(model: str, weights: Any, *_: Any) -> Any:
+        assert weights == "download"
+        return known, found
+
+    monkeypatch.setattr(makers, "load_detector", load)
+    inputs = {"boxes": {"model": DETECTOR, "weights": "download", "frames": 2}}
+    more = {"objects": {"kind": "scores", "files": {"mine": "scores.npz"}}}
+    for described, place in ((inputs, horse), (inputs | more, 1), (inputs, horse)):
+        profile = PROFILE | {
+            "datasets": {"mine": {"kind": "videos", "root": "videos"}},
+            "inputs": described,
+        }
+        makers.boxes(Work(Config(name="own", profile=profile), layout), "mine")
+        stored = np.load(layout.inputs / "boxes" / "mine.npy")
+        assert stored[..., 0].tolist() == [[[place]] * 2]

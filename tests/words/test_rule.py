@@ -3,6 +3,7 @@
 import json
 from itertools import combinations
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -100,6 +101,21 @@ def test_plain_rule_for_data_sets_of_the_users_own() -> None:
         ["playing", "8", "ball"],
     ]
     assert split("", "!!") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("crème brûlée", ["crème", "brûlée"]),
+        (normalize("NFD", "CrèmeBrûlée"), ["crème", "brûlée"]),
+        ("БегПоПляжу run", ["бег", "по", "пляжу", "run"]),
+        ("ÉCOLEÉlan", ["école", "élan"]),
+        ("दौड़ना", [normalize("NFC", "दौड़ना")]),
+        ("跑步—8次", ["跑步", "8次"]),
+    ],
+)
+def test_letters_of_every_script_are_letters(name: str, words: list[str]) -> None:
+    assert class_words("my_own", [name]) == {name: words}
 
 
 def test_36_training_classes_have_the_words_of_a_test_class() -> None:

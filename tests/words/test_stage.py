@@ -10,6 +10,7 @@ from project import Bench
 from bench.layout import Layout
 from bench.stages.words import changed
 from bench.words.store import load_class_vectors
+from bench.words.vectors import read_vectors
 
 PARAMS = """
 profile: mine
@@ -77,3 +78,13 @@ def test_words_without_a_vector_leave_what_is_there(
     )
     assert ended.err.count("\n") == 1
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_word_vectors_that_no_input_asks_for(bench: Bench, project: Path, outside: Path) -> None:
+    names = ["RidingHorse", "Skiing"]
+    np.savez(project / "classes.npz", names=names, vectors=np.eye(2))
+    given = "{kind: class_vectors, files: {ucf101_mine: classes.npz}, vectors: ../outside.txt}"
+    text = PARAMS.replace("{kind: word2vec, file: ../outside.txt}", given)
+    (project / "params.yaml").write_text(text)
+    assert bench("stage", "words").code == 0
+    assert read_vectors(Layout(project, "mine").words / "vectors.npz", ["ride"]) == {}
