@@ -1,7 +1,7 @@
 """params.yaml as checked objects: a profile, with the overrides above it applied."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,15 @@ PER_SPLIT = ("fifty-fifty", "gzsl", "truze", "truze67")
 ONE_SPLIT = ("truze", "truze67")  # of PER_SPLIT: repeated over seeds, there are no draws
 PROTOCOLS = (*TRANSFER, *PER_SPLIT)
 Protocol = Literal["full", "half10", "official3", "k220", "fifty-fifty", "gzsl", "truze", "truze67"]
+
+
+def _once(what: str, given: Iterable[str]) -> None:
+    """Raise ValueError for what stands twice: the statistics would count one result as two."""
+    known: set[str] = set()
+    for one in given:
+        if one in known:
+            raise ValueError(f"{what} {one} stands twice; leave one out")
+        known.add(one)
 
 
 class DataSet(Settings):
@@ -88,6 +97,18 @@ class FiftyFifty(Settings):
         return self
 
 
+class Schedule(Train):
+    """The block `train` with what cannot be checked where it stands, in the code of each record."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_is_a_training(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds:
+            raise ValueError("no seed is no training; give at least one, e.g. [0]")
+        _once("seed", map(str, seeds))
+        return seeds
+
+
 class Own(Settings):
     """What one method has otherwise than its profile: parts of the blocks input and train."""
 
@@ -113,7 +134,7 @@ class Profile(Settings):
     fifty_fifty: FiftyFifty = FiftyFifty()
     input: Input = Input()
     network: Network = Network()
-    train: Train = Train()
+    train: Schedule = Schedule()
     inputs: Inputs = Inputs()
     own: dict[str, Own] = {}
     pretrained: dict[Literal["features", "objects", "boxes", "clip"], tuple[str, ...]] = {}
@@ -136,13 +157,14 @@ class Profile(Settings):
             except ValidationError as error:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"]))
-                raise ValueError(f"own.{name}: {where}: {first['msg']}") from None
+                message = first["msg"].removeprefix("Value error, ")
+                raise ValueError(f"own.{name}: {where}: {message}") from None
         return self
 
     def train_of(self, method: str) -> Train:
         """Return the schedule of a method: the profile's, with the method's own values."""
         own = self.own.get(method, Own()).train
-        return Train.model_validate(self.train.model_dump() | own) if own else self.train
+        return Schedule.model_validate(self.train.model_dump() | own) if own else self.train
 
     def input_of(self, method: str) -> Input:
         """Return how a method's videos become tensors."""
