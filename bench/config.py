@@ -56,6 +56,7 @@ class DataSet(Settings):
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "DataSet":
+        _once("protocol", self.protocols)
         if self.kind == "features" and self.file is None:
             raise ValueError("a data set of kind features needs 'file: PATH'")
         if self.kind == "videos" and not (self.generate or self.root):
@@ -187,12 +188,23 @@ class Reading(Settings):
     method: str
     set: dict[str, Any] = Field(min_length=1)
 
+    @property
+    def row(self) -> str:
+        """Name its row as ``bench.plan.row_id`` does, which imports this module."""
+        values = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in self.set.items()}
+        return "+".join([self.method, *(f"{k}={v}" for k, v in sorted(values.items()))])
+
 
 class Readings(Settings):
     """The alternative readings that `bench table --which readings` shows."""
 
     run: bool = False
     rows: tuple[Reading, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_is_a_row(self) -> "Readings":
+        _once("reading", (one.row for one in self.rows))
+        return self
 
 
 class Config(Settings):

@@ -103,6 +103,16 @@ def test_unknown_names(tmp_path: Path, place: str, value: Any, named: str, hint:
         ("tau", "near", "tau"),
         ("methods", ["aurl"], "methods"),
         ("readings.rows", [{"method": "aurl", "set": {}}], "set"),
+        (
+            "readings.rows",
+            [{"method": "m", "set": s} for s in ({"a": 1, "b": True}, {"b": True, "a": 1})],
+            "readings: reading m+a=1+b=true stands twice",
+        ),
+        (
+            "profiles.tiny.datasets.b.protocols",
+            ["full", "half10", "full"],
+            "datasets.b: protocol full",
+        ),
         ("profiles", ["tiny"], "profiles"),
         ("profiles.tiny", "x", "profiles.tiny"),
         ("profiles.tiny.train", [1], "profiles.tiny.train"),
