@@ -79,7 +79,7 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
             rows.append((files[one.method], dict(one.set)))
     known = _known_parts(config, layout)
     inputs = Inputs(config, layout)
-    core = source_digest(layout.root / "bench" / "training" / "cell.py", layout.root)
+    core = _core(layout.root)
     cells = _imported(config, layout, files, core)
     for file, reading in rows:
         values = {**config.methods.get(file.name, {}), **reading}
@@ -198,6 +198,15 @@ def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:
     if words:
         parts["words"] = digest({name: words["digests"].get(name) for name in datasets})
     return parts
+
+
+def code_parts(file: MethodFile, root: Path) -> dict[str, str]:
+    """Return the parts of a fingerprint that a method's code decides."""
+    return {"core": _core(root), "source": _source(file, root)}
+
+
+def _core(root: Path) -> str:
+    return source_digest(root / "bench" / "training" / "cell.py", root)
 
 
 def _source(file: MethodFile, root: Path) -> str:
