@@ -131,7 +131,7 @@ class Profile(Settings):
     train_on: str | None = None
     pretrain_on: str | None = None
     words: Words
-    tau: float = Field(default=0.05, ge=0)
+    tau: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     fifty_fifty: FiftyFifty = FiftyFifty()
     input: Input = Input()
     network: Network = Network()

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config
+from bench.config import ONE_SPLIT, Config
 from bench.errors import UserError, unknown
 from bench.files import digest, read_json
+from bench.fitting import fits_draws, fits_tau
 from bench.given import Inputs
 from bench.layout import Layout
 from bench.records import cell_name
@@ -28,6 +29,10 @@ SPLITS = [
 """Shape of the ``splits`` of a split file (see ``bench.protocols.Split``)."""
 VERDICTS = [{"class": str, "kept": bool, "nearest": str, "dataset": str, "distance": float}]
 """Shape of the ``classes`` of an overlap file (see ``bench.overlap.verdicts``)."""
+
+
+UNFIT = "not that of params.yaml"
+"""The part "split" of a cell whose split file was made of another τ or other draws."""
 
 
 @dataclass(frozen=True)
@@ -159,9 +164,10 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
     splits: dict[str, dict[str, str]] = {}
     if profile.train_on:
         parts = _data_parts(layout, [profile.train_on, *profile.transfer_sets()])
-        overlap = read_json(layout.splits / "overlap.json", "digest")
+        shape = {"digest": str, "tau?": float, "classes?": VERDICTS}
+        overlap = read_json(layout.splits / "overlap.json", whole=shape)
         if overlap:
-            parts["split"] = overlap["digest"]
+            parts["split"] = overlap["digest"] if fits_tau(overlap, profile.tau) else UNFIT
         # Only the tested classes are embedded: of these sets not all, which is part of the outcome.
         narrow = {
             name: sorted(set(profile.datasets[name].protocols) & {"half10", "k220"})
@@ -172,9 +178,11 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
             parts["tests"] = digest(narrow)
         splits[TRANSFER] = parts
     for name, protocol in profile.per_split():
-        for one in split_file(layout, name, protocol)["splits"]:
+        found = split_file(layout, name, protocol)["splits"]
+        fit = protocol in ONE_SPLIT or fits_draws(name, found, profile.fifty_fifty)
+        for one in found:
             splits[f"{name}.{protocol}.{one['name']}"] = {
-                "split": digest(one),
+                "split": digest(one) if fit else UNFIT,
                 **_data_parts(layout, [name]),
             }
     return splits

@@ -101,6 +101,7 @@ def test_unknown_names(tmp_path: Path, place: str, value: Any, named: str, hint:
         ("profiles.tiny.own", {"m": {"train": {"seeds": []}}}, "own.m: seeds: no seed"),
         ("tau", -0.1, "tau"),
         ("tau", "near", "tau"),
+        ("tau", float("inf"), "tau"),
         ("methods", ["aurl"], "methods"),
         ("readings.rows", [{"method": "aurl", "set": {}}], "set"),
         (
