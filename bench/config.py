@@ -1,7 +1,7 @@
 """params.yaml as checked objects: a profile, with the overrides above it applied."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +30,15 @@ def named(dataset: str) -> str:
     return dataset
 
 
+def _once(what: str, given: Iterable[str]) -> None:
+    """Raise ValueError for what stands twice: the statistics would count one result as two."""
+    known: set[str] = set()
+    for one in given:
+        if one in known:
+            raise ValueError(f"{what} {one} stands twice; leave one out")
+        known.add(one)
+
+
 class DataSet(Settings):
     """A data set as a description.
 
@@ -54,6 +63,7 @@ class DataSet(Settings):
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "DataSet":
+        _once("protocol", self.protocols)
         if self.kind == "features" and self.file is None:
             raise ValueError("a data set of kind features needs 'file: PATH'")
         if self.kind == "videos" and not (self.generate or self.root):
@@ -95,6 +105,18 @@ class FiftyFifty(Settings):
         return self
 
 
+class Schedule(Train):
+    """The block `train` with what cannot be checked where it stands, in the code of each record."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_is_a_training(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds:
+            raise ValueError("no seed is no training; give at least one, e.g. [0]")
+        _once("seed", map(str, seeds))
+        return seeds
+
+
 class Own(Settings):
     """What one method has otherwise than its profile: parts of the blocks input and train."""
 
@@ -116,11 +138,11 @@ class Profile(Settings):
     train_on: str | None = None
     pretrain_on: str | None = None
     words: Words
-    tau: float = Field(default=0.05, ge=0)
+    tau: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     fifty_fifty: FiftyFifty = FiftyFifty()
     input: Input = Input()
     network: Network = Network()
-    train: Train = Train()
+    train: Schedule = Schedule()
     inputs: Inputs = Inputs()
     own: dict[str, Own] = {}
     pretrained: dict[Literal["features", "objects", "boxes", "clip"], tuple[str, ...]] = {}
@@ -148,13 +170,14 @@ class Profile(Settings):
             except ValidationError as error:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"]))
-                raise ValueError(f"own.{name}: {where}: {first['msg']}") from None
+                message = first["msg"].removeprefix("Value error, ")
+                raise ValueError(f"own.{name}: {where}: {message}") from None
         return self
 
     def train_of(self, method: str) -> Train:
         """Return the schedule of a method: the profile's, with the method's own values."""
         own = self.own.get(method, Own()).train
-        return Train.model_validate(self.train.model_dump() | own) if own else self.train
+        return Schedule.model_validate(self.train.model_dump() | own) if own else self.train
 
     def input_of(self, method: str) -> Input:
         """Return how a method's videos become tensors."""
@@ -177,12 +200,23 @@ class Reading(Settings):
     method: str
     set: dict[str, Any] = Field(min_length=1)
 
+    @property
+    def row(self) -> str:
+        """Name its row as ``bench.plan.row_id`` does, which imports this module."""
+        values = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in self.set.items()}
+        return "+".join([self.method, *(f"{k}={v}" for k, v in sorted(values.items()))])
+
 
 class Readings(Settings):
     """The alternative readings that `bench table --which readings` shows."""
 
     run: bool = False
     rows: tuple[Reading, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_is_a_row(self) -> "Readings":
+        _once("reading", (one.row for one in self.rows))
+        return self
 
 
 class Config(Settings):

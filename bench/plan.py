@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config
+from bench.config import ONE_SPLIT, Config
 from bench.errors import UserError, unknown
 from bench.files import digest, read_json
+from bench.fitting import fits_draws, fits_tau
 from bench.given import Inputs
 from bench.layout import Layout
 from bench.records import cell_name
@@ -29,6 +30,10 @@ SPLITS = [
 """Shape of the ``splits`` of a split file (see ``bench.protocols.Split``)."""
 VERDICTS = [{"class": str, "kept": bool, "nearest": str, "dataset": str, "distance": float}]
 """Shape of the ``classes`` of an overlap file (see ``bench.overlap.verdicts``)."""
+
+
+UNFIT = "not that of params.yaml"
+"""The part "split" of a cell whose split file was made of another τ or other draws."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
         rows += _readings(config, files)
     known = _known_parts(config, layout)
     inputs = Inputs(config, layout)
-    core = source_digest(layout.root / "bench" / "training" / "cell.py", layout.root)
+    core = _core(layout.root)
     cells = _imported(config, layout, files, core)
     for file, reading in rows:
         values = {**config.methods.get(file.name, {}), **reading}
@@ -178,9 +183,10 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
     splits: dict[str, dict[str, str]] = {}
     if profile.train_on:
         parts = _data_parts(layout, [profile.train_on, *profile.transfer_sets()])
-        overlap = read_json(layout.splits / "overlap.json", "digest")
+        shape = {"digest": str, "tau?": float, "classes?": VERDICTS}
+        overlap = read_json(layout.splits / "overlap.json", whole=shape)
         if overlap:
-            parts["split"] = overlap["digest"]
+            parts["split"] = overlap["digest"] if fits_tau(overlap, profile.tau) else UNFIT
         # Only the tested classes are embedded: of these sets not all, which is part of the outcome.
         narrow = {
             name: sorted(set(profile.datasets[name].protocols) & {"half10", "k220"})
@@ -191,9 +197,11 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
             parts["tests"] = digest(narrow)
         splits[TRANSFER] = parts
     for name, protocol in profile.per_split():
-        for one in split_file(layout, name, protocol)["splits"]:
+        found = split_file(layout, name, protocol)["splits"]
+        fit = protocol in ONE_SPLIT or fits_draws(name, found, profile.fifty_fifty)
+        for one in found:
             splits[f"{name}.{protocol}.{one['name']}"] = {
-                "split": digest(one),
+                "split": digest(one) if fit else UNFIT,
                 **_data_parts(layout, [name]),
             }
     return splits
@@ -217,6 +225,15 @@ def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:
     if words:
         parts["words"] = digest({name: words["digests"].get(name) for name in datasets})
     return parts
+
+
+def code_parts(file: MethodFile, root: Path) -> dict[str, str]:
+    """Return the parts of a fingerprint that a method's code decides."""
+    return {"core": _core(root), "source": _source(file, root)}
+
+
+def _core(root: Path) -> str:
+    return source_digest(root / "bench" / "training" / "cell.py", root)
 
 
 def _source(file: MethodFile, root: Path) -> str:

@@ -16,17 +16,13 @@ from bench.config import Config, load_config, read_parameters
 from bench.errors import UserError, unknown
 from bench.files import read_json
 from bench.layout import Layout
-from bench.plan import VERDICTS, plan
+from bench.plan import VERDICTS
+from bench.saved import flat, other_settings
 from bench.stages.table import context
 from bench.tables.rows import Row, collect
 from bench.verify.tree import archived
 
 _REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+) ([0-9a-f]{40})")
-_ENTRY = {
-    "set": {str: object}, "row": str, "label": str, "status": str, "state": str, "reason": str,
-    "classes": {str: int}, "parts": {str: str}, "coverage": [int], "experiment": str,
-    "metrics": {str: {"mean": float, "std": object, "n": int, "over": str}},
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,7 @@ class Point:
 
     experiment: str  # its name, "" for the workspace
     commit: str
+    config: Config
     settings: Mapping[str, Any]
     only: tuple[str, ...]
     rows: Sequence[Row]
@@ -74,24 +71,6 @@ def read_sweep(config: Config, layout: Layout, over: Sequence[str] = ()) -> dict
     return {"profile": config.name, "parameters": keys, "rows": rows}
 
 
-def saved_sweep(config: Config, layout: Layout, name: str) -> dict[str, Any]:
-    """Return a sweep of ``results/sweeps/<profile>``; rows of code that has changed are outdated.
-
-    Raises UserError if there is none of that name, or it is damaged.
-    """
-    path = layout.sweeps / f"{name}.json"
-    sweep: dict[str, Any] | None = read_json(path, "profile", parameters=[str], rows=[_ENTRY])
-    if sweep is None:
-        raise unknown("saved sweep", name, [path.stem for path in layout.sweeps.glob("*.json")])
-    code = {cell.row: cell.parts for cell in plan(config, layout, readings=True)}
-    for row in sweep["rows"]:
-        now = code.get(row["row"], {})
-        other = [part for part in ("core", "source") if now.get(part) != row["parts"].get(part)]
-        if other and row["status"] in ("ok", "partial"):
-            row |= {"status": "outdated", "state": f"outdated ({', '.join(other)})", "metrics": {}}
-    return sweep
-
-
 def _experiments(config: Config, layout: Layout) -> Iterator[Point]:
     words = ["git", "for-each-ref", "--sort=creatordate", "--format=%(refname) %(objectname)"]
     done = subprocess.run([*words, "refs/exps"], cwd=layout.root, capture_output=True, text=True)
@@ -125,17 +104,9 @@ def _point(config: Config, layout: Layout, experiment: str, commit: str) -> Poin
     overlap = read_json(layout.splits / "overlap.json", classes=VERDICTS)
     kept = [one["kept"] for one in overlap["classes"]] if overlap else []
     classes = {"kept": sum(kept), "of": len(kept)} if kept else {}
-    settings = dict(_flat("", config.profile.model_dump(mode="json", exclude={"title"})))
-    settings |= dict(_flat("methods.", config.methods))
-    return Point(experiment, commit, settings, config.only, rows, whole.headlines, classes)
-
-
-def _flat(at: str, block: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in block.items():
-        if isinstance(value, Mapping):
-            yield from _flat(f"{at}{key}.", value)
-        else:
-            yield f"{at}{key}", value
+    settings = dict(flat("", config.profile.model_dump(mode="json", exclude={"title"})))
+    settings |= dict(flat("methods.", config.methods))
+    return Point(experiment, commit, config, settings, config.only, rows, whole.headlines, classes)
 
 
 def _differing(a: Point, b: Point) -> set[str]:
@@ -165,7 +136,7 @@ def _is_swept(point: Point, row: Row, keys: Collection[str]) -> bool:
 def _entry(point: Point, row: Row, keys: Sequence[str]) -> dict[str, Any]:
     facts = row.records[0] if row.records else None
     resolved = facts.parameters.get("method", {}) if facts else {}
-    defaults = dict(_flat(f"methods.{row.method}.", resolved))
+    defaults = dict(flat(f"methods.{row.method}.", resolved))
     spreads = {key: row.spread(key) for key in point.headlines}
     metrics = {
         key: {"mean": one.mean, "std": one.std, "n": one.n, "over": row.repeats(key)}
@@ -185,6 +156,7 @@ def _entry(point: Point, row: Row, keys: Sequence[str]) -> dict[str, Any]:
         "coverage": [sum(one[key] for one in seen) for key in ("scored", "expected")],
         "experiment": point.experiment,
         "commit": point.commit,
+        "settings": other_settings(point.config, row.method, keys),
         "parts": {key: facts.parts[key] for key in ("core", "source")} if facts else {},
     }
 

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from bench.cli.stages import STAGES
 from bench.files import read_json, write_json
+from bench.scoring.curves import mean_curve
 
 CLASSES = TINY_CLASSES
 DRAWS = ("tiny.fifty-fifty.00", "tiny.fifty-fifty.01")
@@ -194,6 +195,8 @@ def test_a_current_record_is_not_replaced_by_an_outdated_run(copy: Path) -> None
     file.write_text("{")  # a damaged one is made again
     assert run_bench(copy, "stage", "score").code == 0
     assert json.loads(file.read_text())["fingerprint"] == "older"
+    curve = (copy / "results" / "curves" / "tiny" / "aurl.csv").read_text()
+    assert curve == mean_curve([copy / "runs" / "tiny" / f"aurl.{DRAWS[1]}.seed0" / "log.csv"])
 
 
 def test_verify_trains_a_cell_again_and_compares_every_bit(copy: Path) -> None:

@@ -8,15 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import copy_project
+from project import ROOT, copy_project
 from ruamel.yaml import YAML
 
 from bench import sources
-from bench.config import load_config
+from bench.config import Reading, load_config
 from bench.errors import UserError
 from bench.layout import Layout
 from bench.plan import PlannedCell, plan, row_id
 from bench.registry import scan
+from bench.stages.train import job_of
+from bench.tables.cells import changed
+
+
+class _Committed(Layout):
+    """The split files of the checkout itself."""
+
+    splits = property(lambda self: ROOT / "splits" / self.profile)
+
 
 _DRAWS = [{"name": name, "seen": ["a"], "unseen": ["b"]} for name in ("00", "01")]
 
@@ -98,6 +107,8 @@ def test_readings_are_rows_of_their_own(root: Path) -> None:
     rows = {c.row for c in cells(root, readings=True).values()}
     assert "aurl+w_init=normal" in rows
     assert rows > {c.row for c in cells(root).values()}
+    for given in ({"w": True, "a": 1.5}, {"a": None, "b": "x"}):
+        assert Reading(method="aurl", set=given).row == row_id("aurl", given)
     assert row_id("aurl", {"w": True, "a": 1.5}) == "aurl+a=1.5+w=true"
     prints = {c.fingerprint for c in cells(root, readings=True).values()}
     assert len(prints) == len(cells(root, readings=True))
@@ -165,6 +176,33 @@ def test_an_imported_checkpoint_is_planned_with_what_decides_its_numbers(
         assert cells(root)[name].parts["checkpoint"] == "two"
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("profile", "place", "value", "unfit"),
+    [
+        ("mini", "tau", 0.051, False),  # the same 40 classes are kept
+        ("mini", "tau", 0.3, True),
+        ("ucf15", "profiles.ucf15.fifty_fifty.draws", 10, True),
+        ("ucf15", "profiles.ucf15.fifty_fifty.draws", 60, True),
+        ("ucf15", "profiles.ucf15.fifty_fifty.seed", 7, True),
+        ("ucf15", "profiles.ucf15.fifty_fifty", {"draws": 50, "file": "own.json"}, False),
+    ],
+)
+def test_cells_of_split_files_of_other_parameters_are_outdated_and_not_trained(
+    root: Path, edit: Edit, profile: str, place: str, value: Any, unfit: bool
+) -> None:
+    def planned() -> PlannedCell:
+        return plan(load_config(root, profile), layout)[0]
+
+    layout = _Committed(root, profile)
+    before = planned()
+    edit("params.yaml", place, value)
+    after = planned()
+    assert changed(after.parts, before.parts) == (["split"] if unfit else [])
+    if unfit:
+        with pytest.raises(UserError, match="run 'bench stage splits'"):
+            job_of(load_config(root, profile), layout, after)
 
 
 def test_another_seed_keeps_the_cells_of_the_first(root: Path, edit: Edit) -> None:

@@ -143,6 +143,10 @@ def _text(one: dict[str, Any]) -> list[str]:
         )
     lines += _seeds(one["seeds"], one["t"].get("floor"))
     lines += [f"  not here: {', '.join(names)}: {why}" for why, names in lacking.items()]
+    lines += [
+        f"  {name}: {state}: its records stand, and nothing keeps them up to date"
+        for name, state in one["not_current"].items()
+    ]
     return [*lines, *_flags(one)]
 
 

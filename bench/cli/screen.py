@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bench.tables import Table
 
-_STATE = re.compile(r"(failed|broken)|(outdated|not run|missing|no file|partial)|(ok)$")
+_STATE = re.compile(r"(failed|broken)|(outdated|not run|missing|not planned|no file|partial)|(ok)$")
 _COLOURS = ("bold red", "yellow", "green")  # of the groups of _STATE
 _REMARKS = ("approximated", "note", "source", "trained on", "digest")
 _SCATTER = ("C↓", "D↑")

@@ -27,6 +27,7 @@ STATES = {
     "failed": ("failed", "bold red"),
     "broken": ("broken", "bold red"),
     "missing": ("missing", "magenta"),
+    "not planned": ("not planned", "magenta"),
     "no file": ("no file", "magenta"),
 }
 

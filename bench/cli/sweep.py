@@ -42,7 +42,8 @@ def sweep(
     Example: bench sweep --over tau --save tau
     """
     from bench.files import dump_sealed, write_text
-    from bench.sweeps import read_sweep, saved_sweep
+    from bench.saved import saved_sweep
+    from bench.sweeps import read_sweep
     from bench.tables import render
     from bench.tables.sweep import build_sweep
 

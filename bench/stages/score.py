@@ -102,8 +102,9 @@ def _write_curves(
     layout.curves.mkdir(parents=True, exist_ok=True)
     logs: dict[str, list[Path]] = {}
     for folder in finished:
-        if folder.name in planned:
-            logs.setdefault(planned[folder.name].row, []).append(folder / "log.csv")
+        cell = planned.get(folder.name)
+        if cell and _is_made_as(folder, cell):
+            logs.setdefault(cell.row, []).append(folder / "log.csv")
     for row, paths in logs.items():
         try:
             text = mean_curve(paths)
@@ -115,6 +116,14 @@ def _write_curves(
     for old in layout.curves.glob("*.csv"):
         if old.stem not in rows:
             old.unlink()
+
+
+def _is_made_as(folder: Path, planned: PlannedCell) -> bool:
+    try:
+        run = read_json(folder / "run.json", "fingerprint")
+    except UserError:  # damaged: its cell is told as such
+        return False
+    return run is not None and bool(run["fingerprint"] == planned.fingerprint)
 
 
 def _is_older(layout: Layout, folder: Path, planned: PlannedCell | None) -> bool:

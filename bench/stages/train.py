@@ -20,7 +20,7 @@ from bench.errors import UserError, unknown
 from bench.files import locked, read_json, sweep, write_json
 from bench.kept import bring_back, forget, keep, settle
 from bench.layout import Layout
-from bench.plan import TRANSFER, VERDICTS, PlannedCell, plan, split_file
+from bench.plan import TRANSFER, UNFIT, VERDICTS, PlannedCell, plan, split_file
 from bench.registry import load, scan
 from bench.runs import read_run
 from bench.training.cluster import open_executor, run_on_cluster
@@ -232,6 +232,11 @@ def job_of(config: Config, layout: Layout, cell: PlannedCell) -> Job:
     held_out: tuple[str, ...] = ()
     weights = layout.checkpoints / f"{cell.checkpoint}.safetensors" if cell.checkpoint else None
     imported: dict[str, Any] = {}
+    if cell.parts.get("split") == UNFIT:
+        raise UserError(
+            f"{layout.splits}: tau or fifty_fifty in params.yaml has changed since these split "
+            "files were made; run 'bench stage splits'"
+        )
     if cell.split == TRANSFER:
         if weights:
             imported = read_json(weights.with_suffix(".json"), "chosen", classes=int)

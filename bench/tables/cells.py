@@ -1,22 +1,24 @@
 """The state of every cell: planned against recorded, current against outdated."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.plan import TRANSFER, PlannedCell
+from bench.plan import TRANSFER, PlannedCell, code_parts
 from bench.records import Record
 from bench.tables.context import TableContext
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell. ``state``: ok, outdated, failed, broken, missing, not run, or no file."""
+    """One cell. ``state``: ok, outdated, failed, broken, missing, not run, not planned, no file."""
 
     about: PlannedCell | Record  # which one it is: a planned cell, or a record of an unplanned row
     state: str
     reason: str = ""
-    record: Record | None = None  # only of a cell that is ok, or ok with no file: it may be shown
+    record: Record | None = (
+        None  # only of a cell that is ok, or ok but not planned: it may be shown
+    )
 
 
 _OF_DATA = ("data", "words", "split", "input ")  # parts that a clone without data may not know
@@ -83,23 +85,39 @@ def _planned(planned: PlannedCell, record: Record | None) -> Cell:
     return Cell(planned, "ok", record=record)
 
 
-def _unplanned(row: Iterable[Record]) -> Iterator[Cell]:
+def _now(context: TableContext, record: Record) -> dict[str, str]:
+    """Return what a record that nothing plans must have of its method's present code and settings.
+
+    Nothing if no file makes the method any more.
+    """
+    file = context.files.get(record.method)
+    if file is None:
+        return {}
+    parts = code_parts(file, file.path.parents[1])
+    planned = [one for one in context.planned if one.method == record.method and not one.reading]
+    if planned and "checkpoint" not in record.reading:
+        parts["settings"] = planned[0].parts["settings"]
+    return parts
+
+
+def _unplanned(context: TableContext, records: Sequence[Record]) -> Iterator[Cell]:
     """Yield the cells of a row that nothing plans: those made as its latest one was, or outdated.
 
     What belongs to the data is compared over all rows (see ``_digests``).
     """
-    records = list(row)
+    now = _now(context, records[0])
+    state = "not planned" if now else "no file"
     latest: dict[str, dict[str, str]] = defaultdict(dict)
     for record in sorted(records, key=lambda record: record.started):
         latest[_scope(record)] |= record.parts
     for record in records:
-        differs = changed(latest[_scope(record)], record.parts)
+        differs = changed(latest[_scope(record)] | now, record.parts)
         if record.status != "ok":
-            yield Cell(record, "no file")
+            yield Cell(record, state)
         elif differs := [part for part in differs if not part.startswith(_OF_DATA)]:
             yield Cell(record, "outdated", ", ".join(differs))
         else:
-            yield Cell(record, "no file", record=record)
+            yield Cell(record, state, record=record)
 
 
 def cells(context: TableContext) -> list[Cell]:
@@ -115,7 +133,7 @@ def cells(context: TableContext) -> list[Cell]:
     for record in context.records:
         if record.row not in rows:
             unplanned[record.row].append(record)
-    result += [cell for row in unplanned.values() for cell in _unplanned(row)]
+    result += [cell for row in unplanned.values() for cell in _unplanned(context, row)]
     planned = [cell.record for cell in result if cell.record and cell.state == "ok"]
     reference = _reference(context, planned or [cell.record for cell in result if cell.record])
 

@@ -100,6 +100,7 @@ def compare(
         "mcnemar": only_top1(tests),
         "seeds": _or_missing(lambda: _seeds(a, b, key, over)),
         "audited": context.audit is not None,
+        "not_current": {row.name: row.state for row in (a, b) if not row.is_current},
         "flags": {row.name: [f"{one.mark} {one.text}" for one in row.flags] for row in (a, b)},
         "resamples": resamples,
         "seed": seed,

@@ -82,7 +82,7 @@ def with_ties(
         measured = [
             (row, row.spread(key))
             for row in rows
-            if row.status != "no file" and "checkpoint" not in row.reading
+            if row.is_current and "checkpoint" not in row.reading
         ]
         means = [(found.mean, row) for row, found in measured if found]
         means.sort(key=lambda entry: -entry[0])

@@ -44,8 +44,8 @@ def build_readings(context: TableContext) -> Table:
     rows = []
     for row in every:
         if row.method in varied or _loss(row, "L_US") is not None:
-            to = default.get(row.method) if row.is_variant else None
-            gaps = [gap(context, row, to, key) for key in top1] if to else []
+            to = default.get(row.method) if row.is_variant and row.is_current else None
+            gaps = [gap(context, row, to, key) for key in top1] if to and to.is_current else []
             rows.append(replace(row, gaps=[found for found in gaps if found]))
     for key in top1:  # the readings of one data set are one family of comparisons
         corrected(found for row in rows for found in row.gaps if found["metric"] == key)

@@ -16,7 +16,7 @@ from bench.tables.cells import Cell, cells
 from bench.tables.context import TableContext
 
 MISSING = "—"
-_WORST_FIRST = ("broken", "failed", "missing", "outdated", "not run", "no file")
+_WORST_FIRST = ("broken", "failed", "missing", "outdated", "not run", "not planned", "no file")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Row:
     name: str
     method: str
     label: str
-    status: str  # ok, partial, outdated, failed, broken, missing, not run, no file, quoted
+    status: (
+        str  # ok, partial, outdated, failed, broken, missing, not run, not planned, no file, quoted
+    )
     state: str  # the status as the table's last column says it
     reading: dict[str, Any] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)  # the full reasons, for the foot of a table
@@ -52,6 +54,11 @@ class Row:
     def is_variant(self) -> bool:
         """Whether it is an alternative reading; an imported checkpoint is a row of its own."""
         return bool(self.reading.keys() - {"checkpoint"})
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its numbers are of what is planned now, so that others may stand against them."""
+        return self.status in ("ok", "partial")
 
     def spread(self, key: str) -> Spread | None:
         """Return mean, deviation and n of one metric over its units, ``None`` if not measured."""

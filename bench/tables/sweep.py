@@ -15,7 +15,7 @@ _ON_TEST = (
 
 
 def build_sweep(sweep: Mapping[str, Any], title: str, is_embedded_world: bool) -> Table:
-    """Build the table of ``bench.sweeps.read_sweep``; ``title`` is the profile's own line."""
+    """Build the table of ``bench.sweeps`` or ``bench.saved``; ``title`` is the profile's."""
     rows = sweep["rows"]
     keys = list(dict.fromkeys(key for row in rows for key in row["metrics"]))
     names = dict.fromkeys(sweep["parameters"])
@@ -31,12 +31,14 @@ def build_sweep(sweep: Mapping[str, Any], title: str, is_embedded_world: bool) -
         *(Column("", _short(name, names), partial(_set, name=name)) for name in names),
         *counted,
     ]
+    known = all("settings" in row for row in rows)
+    others = "as in params.yaml" if known else "as it was when this was saved"
     over = sorted({one["over"] for row in rows for one in row["metrics"].values()})
     header = [
         title,
         *([EMBEDDED] if is_embedded_world else []),
         f"Top-1 in percent of videos, mean ± sample deviation over n {' or '.join(over) or 'seeds'}"
-        f"; swept: {', '.join(names)}; everything else as in params.yaml.",
+        f"; swept: {', '.join(names)}; everything else {others}.",
         _ON_TEST,
     ]
     if "tau" in names:

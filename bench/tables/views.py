@@ -68,4 +68,4 @@ def table(rows: Iterable[Mapping[str, Any]], *columns: str) -> str:
 
 
 def _measured(context: TableContext) -> list[Row]:
-    return [row for row in collect(context) if row.status in ("ok", "partial") and row.values]
+    return [row for row in collect(context) if row.is_current and row.values]

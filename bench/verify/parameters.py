@@ -9,7 +9,8 @@ from ruamel.yaml import YAML
 
 from bench.config import TRANSFER as ONCE
 from bench.errors import UserError
-from bench.files import digest, dump_json, write_text
+from bench.files import digest, dump_json, read_json, write_text
+from bench.layout import Layout
 from bench.plan import TRANSFER
 from bench.records import Record
 
@@ -42,6 +43,9 @@ def put_parameters(tree: Path, record: Record, raw: dict[str, Any], narrow: bool
         }
         if record.split != TRANSFER:
             block["train_on"] = None
+            block["fifty_fifty"] = {"draws": 1, "file": "one split of the record"}  # of any draws
+    # The splits are the record's, whatever τ and draws the file asks for now.
+    overlap = read_json(Layout(tree, record.profile).splits / "overlap.json") if narrow else None
     reading = {} if "checkpoint" in record.reading else record.reading
     named = (raw.get("methods") or {}).get(record.method) or {}
     values = {k: v for k, v in named.items() if v is not None}  # null: the default
@@ -50,7 +54,7 @@ def put_parameters(tree: Path, record: Record, raw: dict[str, Any], narrow: bool
     rows = [{"method": record.method, "set": reading}] if reading else []
     written = {
         "profile": record.profile,
-        "tau": raw.get("tau"),
+        "tau": overlap.get("tau", raw.get("tau")) if overlap else raw.get("tau"),
         "methods": {record.method: values} if values else {},
         "readings": {"run": bool(rows), "rows": rows},
         "profiles": {record.profile: block},

@@ -139,7 +139,7 @@ def test_a_profile_of_test_sets_alone_evaluates_what_was_chosen_on_them(copy: Pa
     assert "checkpoint=AURL4" in ok(copy, "status", "-p", "released")
     shutil.rmtree(copy / "data" / "checkpoints")  # a clone has the record alone
     ok(copy, "stage", "score", "-p", "released")
-    assert rows(copy, "ablation", "released")[name]["status"] == "no file"
+    assert rows(copy, "ablation", "released")[name]["status"] == "not planned"
 
 
 def test_weights_that_were_changed_after_the_import_are_not_evaluated(copy: Path) -> None:

@@ -62,4 +62,13 @@ def test_literals_of_the_command_line_are_the_originals() -> None:
     assert complete.PROTOCOLS == PROTOCOLS
     assert complete.TABLES == TABLES
     assert show.FORMATS == FORMATS
-    assert set(STATES) == {"ok", "outdated", "failed", "broken", "missing", "not run", "no file"}
+    assert set(STATES) == {
+        "ok",
+        "outdated",
+        "failed",
+        "broken",
+        "missing",
+        "not run",
+        "not planned",
+        "no file",
+    }

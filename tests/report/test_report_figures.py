@@ -7,13 +7,16 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from project import ROOT
 from report.made_runs import write_run
 from tables.made_up import POSTER, context, full, planned_cell, record, write_splits
 
 from bench.errors import UserError
 from bench.files import write_json
 from bench.layout import Layout
+from bench.plan import code_parts
 from bench.records import Coverage
+from bench.registry import scan
 from bench.report.draw import GREY, INK, PALETTE, style
 from bench.report.figures import accuracy, classes, confusion, coverage, curves, gap, plane, tau
 from bench.report.figures import map as map_figure
@@ -147,9 +150,15 @@ def test_an_unmeasured_row_says_its_state(tmp_path: Path) -> None:
 
 def test_tau_counts_kept_classes_and_takes_accuracy_from_sweeps(tmp_path: Path) -> None:
     write_splits(tmp_path)
-    row = {"set": {"tau": 0.2}, "row": "aurl", "label": "AURL", "status": "ok"}
-    row |= {"metrics": {"mini_ucf.full.top1": {"mean": 50.0, "std": 1.0, "n": 3}}}
-    sweep = {"parameters": ["tau"], "rows": [row]}
+    for name in ("bench", "methods", "params.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    number = {"mean": 50.0, "std": 1.0, "n": 3, "over": "seeds"}
+    row: dict[str, Any] = {"row": "aurl", "label": "AURL", "status": "ok", "state": "ok"}
+    row |= {"reason": "", "classes": {}, "coverage": [], "experiment": ""}
+    row |= {"set": {"tau": 0.2}, "metrics": {"mini_ucf.full.top1": number}}
+    row["parts"] = code_parts(scan(ROOT)["aurl"], ROOT)
+    old = row | {"set": {"tau": 0.25}, "parts": row["parts"] | {"core": "older"}}
+    sweep = {"profile": "mini", "parameters": ["tau"], "rows": [row, old]}
     write_json(tmp_path / "results" / "sweeps" / "mini" / "tau.json", sweep)
     figure = draw(tau, material(tmp_path, *full()))
     assert "fall from 15 at τ = 0 to 6 at τ = 0.3" in figure.alt

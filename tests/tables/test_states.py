@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 from made_up import cells, context, planned_cell, record, rows
+from project import ROOT
 
+from bench.plan import code_parts
 from bench.records import Coverage, Record
+from bench.registry import scan
 from bench.tables import build
+from bench.tables.compare import compare
 
 
 def test_states_of_cells(tmp_path: Path) -> None:
@@ -116,3 +120,29 @@ def test_a_row_whose_file_is_gone_is_not_mixed_either(
     row = rows("ablation", context(tmp_path, [*new, old], []))["gone"]
     assert row["metrics"]["mini_ucf.full.top1"]["n"] == 2
     assert f"outdated ({named})" in row["state"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "state"),
+    [
+        ({}, "not planned"),
+        ({"core": "older"}, "outdated (core)"),
+        ({"source": "older"}, "outdated (source)"),
+        ({"settings": "50 steps"}, "outdated (settings)"),
+    ],
+)
+def test_a_reading_that_is_no_longer_planned_is_no_current_number(
+    changed: dict[str, str], state: str, tmp_path: Path
+) -> None:
+    file, name = scan(ROOT)["aurl"], "aurl+w_init=normal"
+    now = code_parts(file, ROOT) | {"settings": "s"}
+    records = [record("aurl", seed, parts=now) for seed in (0, 1)]
+    of: dict[str, Any] = {"reading": {"w_init": "normal"}, "parts": now | changed}
+    records += [record(name, seed, **of) for seed in (0, 1)]
+    planned = [planned_cell("aurl", seed, parts=now) for seed in (0, 1)]
+    given = context(tmp_path, records, planned, files={"aurl": file})
+    row = next(row for row in build("readings", given).data if row["row"] == name)
+    assert (row["state"], row["gaps"]) == (state, [])
+    assert ("mini_ucf.full.top1" in row["metrics"]) == (not changed)
+    if not changed:
+        assert compare(given, ("aurl", name), "mini_ucf.full")["not_current"] == {name: state}

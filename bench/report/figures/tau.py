@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.config import load_config
 from bench.files import read_json
 from bench.overlap import Nearest
 from bench.plan import VERDICTS
 from bench.report.draw import GREY, INK, Look, Sheet, lacking, short
 from bench.report.material import Material
 from bench.report.parts import Figure
+from bench.saved import saved_sweep
 from bench.tables.text import number_text
 
 if TYPE_CHECKING:
@@ -99,12 +101,13 @@ def _lines(material: Material, key: str, now: float) -> list[tuple[str, str, lis
 
 
 def _swept(material: Material) -> list[dict[str, Any]]:
-    folder = material.layout.root / "results" / "sweeps" / material.context.profile
     rows: list[dict[str, Any]] = []
-    for file in sorted(folder.glob("*.json")):
+    for file in sorted(material.layout.sweeps.glob("*.json")):
         value = read_json(file, parameters=[str])
         if value and value["parameters"] == ["tau"]:
-            rows += read_json(file, rows=_SWEEP)["rows"]
+            read_json(file, rows=_SWEEP)  # of which the rest may be text
+            config = load_config(material.layout.root, material.context.profile)
+            rows += saved_sweep(config, material.layout, file.stem)["rows"]
     return rows
 
 
