@@ -145,6 +145,10 @@ def _print(dataset: str, given: "Predictions", expected: int | None, found: dict
     if set(PER_SPLIT).union(["xu50"]).intersection(found):
         print("fifty-fifty, xu50, truze: one model here; published numbers train one a split")
     for name, one in found.items():
+        parts = [p for p in one.get("splits", {"": one}).values() if p["videos"] != p["listed"]]
+        if counts := [f"{p['videos']}/{p['listed']}" for p in parts if p["listed"] is not None]:
+            print(f"{name}: {', '.join(counts)} listed videos are in the file")
+    for name, one in found.items():
         if "per_class" not in one:
             continue
         zero, none = one["zero_classes"], one["no_videos"]

@@ -195,6 +195,26 @@ def test_official_lists_choose_videos(bench: Bench, project: Path, form: str) ->
     assert found["official3"]["splits"]["1"]["listed"] == 101
 
 
+def listed(project: Path, videos: list[str]) -> str:
+    """Write the same three test lists of one video a class, and a CSV that names ``videos``."""
+    lines = "\n".join(f"{name}/v_{name}_g01_c01.avi" for name in UCF)
+    for i in (1, 2, 3):
+        (project / f"testlist0{i}.txt").write_text(lines)
+    label = [video.split("_")[1] for video in videos]
+    table = pd.DataFrame({"video": videos, "predicted": label, "label": label})
+    table.to_csv(project / "a.csv", index=False)
+    return "score a.csv -d ucf101 --lists . --protocol official3"
+
+
+def test_listed_videos_that_the_file_lacks_are_said(bench: Bench, project: Path) -> None:
+    whole = [f"v_{name}_g01_c01.avi" for name in UCF]
+    said = "listed videos are in the file"
+    assert said not in bench(*listed(project, whole).split()).out
+    part = [*whole[:7], *(f"v_{name}_g25_c01.avi" for name in UCF)]
+    out = bench(*listed(project, part).split()).out
+    assert f"official3: 7/101, 7/101, 7/101 {said}\n" in out
+
+
 def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("predicted,label\nArchery,archery\n")
     found = scored(bench, tmp_path / "a.csv", dataset="ucf15")
