@@ -35,7 +35,8 @@ class Predictions:
 
     ``classes`` are those that the file has, in the data set's order. Where it names one class a
     video (``only_names``), that one's score is 1 and the others' 0, so that the first rank is right
-    and no other means anything. ``videos`` [N] may be empty; ``printed`` is a log's last accuracy.
+    and no other means anything. ``videos`` [N] may be empty, and ``lines`` [N], where a text has
+    them; ``printed`` is a log's last accuracy.
     """
 
     classes: list[str]
@@ -44,6 +45,11 @@ class Predictions:
     only_names: bool
     videos: Sequence[str] = ()
     printed: str = ""
+    lines: Sequence[int] = ()
+
+    def place(self, row: int) -> str:
+        """Return where in its file a video stands."""
+        return f"line {self.lines[row]}" if self.lines else f"row {row}"
 
     @property
     def disagrees(self) -> bool:
@@ -67,7 +73,7 @@ def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[st
         raise UserError(f"{file}: {error.strerror}; {_FORMS}") from None
     if start == b"PK\x03\x04":
         return _matrix(file, classes)
-    printed = ""
+    printed, at = "", list[int]()
     if start == b"PAR1":
         columns = _parquet(file)
     else:
@@ -76,7 +82,10 @@ def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[st
         except UnicodeDecodeError:
             raise UserError(f"{file}: neither text nor .npz nor .parquet; {_FORMS}") from None
         lines = list(_LOG.finditer(text))
-        columns, printed = _log(file, lines, dataset) if lines else (_csv(file, text), "")
+        if lines:
+            columns, printed = _log(file, lines, dataset)
+        else:
+            columns, at = _csv(file, text)
     names = list(classes)
     find = _columns(file, classes, names)
     labels = find(columns["label"], "label")
@@ -85,7 +94,7 @@ def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[st
     _once(file, videos)
     scores = np.zeros((len(labels), len(names)), np.float32)
     scores[np.arange(len(labels)), predicted] = 1
-    return Predictions(names, labels, scores, True, videos, printed)
+    return Predictions(names, labels, scores, True, videos, printed, at)
 
 
 def _log(
@@ -99,21 +108,23 @@ def _log(
     return columns, str(own[-1]["top1"])
 
 
-def _csv(file: Path, text: str) -> dict[str, list[str]]:
+def _csv(file: Path, text: str) -> tuple[dict[str, list[str]], list[int]]:
     head = text.lstrip().partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text.lstrip()), delimiter=max("\t;,", key=head.count))
     reader.fieldnames = [name.strip().casefold() for name in reader.fieldnames or ()]
     _has(file, reader.fieldnames, "column")
     columns: dict[str, list[str]] = {name: [] for name in reader.fieldnames}
+    lines: list[int] = []
     for row in reader:
         if None in row or None in row.values():
             raise UserError(
                 f"{file}:{reader.line_num} has {'more' if None in row else 'fewer'} fields than "
                 "the header; put names with the delimiter in quotes"
             )
+        lines.append(reader.line_num)
         for name, value in row.items():
             columns[name].append(value)
-    return columns
+    return columns, lines
 
 
 def _parquet(file: Path) -> dict[str, list[str]]:

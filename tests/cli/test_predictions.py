@@ -215,6 +215,13 @@ def test_listed_videos_that_the_file_lacks_are_said(bench: Bench, project: Path)
     assert f"official3: 7/101, 7/101, 7/101 {said}\n" in out
 
 
+def test_a_listed_video_in_two_spellings_is_refused(bench: Bench, project: Path) -> None:
+    twice = ["v_YoYo_g01_c01.avi", "v_Archery_g01_c01", "UCF-101/YoYo/v_YoYo_g01_c01.avi"]
+    code, out, err = bench(*listed(project, twice).split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"line 2 and line 4 are the same video ('{twice[0]}', '{twice[2]}')" in err
+
+
 def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("predicted,label\nArchery,archery\n")
     found = scored(bench, tmp_path / "a.csv", dataset="ucf15")
