@@ -67,18 +67,17 @@ def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[st
     form, an unknown or empty name, a video twice, a score that is not finite.
     """
     try:
-        with file.open("rb") as handle:
-            start = handle.read(4)
+        content = file.read_bytes()  # once, for it may be a pipe
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}; {_FORMS}") from None
-    if start == b"PK\x03\x04":
-        return _matrix(file, classes)
+    if content.startswith(b"PK\x03\x04"):
+        return _matrix(file, content, classes)
     printed, at = "", list[int]()
-    if start == b"PAR1":
-        columns = _parquet(file)
+    if content.startswith(b"PAR1"):
+        columns = _parquet(file, content)
     else:
         try:
-            text = file.read_text(encoding="utf-8-sig")
+            text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
         except UnicodeDecodeError:
             raise UserError(f"{file}: neither text nor .npz nor .parquet; {_FORMS}") from None
         lines = list(_LOG.finditer(text))
@@ -127,9 +126,9 @@ def _csv(file: Path, text: str) -> tuple[dict[str, list[str]], list[int]]:
     return columns, lines
 
 
-def _parquet(file: Path) -> dict[str, list[str]]:
+def _parquet(file: Path, content: bytes) -> dict[str, list[str]]:
     try:
-        table = read_table(file)
+        table = read_table(io.BytesIO(content))
         table.columns = [str(name).strip().casefold() for name in table]
         _has(file, table.columns.tolist(), "column")
         wanted = [name for name in ("video", "predicted", "label") if name in table]
@@ -138,10 +137,11 @@ def _parquet(file: Path) -> dict[str, list[str]]:
         raise UserError(f"{file}: damaged ({error})") from None
 
 
-def _matrix(file: Path, classes: Mapping[str, Sequence[str]]) -> Predictions:
+def _matrix(file: Path, content: bytes, classes: Mapping[str, Sequence[str]]) -> Predictions:
     try:
-        stored = read_arrays(file, optional=("scores", "labels", "classes", "videos"))
-        _has(file, list(stored), "array", ("scores", "labels", "classes"))
+        needed = ("scores", "labels", "classes")
+        stored = read_arrays(io.BytesIO(content), optional=(*needed, "videos"))
+        _has(file, list(stored), "array", needed)
         arrays = {name: _text(array) for name, array in stored.items()}
     except DAMAGED as error:
         raise UserError(f"{file}: cannot be read as .npz ({error})") from None

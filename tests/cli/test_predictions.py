@@ -1,6 +1,7 @@
 """`bench score`: predictions from elsewhere, in three forms, under every protocol they allow."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,21 @@ def test_a_log_that_disagrees_with_itself_is_said(bench: Bench, log: Path) -> No
     code, out, err = bench("score", str(log), "-d", "ucf101")
     assert (code, "agrees" in out) == (0, False)
     assert "note: the log's last top-1 is 44.3844, which its lines do not give" in err
+
+
+@pytest.mark.parametrize("form", ["log", "parquet", "npz"])
+def test_a_pipe_is_read_once_and_whole(
+    bench: Bench, log: Path, matrix: dict[str, Any], form: str
+) -> None:
+    file, pipe = log.with_name(f"test.{form}"), log.with_name("pipe")
+    if form == "parquet":
+        pd.DataFrame({"label": UCF, "predicted": UCF}).to_parquet(file)
+    elif form == "npz":
+        np.savez(file, **matrix)
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", file, pipe]):
+        found = scored(bench, pipe)
+    assert found["n"] == {"log": 13320, "parquet": 101, "npz": 606}[form]
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "parquet", "misnamed"])
