@@ -110,20 +110,26 @@ def _log(
 def _csv(file: Path, text: str) -> tuple[dict[str, list[str]], list[int]]:
     head = text.lstrip().partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text.lstrip()), delimiter=max("\t;,", key=head.count))
-    reader.fieldnames = [name.strip().casefold() for name in reader.fieldnames or ()]
-    _has(file, reader.fieldnames, "column")
-    columns: dict[str, list[str]] = {name: [] for name in reader.fieldnames}
-    lines: list[int] = []
-    for row in reader:
-        if None in row or None in row.values():
-            raise UserError(
-                f"{file}:{reader.line_num} has {'more' if None in row else 'fewer'} fields than "
-                "the header; put names with the delimiter in quotes"
-            )
-        lines.append(reader.line_num)
-        for name, value in row.items():
-            columns[name].append(value)
-    return columns, lines
+    lines = [0]
+    try:
+        names = [name.strip().casefold() for name in reader.fieldnames or ()]
+        reader.fieldnames = names
+        _has(file, names, "column")
+        columns: dict[str, list[str]] = {name: [] for name in names}
+        lines = [reader.line_num]
+        for row in reader:
+            if None in row or None in row.values():
+                raise UserError(
+                    f"{file}:{reader.line_num} has {'more' if None in row else 'fewer'} fields "
+                    "than the header; put names with the delimiter in quotes"
+                )
+            lines.append(reader.line_num)
+            for name, value in row.items():
+                columns[name].append(value)
+    except csv.Error as error:
+        start = lines[-1] + 1
+        raise UserError(f"{file}:{start}: {error}; look for a quote that nothing closes") from None
+    return columns, lines[1:]
 
 
 def _parquet(file: Path, content: bytes) -> dict[str, list[str]]:

@@ -259,6 +259,10 @@ def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
         ),
         ("", "no column 'predicted' (there is nothing)"),
         ("video,predicted,label\na,YoYo,YoYo\na,YoYo,YoYo\n", "video 'a' stands there twice"),
+        (
+            'predicted,label\nYoYo,YoYo\n"Archery,YoYo\n' + "YoYo,YoYo\n" * 14000,
+            ":3: field larger than field limit (131072); look for a quote that nothing closes",
+        ),
         ("HMDB Top-1 acc: 9 pred: hit label: hit\n", "a log of HMDB, without a line of ucf101"),
     ],
 )
