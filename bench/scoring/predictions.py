@@ -108,22 +108,24 @@ def _log(
 
 
 def _csv(file: Path, text: str) -> tuple[dict[str, list[str]], list[int]]:
-    head = text.lstrip().partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text.lstrip()), delimiter=max("\t;,", key=head.count))
-    lines = [0]
+    body = text.lstrip("\n ")  # not tabs: pandas' index has no name in the header
+    head = body.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(body), delimiter=max("\t;,", key=head.count))
+    above = text.count("\n", 0, len(text) - len(body))
+    lines = [above]
     try:
         names = [name.strip().casefold() for name in reader.fieldnames or ()]
         reader.fieldnames = names
         _has(file, names, "column")
         columns: dict[str, list[str]] = {name: [] for name in names}
-        lines = [reader.line_num]
+        lines = [above + reader.line_num]
         for row in reader:
             if None in row or None in row.values():
                 raise UserError(
-                    f"{file}:{reader.line_num} has {'more' if None in row else 'fewer'} fields "
-                    "than the header; put names with the delimiter in quotes"
+                    f"{file}:{above + reader.line_num} has {'more' if None in row else 'fewer'} "
+                    "fields than the header; put names with the delimiter in quotes"
                 )
-            lines.append(reader.line_num)
+            lines.append(above + reader.line_num)
             for name, value in row.items():
                 columns[name].append(value)
     except csv.Error as error:

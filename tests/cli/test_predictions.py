@@ -127,6 +127,12 @@ def test_names_match_however_spelled(bench: Bench, tmp_path: Path, form: str) ->
     assert len(full["no_videos"]) == 98
 
 
+def test_the_index_of_a_data_frame_has_no_name(bench: Bench, tmp_path: Path) -> None:
+    table = pd.DataFrame({"label": ["YoYo", "Archery"], "predicted": ["YoYo", "YoYo"]})
+    (tmp_path / "a.tsv").write_text("\n \n" + table.to_csv(sep="\t"))
+    assert scored(bench, tmp_path / "a.tsv")["protocols"]["full"]["top1"] == 50.0
+
+
 def test_a_matrix_gives_every_protocol_by_its_definition(
     bench: Bench, tmp_path: Path, matrix: dict[str, Any]
 ) -> None:
@@ -251,6 +257,7 @@ def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
         ("predicted,label\nAplyEyeMakeup,Archery\n", "did you mean 'ApplyEyeMakeup'?"),
         ("predicted,label\nArchery,\n", "label 1 is empty"),
         ("predicted,label\nArchery\n", ":2 has fewer fields"),
+        ("\n \npredicted,label\nArchery\n", ":4 has fewer fields"),
         ("predicted,label\nArchery,Biking,x\n", ":2 has more fields"),
         ("predicted,label\n", "no videos in it"),
         (
