@@ -199,6 +199,9 @@ def _has(
     if lacking:
         shown = ", ".join(there)[:100] or "nothing"
         raise UserError(f"{file}: no {what} '{lacking[0]}' (there is {shown}); {_FORMS}")
+    for name in ("video", *needed):
+        if there.count(name) > 1:
+            raise UserError(f"{file}: {there.count(name)} columns '{name}'; leave one of them")
 
 
 def _once(file: Path, names: Sequence[str], what: str = "video") -> None:

@@ -264,6 +264,7 @@ def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
             "prediction,label\nArchery,Archery\n",
             "no column 'predicted' (there is prediction, label",
         ),
+        ("label,predicted,Label\nYoYo,YoYo,Archery\n", "2 columns 'label'; leave one of them"),
         ("", "no column 'predicted' (there is nothing)"),
         ("video,predicted,label\na,YoYo,YoYo\na,YoYo,YoYo\n", "video 'a' stands there twice"),
         (
