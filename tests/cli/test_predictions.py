@@ -337,6 +337,11 @@ def test_missing_classes_are_no_full_protocol(
         (("params.yaml", "-d", "ucf110"), "unknown data set 'ucf110'; did you mean 'ucf101'?"),
         (("params.yaml", "-d", "ucf101", "--protocol", "ful"), "did you mean 'full'?"),
         (("params.yaml", "-d", "ucf101", "-f", "csv"), "unknown format 'csv'"),
+        (("params.yaml", "-d", "ucf101", "-p", "ucf51"), "unknown profile 'ucf51'"),
+        (
+            ("params.yaml", "-d", "ucf101", "--lists", "none", "--protocol", "full"),
+            "--lists is of official3 alone",
+        ),
         (("params.yaml",), "--dataset"),
         (("damaged.npz", "-d", "ucf101"), "cannot be read as .npz"),
         (("damaged.parquet", "-d", "ucf101"), "damaged"),
