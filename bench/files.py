@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -200,14 +201,17 @@ def parsed_json(text: str) -> Any:
     return value
 
 
-def read_arrays(path: Path, *names: str, optional: Collection[str] = ()) -> "dict[str, Array]":
+def read_arrays(
+    path: Path | BytesIO, *names: str, optional: Collection[str] = ()
+) -> "dict[str, Array]":
     """Return arrays of an .npz by name; nothing of it is unpickled.
 
     Raises one of ``DAMAGED`` for anything but an .npz with all ``names``.
     """
     import numpy as np
 
-    with path.open("rb") as handle:  # so that it is closed whatever np.load makes of it
+    # Opened here, so that it is closed whatever np.load makes of it.
+    with path if isinstance(path, BytesIO) else path.open("rb") as handle:
         stored = np.load(handle, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("it is one array, not an .npz")
@@ -264,7 +268,7 @@ def sweep(folder: Path, name: str = "") -> None:
             part.unlink(missing_ok=True)
 
 
-def read_table(path: Path) -> "pd.DataFrame":
+def read_table(path: Path | BytesIO) -> "pd.DataFrame":
     """Return the rows of a .parquet; raises one of ``DAMAGED`` for any other or damaged file."""
     import pandas as pd
     import pyarrow as pa

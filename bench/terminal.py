@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from bench.errors import visible
@@ -36,6 +37,8 @@ class Plain:
 @contextmanager
 def plain_output() -> Iterator[None]:
     """Make stdout and stderr ``Plain`` within the block."""
+    if isinstance(sys.stdout, TextIOWrapper):  # an encoding without ± gets "?"; stderr escapes it
+        sys.stdout.reconfigure(errors="replace")
     out, err = (cast(TextIO, Plain(stream)) for stream in (sys.stdout, sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         yield

@@ -71,6 +71,10 @@ def splits_overlap(
     else:
         overlap = _of_profile(layout)
     kept: list[str] = list(overlap.get("far", []))
+    undecided: list[dict[str, Any]] = overlap.get("undecided", [])
+    if limit <= 0:  # no filter, whatever a distance would be
+        kept += [one["class"] for one in undecided if one["dataset"] == train]
+        undecided = []
     removed: list[dict[str, Any]] = []
     measured: list[dict[str, Any]] = []
     for one in overlap["classes"]:
@@ -90,7 +94,8 @@ def splits_overlap(
         "kept": sorted(kept) if train else kept,
         "removed": removed,
         "borderline": _borderline(measured, limit, borderline),
-        "undecided": overlap.get("undecided", []),
+        "undecided": undecided,
+        "by": overlap.get("by", "vectors"),
     }
     if as_json:
         print_json(value)
@@ -103,6 +108,8 @@ def _print(value: Mapping[str, Any]) -> None:
     open_ones = [one for one in undecided if one["dataset"] == value["train"]]
     total = len(kept) + len(removed) + len(open_ones)
     more = f", {len(open_ones)} undecided for want of word vectors" if open_ones else ""
+    if value["by"] == "words" and value["tau"] > 0:
+        more = ", by their very words alone: without word vectors no distance is known"
     print(f"tau = {value['tau']:g}: {len(kept)} of {total} classes of {value['train']} kept{more}")
 
     def line(one: Mapping[str, Any]) -> str:
@@ -152,7 +159,7 @@ def _of_union(
     """Measure the classes of public data sets, as an overlap file has them.
 
     Beside it "far": classes that share no test class's words where no vectors are known at all, and
-    "undecided": classes of which vectors lack words.
+    "undecided": classes of which vectors lack words, and "by": "words" or "vectors", the compared.
     """
     import numpy as np
 
@@ -191,6 +198,7 @@ def _of_union(
         "classes": verdicts(found, tau),
         "far": far,
         "undecided": left,
+        "by": "vectors" if vectors else "words",
     }
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,10 +36,7 @@ def show(
     from bench.tables.cells import cells
 
     config, layout = opened(profile)
-    path = layout.records / f"{cell}.json"
-    if not path.is_file():
-        raise no_cell(cell, [one.stem for one in layout.records.glob("*.json")], config.name)
-    record = read_record(path)
+    record = read_record(record_file(layout.records, cell, config.name))
     if as_json:
         print(record.model_dump_json(indent=1))
         return
@@ -58,7 +56,15 @@ def schema_() -> None:
     print(schema(), end="")
 
 
-def no_cell(cell: str, known: Sequence[str], profile: str) -> UserError:
+def record_file(folder: Path, cell: str, profile: str) -> Path:
+    """Return the record of a profile's cell; with a slash it would be another profile's."""
+    path = folder / f"{cell}.json"
+    if "/" in cell or not path.is_file():
+        raise _no_cell(cell, [one.stem for one in folder.glob("*.json")], profile)
+    return path
+
+
+def _no_cell(cell: str, known: Sequence[str], profile: str) -> UserError:
     """Build the error for a cell without a record: its row's cells, or the nearest name."""
     if not known:
         return UserError(f"profile {profile} has no records; run 'dvc repro'")

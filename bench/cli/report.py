@@ -48,8 +48,11 @@ def report(
         raise UserError(f"--links {links}: give an address: https://example.org/project/blob/main")
     config, layout = opened(profile)
     folder = layout.report if out is None else out.absolute()
-    if out is not None and not (folder.is_dir() or not folder.exists()):
-        raise UserError(f"--out {out} is a file; name a folder")
+    try:
+        if out is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out}: {error.strerror}; name a folder to write to") from None
     with locked(layout.scratch / "locks" / "stage-report"):
         sweep(folder)
         stage.run(config, layout, compare, row, None if out is None else folder, links)

@@ -9,7 +9,7 @@ import typer
 from bench import facts
 from bench.cli import complete
 from bench.cli.splits import AsJson, TestLists, TextFormat, is_json, print_json
-from bench.cli.stages import Profile
+from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ def score(
     for name in protocol or ():
         if name not in KNOWN:
             raise unknown("protocol", name, KNOWN)
+    if lists and protocol and "official3" not in protocol:
+        raise UserError("--lists is of official3 alone")
+    if profile:  # one that does not exist is an error, also where a public data set needs none
+        opened(profile)
     classes = _classes(dataset, profile)
     given = read_predictions(file, dataset, classes)
     wanted = protocol or (("full", "official3") if given.only_names else KNOWN)
@@ -144,6 +148,10 @@ def _print(dataset: str, given: "Predictions", expected: int | None, found: dict
         print("mean ± population standard deviation over the splits, in percent")
     if set(PER_SPLIT).union(["xu50"]).intersection(found):
         print("fifty-fifty, xu50, truze: one model here; published numbers train one a split")
+    for name, one in found.items():
+        parts = [p for p in one.get("splits", {"": one}).values() if p["videos"] != p["listed"]]
+        if counts := [f"{p['videos']}/{p['listed']}" for p in parts if p["listed"] is not None]:
+            print(f"{name}: {', '.join(counts)} listed videos are in the file")
     for name, one in found.items():
         if "per_class" not in one:
             continue

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import complete
-from bench.cli.record import no_cell
+from bench.cli.record import record_file
 from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
@@ -90,10 +90,7 @@ def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[
     if cell:
         if method:
             raise UserError(f"give a method or --cell, not both ('{method}', '{cell}')")
-        path = folder / f"{cell}.json"
-        if not path.is_file():
-            raise no_cell(cell, [one.stem for one in folder.glob("*.json")], profile)
-        return [read_record(path)]
+        return [read_record(record_file(folder, cell, profile))]
     records = [record for record in read_records(folder) if record.profile == profile]
     if not records:
         raise UserError(f"{folder}: no records")

@@ -35,7 +35,8 @@ class Predictions:
 
     ``classes`` are those that the file has, in the data set's order. Where it names one class a
     video (``only_names``), that one's score is 1 and the others' 0, so that the first rank is right
-    and no other means anything. ``videos`` [N] may be empty; ``printed`` is a log's last accuracy.
+    and no other means anything. ``videos`` [N] may be empty, and ``lines`` [N], where a text has
+    them; ``printed`` is a log's last accuracy.
     """
 
     classes: list[str]
@@ -44,6 +45,11 @@ class Predictions:
     only_names: bool
     videos: Sequence[str] = ()
     printed: str = ""
+    lines: Sequence[int] = ()
+
+    def place(self, row: int) -> str:
+        """Return where in its file a video stands."""
+        return f"line {self.lines[row]}" if self.lines else f"row {row}"
 
     @property
     def disagrees(self) -> bool:
@@ -61,22 +67,24 @@ def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[st
     form, an unknown or empty name, a video twice, a score that is not finite.
     """
     try:
-        with file.open("rb") as handle:
-            start = handle.read(4)
+        content = file.read_bytes()  # once, for it may be a pipe
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}; {_FORMS}") from None
-    if start == b"PK\x03\x04":
-        return _matrix(file, classes)
-    printed = ""
-    if start == b"PAR1":
-        columns = _parquet(file)
+    if content.startswith(b"PK\x03\x04"):
+        return _matrix(file, content, classes)
+    printed, at = "", list[int]()
+    if content.startswith(b"PAR1"):
+        columns = _parquet(file, content)
     else:
         try:
-            text = file.read_text(encoding="utf-8-sig")
+            text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
         except UnicodeDecodeError:
             raise UserError(f"{file}: neither text nor .npz nor .parquet; {_FORMS}") from None
         lines = list(_LOG.finditer(text))
-        columns, printed = _log(file, lines, dataset) if lines else (_csv(file, text), "")
+        if lines:
+            columns, printed = _log(file, lines, dataset)
+        else:
+            columns, at = _csv(file, text)
     names = list(classes)
     find = _columns(file, classes, names)
     labels = find(columns["label"], "label")
@@ -85,7 +93,7 @@ def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[st
     _once(file, videos)
     scores = np.zeros((len(labels), len(names)), np.float32)
     scores[np.arange(len(labels)), predicted] = 1
-    return Predictions(names, labels, scores, True, videos, printed)
+    return Predictions(names, labels, scores, True, videos, printed, at)
 
 
 def _log(
@@ -99,26 +107,36 @@ def _log(
     return columns, str(own[-1]["top1"])
 
 
-def _csv(file: Path, text: str) -> dict[str, list[str]]:
-    head = text.lstrip().partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text.lstrip()), delimiter=max("\t;,", key=head.count))
-    reader.fieldnames = [name.strip().casefold() for name in reader.fieldnames or ()]
-    _has(file, reader.fieldnames, "column")
-    columns: dict[str, list[str]] = {name: [] for name in reader.fieldnames}
-    for row in reader:
-        if None in row or None in row.values():
-            raise UserError(
-                f"{file}:{reader.line_num} has {'more' if None in row else 'fewer'} fields than "
-                "the header; put names with the delimiter in quotes"
-            )
-        for name, value in row.items():
-            columns[name].append(value)
-    return columns
-
-
-def _parquet(file: Path) -> dict[str, list[str]]:
+def _csv(file: Path, text: str) -> tuple[dict[str, list[str]], list[int]]:
+    body = text.lstrip("\n ")  # not tabs: pandas' index has no name in the header
+    head = body.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(body), delimiter=max("\t;,", key=head.count))
+    above = text.count("\n", 0, len(text) - len(body))
+    lines = [above]
     try:
-        table = read_table(file)
+        names = [name.strip().casefold() for name in reader.fieldnames or ()]
+        reader.fieldnames = names
+        _has(file, names, "column")
+        columns: dict[str, list[str]] = {name: [] for name in names}
+        lines = [above + reader.line_num]
+        for row in reader:
+            if None in row or None in row.values():
+                raise UserError(
+                    f"{file}:{above + reader.line_num} has {'more' if None in row else 'fewer'} "
+                    "fields than the header; put names with the delimiter in quotes"
+                )
+            lines.append(above + reader.line_num)
+            for name, value in row.items():
+                columns[name].append(value)
+    except csv.Error as error:
+        start = lines[-1] + 1
+        raise UserError(f"{file}:{start}: {error}; look for a quote that nothing closes") from None
+    return columns, lines[1:]
+
+
+def _parquet(file: Path, content: bytes) -> dict[str, list[str]]:
+    try:
+        table = read_table(io.BytesIO(content))
         table.columns = [str(name).strip().casefold() for name in table]
         _has(file, table.columns.tolist(), "column")
         wanted = [name for name in ("video", "predicted", "label") if name in table]
@@ -127,10 +145,11 @@ def _parquet(file: Path) -> dict[str, list[str]]:
         raise UserError(f"{file}: damaged ({error})") from None
 
 
-def _matrix(file: Path, classes: Mapping[str, Sequence[str]]) -> Predictions:
+def _matrix(file: Path, content: bytes, classes: Mapping[str, Sequence[str]]) -> Predictions:
     try:
-        stored = read_arrays(file, optional=("scores", "labels", "classes", "videos"))
-        _has(file, list(stored), "array", ("scores", "labels", "classes"))
+        needed = ("scores", "labels", "classes")
+        stored = read_arrays(io.BytesIO(content), optional=(*needed, "videos"))
+        _has(file, list(stored), "array", needed)
         arrays = {name: _text(array) for name, array in stored.items()}
     except DAMAGED as error:
         raise UserError(f"{file}: cannot be read as .npz ({error})") from None
@@ -180,6 +199,9 @@ def _has(
     if lacking:
         shown = ", ".join(there)[:100] or "nothing"
         raise UserError(f"{file}: no {what} '{lacking[0]}' (there is {shown}); {_FORMS}")
+    for name in ("video", *needed):
+        if there.count(name) > 1:
+            raise UserError(f"{file}: {there.count(name)} columns '{name}'; leave one of them")
 
 
 def _once(file: Path, names: Sequence[str], what: str = "video") -> None:

@@ -74,8 +74,17 @@ def _rows(given: Predictions, split: Mapping[str, Any]) -> Any:
     if not given.videos:
         raise UserError("it scores listed videos alone, and the file does not name its videos")
     listed = set(split["videos"])
-    rows = [i for i, v in enumerate(given.videos) if v in listed or video_name(v) in listed]
+    rows: dict[str, int] = {}  # by name, for a video may be there in two spellings
+    for i, video in enumerate(given.videos):
+        name = video if video in listed else video_name(video)
+        if name in rows:
+            raise UserError(
+                f"{given.place(rows[name])} and {given.place(i)} are the same video "
+                f"('{given.videos[rows[name]]}', '{video}'); leave one of them"
+            )
+        if name in listed:
+            rows[name] = i
     if not rows:
         example = f"'{split['videos'][0]}'"
         raise UserError(f"no video of split {split['name']} is in the file, for example {example}")
-    return np.array(rows)
+    return np.array(list(rows.values()))

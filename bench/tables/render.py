@@ -13,7 +13,7 @@ from bench.tables.context import Table
 
 _TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol"}
 _TEXT_COLUMNS |= {"definition", "approximated"}
-_MATH = {"±": "pm", "↓": "downarrow", "↑": "uparrow", "≥": "ge"}
+_MATH = {"±": "pm", "↓": "downarrow", "↑": "uparrow", "≥": "ge", "≡": "equiv"}
 _MATH |= {"†": "dagger", "‡": "ddagger"}
 _MATH |= {"Δ": "Delta", "λ": "lambda", "Θ": "Theta", "τ": "tau"}
 _WORDS = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater"}

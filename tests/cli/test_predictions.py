@@ -1,6 +1,7 @@
 """`bench score`: predictions from elsewhere, in three forms, under every protocol they allow."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,21 @@ def test_a_log_that_disagrees_with_itself_is_said(bench: Bench, log: Path) -> No
     assert "note: the log's last top-1 is 44.3844, which its lines do not give" in err
 
 
+@pytest.mark.parametrize("form", ["log", "parquet", "npz"])
+def test_a_pipe_is_read_once_and_whole(
+    bench: Bench, log: Path, matrix: dict[str, Any], form: str
+) -> None:
+    file, pipe = log.with_name(f"test.{form}"), log.with_name("pipe")
+    if form == "parquet":
+        pd.DataFrame({"label": UCF, "predicted": UCF}).to_parquet(file)
+    elif form == "npz":
+        np.savez(file, **matrix)
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", file, pipe]):
+        found = scored(bench, pipe)
+    assert found["n"] == {"log": 13320, "parquet": 101, "npz": 606}[form]
+
+
 @pytest.mark.parametrize("form", ["csv", "tsv", "parquet", "misnamed"])
 def test_names_match_however_spelled(bench: Bench, tmp_path: Path, form: str) -> None:
     label = ["CleanAndJerk", "HandstandPushups", "YoYo", "YoYo"]
@@ -109,6 +125,12 @@ def test_names_match_however_spelled(bench: Bench, tmp_path: Path, form: str) ->
     assert full["per_class"]["YoYo"] == [2, 1]
     assert full["zero_classes"] == []
     assert len(full["no_videos"]) == 98
+
+
+def test_the_index_of_a_data_frame_has_no_name(bench: Bench, tmp_path: Path) -> None:
+    table = pd.DataFrame({"label": ["YoYo", "Archery"], "predicted": ["YoYo", "YoYo"]})
+    (tmp_path / "a.tsv").write_text("\n \n" + table.to_csv(sep="\t"))
+    assert scored(bench, tmp_path / "a.tsv")["protocols"]["full"]["top1"] == 50.0
 
 
 def test_a_matrix_gives_every_protocol_by_its_definition(
@@ -195,6 +217,33 @@ def test_official_lists_choose_videos(bench: Bench, project: Path, form: str) ->
     assert found["official3"]["splits"]["1"]["listed"] == 101
 
 
+def listed(project: Path, videos: list[str]) -> str:
+    """Write the same three test lists of one video a class, and a CSV that names ``videos``."""
+    lines = "\n".join(f"{name}/v_{name}_g01_c01.avi" for name in UCF)
+    for i in (1, 2, 3):
+        (project / f"testlist0{i}.txt").write_text(lines)
+    label = [video.split("_")[1] for video in videos]
+    table = pd.DataFrame({"video": videos, "predicted": label, "label": label})
+    table.to_csv(project / "a.csv", index=False)
+    return "score a.csv -d ucf101 --lists . --protocol official3"
+
+
+def test_listed_videos_that_the_file_lacks_are_said(bench: Bench, project: Path) -> None:
+    whole = [f"v_{name}_g01_c01.avi" for name in UCF]
+    said = "listed videos are in the file"
+    assert said not in bench(*listed(project, whole).split()).out
+    part = [*whole[:7], *(f"v_{name}_g25_c01.avi" for name in UCF)]
+    out = bench(*listed(project, part).split()).out
+    assert f"official3: 7/101, 7/101, 7/101 {said}\n" in out
+
+
+def test_a_listed_video_in_two_spellings_is_refused(bench: Bench, project: Path) -> None:
+    twice = ["v_YoYo_g01_c01.avi", "v_Archery_g01_c01", "UCF-101/YoYo/v_YoYo_g01_c01.avi"]
+    code, out, err = bench(*listed(project, twice).split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"line 2 and line 4 are the same video ('{twice[0]}', '{twice[2]}')" in err
+
+
 def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("predicted,label\nArchery,archery\n")
     found = scored(bench, tmp_path / "a.csv", dataset="ucf15")
@@ -208,14 +257,20 @@ def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
         ("predicted,label\nAplyEyeMakeup,Archery\n", "did you mean 'ApplyEyeMakeup'?"),
         ("predicted,label\nArchery,\n", "label 1 is empty"),
         ("predicted,label\nArchery\n", ":2 has fewer fields"),
+        ("\n \npredicted,label\nArchery\n", ":4 has fewer fields"),
         ("predicted,label\nArchery,Biking,x\n", ":2 has more fields"),
         ("predicted,label\n", "no videos in it"),
         (
             "prediction,label\nArchery,Archery\n",
             "no column 'predicted' (there is prediction, label",
         ),
+        ("label,predicted,Label\nYoYo,YoYo,Archery\n", "2 columns 'label'; leave one of them"),
         ("", "no column 'predicted' (there is nothing)"),
         ("video,predicted,label\na,YoYo,YoYo\na,YoYo,YoYo\n", "video 'a' stands there twice"),
+        (
+            'predicted,label\nYoYo,YoYo\n"Archery,YoYo\n' + "YoYo,YoYo\n" * 14000,
+            ":3: field larger than field limit (131072); look for a quote that nothing closes",
+        ),
         ("HMDB Top-1 acc: 9 pred: hit label: hit\n", "a log of HMDB, without a line of ucf101"),
     ],
 )
@@ -282,6 +337,11 @@ def test_missing_classes_are_no_full_protocol(
         (("params.yaml", "-d", "ucf110"), "unknown data set 'ucf110'; did you mean 'ucf101'?"),
         (("params.yaml", "-d", "ucf101", "--protocol", "ful"), "did you mean 'full'?"),
         (("params.yaml", "-d", "ucf101", "-f", "csv"), "unknown format 'csv'"),
+        (("params.yaml", "-d", "ucf101", "-p", "ucf51"), "unknown profile 'ucf51'"),
+        (
+            ("params.yaml", "-d", "ucf101", "--lists", "none", "--protocol", "full"),
+            "--lists is of official3 alone",
+        ),
         (("params.yaml",), "--dataset"),
         (("damaged.npz", "-d", "ucf101"), "cannot be read as .npz"),
         (("damaged.parquet", "-d", "ucf101"), "damaged"),

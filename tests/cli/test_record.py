@@ -65,6 +65,14 @@ def test_an_unknown_cell(bench: Bench, recorded: Path, cell: str, hint: str) -> 
     assert hint in err and err.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", ["record show", "verify --cell"])
+def test_a_cell_of_another_profile_is_not_reached(bench: Bench, recorded: Path, words: str) -> None:
+    (recorded / "results" / "records" / "ucf15").mkdir()
+    code, out, err = bench(*words.split(), "../mini/aurl.transfer.seed0")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "profile mini '../mini/aurl.transfer.seed0'" in err
+
+
 def test_a_profile_without_records(bench: Bench, project: Path) -> None:
     assert "profile mini has no records; run 'dvc repro'" in bench("record", "show", "aurl").err
 

@@ -123,6 +123,10 @@ def test_36_classes_have_the_very_words_of_a_test_class(bench: Bench) -> None:
     assert len(union(bench, tests="ucf101")["removed"]) < 36
     assert len(union(bench, tests="ucf101,hmdb51,activitynet200")["removed"]) > 36
     assert len(union(bench, "--tau", "0")["kept"]) == 700
+    assert found["by"] == union(bench, "--tau", "5")["by"] == "words"  # no τ changes anything
+    words = "splits overlap --train kinetics700 --test ucf101,hmdb51 --tau 5"
+    out = bench(*words.split()).out
+    assert out.startswith("tau = 5: 664 of 700 classes of kinetics700 kept, by their very words al")
 
 
 def test_a_union_by_word_vectors(bench: Bench, shared_data: Path) -> None:
@@ -161,6 +165,9 @@ def test_a_word_that_the_vectors_lack_is_named(bench: Bench, tmp_path: Path) -> 
     assert out.startswith("tau = 0.05: ") and "undecided for want of word vectors" in out
     assert "no vector abseiling (kinetics700): lacks abseil\n" in out
     assert "removed archery: 0.0000 from Archery (ucf101)\n" in out
+    unfiltered = bench(*words.split(), "--tau", "0").out
+    assert unfiltered.startswith("tau = 0: 700 of 700 classes of kinetics700 kept\n")
+    assert "no vector" not in unfiltered
 
 
 @pytest.mark.parametrize(

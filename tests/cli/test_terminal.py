@@ -39,6 +39,14 @@ def test_long_lines_wrap_between_words(words: str) -> None:
     assert max(map(len, lines(drawn))) <= 80
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_signs_that_an_encoding_lacks_are_question_marks(encoding: str) -> None:
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    words = [sys.executable, "-c", CODE, "table"]
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, check=True)
+    assert done.stdout == stored(ROOT)["ablation.md"].encode(encoding, "replace")
+
+
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_escape_where_none_is_wanted(env: dict[str, str]) -> None:
     code, drawn = on_terminal(ROOT, "status", **env)

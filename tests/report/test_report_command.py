@@ -74,10 +74,12 @@ def test_a_published_page_leads_to_the_files_at_an_address(clone: Path) -> None:
     assert done.code == 2 and "--links main: give an address" in done.err
 
 
-def test_a_file_is_no_folder_to_write_to(untrained: Path) -> None:
+@pytest.mark.parametrize("out", ["file", "file/x", "/proc/x", "x" * 300])
+def test_what_cannot_be_a_folder_to_write_to(untrained: Path, out: str) -> None:
     (untrained / "file").write_text("")
-    done = run_bench(untrained, "report", "--out", "file")
-    assert done.code == 2 and "is a file; name a folder" in done.err
+    done = run_bench(untrained, "report", "--out", out)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert f"--out {out}: " in done.err and "name a folder to write to" in done.err
 
 
 def test_a_picture_of_a_video_is_small_whatever_the_video() -> None:

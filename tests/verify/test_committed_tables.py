@@ -36,6 +36,11 @@ def test_those_of_this_repository_without_torch() -> None:
     assert (done.returncode, done.stderr.strip()) == (0, ""), done.stdout
 
 
+def test_latex_has_no_sign_that_pdflatex_lacks() -> None:
+    files = sorted((ROOT / "results" / "tables").rglob("*.tex"))
+    assert files and [file for file in files if not file.read_text("utf-8").isascii()] == []
+
+
 def test_nothing_of_the_own_results_stands_for_theirs(tmp_path: Path) -> None:
     own, theirs = Layout(ROOT, "mini"), Published(ROOT, "mini", tmp_path)
     names = [name for name, one in vars(Layout).items() if isinstance(one, property)]
