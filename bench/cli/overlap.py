@@ -62,7 +62,7 @@ def splits_overlap(
     root = find_root()
     config = load_config(root, profile)
     layout = Layout(root, config.name)
-    tests = [name for name in (test or "").split(",") if name]
+    tests = [name for one in (test or "").split(",") if (name := one.strip())]
     if bool(train) != bool(tests) or (vectors and not train):
         raise UserError("--train and --test go together, and --vectors with them")
     limit = config.profile.tau if tau is None else tau

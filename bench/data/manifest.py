@@ -6,6 +6,7 @@ sha256 ("" unless asked for) and reason (why it is unusable, or what is odd abou
 metadata name the data set and its root.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -39,7 +40,10 @@ _KINDS = {
     "fps": "float64",
 }
 COLUMNS = ["path", "class", "split", *MEASURED[:4], "bytes", "mtime_ns", *MEASURED[4:]]
-RETRIED = (TIMED_OUT, DIED, "cannot be opened: Permission denied", "cannot be read")
+RETRIED = (
+    rf"{TIMED_OUT}|{DIED}|cannot be read|(?:cannot be opened|breaks off after \d+ frames): "
+    rf"(?:{'|'.join(map(os.strerror, (errno.EACCES, errno.EIO, errno.ESTALE)))})"
+)
 """Reasons that may be gone the next time though the file is the same."""
 
 
@@ -70,7 +74,7 @@ def update_manifest(
         known = known.drop_duplicates("path")[[*STAMP, *MEASURED]]
         known = known.astype({"path": "str", "bytes": "int64", "mtime_ns": "int64"})
         rows = rows.merge(known, on=STAMP, how="left", validate="one_to_one")
-        todo = rows["frames"].isna() | rows["reason"].str.startswith(RETRIED).eq(True)
+        todo = rows["frames"].isna() | rows["reason"].str.match(RETRIED).eq(True)
         if sha256:
             todo |= rows["sha256"].eq("") & rows["frames"].gt(0)
         todo_rows = np.flatnonzero(todo)

@@ -128,7 +128,7 @@ def _text(handle: BinaryIO, wanted: set[str]) -> Pairs:
     number, line = 0, b""
     try:
         for number, line in enumerate(lines, 1):
-            word = line[: line.find(b" ")]
+            word = line.split(maxsplit=1)[0]  # at a space or a tab
             if word in keys or number == 1:
                 vector = _numbers(line, dim, number)
                 if word in keys and vector is not None:

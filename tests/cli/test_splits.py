@@ -121,7 +121,7 @@ def test_36_classes_have_the_very_words_of_a_test_class(bench: Bench) -> None:
     assert {one["distance"] for one in found["removed"]} == {0}
     assert found["tau"] == 0.05
     assert len(union(bench, tests="ucf101")["removed"]) < 36
-    assert len(union(bench, tests="ucf101,hmdb51,activitynet200")["removed"]) > 36
+    assert len(union(bench, tests="ucf101, hmdb51 ,activitynet200")["removed"]) > 36
     assert len(union(bench, "--tau", "0")["kept"]) == 700
     assert found["by"] == union(bench, "--tau", "5")["by"] == "words"  # no τ changes anything
     words = "splits overlap --train kinetics700 --test ucf101,hmdb51 --tau 5"

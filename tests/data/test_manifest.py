@@ -14,6 +14,7 @@ from project import ROOT, Bench
 from test_workers import hang_at_b
 
 from bench.data.manifest import COLUMNS, read_manifest, update_manifest
+from bench.data.measure import Measurement
 from bench.errors import UserError
 
 
@@ -138,6 +139,26 @@ def test_a_hanging_file_costs_itself_and_is_tried_again(
     rows, said = indexed(root, out)
     assert "1 kept, 1 read" in said[0]
     assert rows["frames"].to_list() == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("reason", "read"),
+    [
+        ("cannot be opened: Input/output error", 1),
+        ("cannot be opened: Stale file handle", 1),
+        ("breaks off after 12 frames: Input/output error", 1),
+        ("breaks off after 12 frames: Invalid data found when processing input", 0),
+    ],
+)
+def test_an_error_of_the_disk_is_not_for_good(
+    root: Path, out: Path, put: Any, monkeypatch: pytest.MonkeyPatch, reason: str, read: int
+) -> None:
+    put("a/a.mp4")
+    broken = Measurement(0, 0.0, 0, 0, "", reason)
+    with monkeypatch.context() as patched:
+        patched.setattr("bench.data.manifest.run", lambda *_: [("a/a.mp4", broken)])
+        indexed(root, out)
+    assert f"{1 - read} kept, {read} read" in indexed(root, out)[1][0]
 
 
 def test_what_was_measured_survives_a_kill(root: Path, out: Path, put: Any) -> None:

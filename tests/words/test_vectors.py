@@ -14,7 +14,7 @@ WORDS = ["ski", "Größe", "new_york", "0", "take", "ski2"]
 VECTORS = np.random.default_rng(0).normal(size=(6, 300)).astype(np.float32)
 FORMATS = [
     *("v.bin", "v.bin.gz", "newline.bin", "v.txt", "v.txt.gz", "v.npz"),
-    *("fasttext.vec", "fasttext.vec.gz", "glove.txt", "glove.txt.gz"),
+    *("fasttext.vec", "fasttext.vec.gz", "glove.txt", "glove.txt.gz", "glove.tab.txt"),
 ]
 
 
@@ -27,6 +27,7 @@ def write(path: Path) -> Path:
     lines = [f"{w} " + " ".join(repr(float(x)) for x in v) + end for w, v in pairs]
     header = [] if path.name.startswith("glove") else ["6 300"]
     text = "\n".join([*header, *lines, ""]).encode()
+    text = text.replace(b" ", b"\t") if ".tab" in path.suffixes else text
     if path.suffix == ".npz":
         np.savez(path, words=np.array(WORDS), vectors=VECTORS)
     else:
@@ -87,7 +88,12 @@ def test_gloves_words_with_spaces_are_passed_over(tmp_path: Path) -> None:
 # GloVe's text cut within its first line is text of fewer dimensions.
 @pytest.mark.parametrize(
     ("name", "part"),
-    [(n, p) for n in FORMATS for p in (0.01, 0.5, 0.98) if (n, p) != ("glove.txt", 0.01)],
+    [
+        (n, p)
+        for n in FORMATS
+        for p in (0.01, 0.5, 0.98)
+        if p > 0.01 or n not in ("glove.txt", "glove.tab.txt")
+    ],
 )
 def test_a_file_cut_short(tmp_path: Path, name: str, part: float) -> None:
     path = write(tmp_path / name)
