@@ -84,7 +84,7 @@ def verify(
 
 def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[Record]":
     """Return the records to verify: the one of ``cell``, else the cheapest of each method."""
-    from bench.records import read_record, read_records
+    from bench.records import own_record, read_records
     from bench.registry import scan
 
     if cell:
@@ -93,8 +93,8 @@ def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[
         path = folder / f"{cell}.json"
         if not path.is_file():
             raise no_cell(cell, [one.stem for one in folder.glob("*.json")], profile)
-        return [read_record(path)]
-    records = [record for record in read_records(folder) if record.profile == profile]
+        return [own_record(path)]
+    records = read_records(folder)
     if not records:
         raise UserError(f"{folder}: no records")
     if method and all(method != record.row for record in records):
