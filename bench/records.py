@@ -211,6 +211,17 @@ def read_record(path: Path) -> Record:
     )
 
 
+def own_record(path: Path) -> Record:
+    """Read the record of a cell in its profile's folder; UserError for that of another name."""
+    record = read_record(path)
+    if (record.profile, record.cell) != (path.parent.name, path.stem):
+        raise UserError(
+            f"{path}: a copy of the record {record.profile}/{record.cell}; delete it, or restore "
+            "the one of this name from git"
+        )
+    return record
+
+
 def read_records(folder: Path) -> list[Record]:
-    """Read every record of a folder, sorted by name; an absent folder holds none."""
-    return [read_record(path) for path in sorted(folder.glob("*.json"))]
+    """Read every record of a profile's folder, sorted by name; an absent folder holds none."""
+    return [own_record(path) for path in sorted(folder.glob("*.json"))]

@@ -8,7 +8,7 @@ from bench.errors import UserError, unknown
 from bench.files import digest, read_json
 from bench.layout import Layout
 from bench.plan import PlannedCell, plan
-from bench.records import read_record
+from bench.records import own_record
 
 _ENTRY = {
     "set": {str: object}, "row": str, "label": str, "status": str, "state": str, "reason": str,
@@ -71,7 +71,7 @@ def flat(at: str, block: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _is_of_other_settings(layout: Layout, cell: PlannedCell) -> bool:
     path = layout.records / f"{cell.cell}.json"
     try:
-        found = read_record(path).parts if path.is_file() else {}
+        found = own_record(path).parts if path.is_file() else {}
     except UserError:
         return False  # damaged, as every table says
     return any(part in found and found[part] != cell.parts[part] for part in ("settings", "method"))

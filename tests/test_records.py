@@ -10,7 +10,7 @@ from project import ROOT
 
 from bench.errors import UserError
 from bench.migrations import STEPS
-from bench.records import VERSION, Coverage, Record, read_record, schema, write_record
+from bench.records import VERSION, Coverage, Record, read_record, read_records, schema, write_record
 
 FACTS: dict[str, Any] = {
     "profile": "mini", "row": "aurl", "method": "aurl", "label": "AURL", "split": "transfer",
@@ -54,6 +54,23 @@ def test_version_1_is_read_and_what_it_implies_is_filled_in(tmp_path: Path) -> N
     assert record.right == {}
     write_record(tmp_path, record)
     assert read_record(tmp_path / f"{record.cell}.json") == record
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("mini", "aurl.transfer.seed0_old"), ("mini", "aurl.transfer.seed1"), ("ucf15", "")],
+)
+def test_a_copy_under_another_name_is_no_record_of_its_own(
+    tmp_path: Path, folder: str, name: str
+) -> None:
+    record = Record(**FACTS)
+    write_record(tmp_path / "mini", record)
+    assert read_records(tmp_path / "mini") == [record]
+    path = tmp_path / folder / f"{name or record.cell}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes((tmp_path / "mini" / f"{record.cell}.json").read_bytes())
+    with pytest.raises(UserError, match=r"record mini/aurl\.transfer\.seed0; delete it"):
+        read_records(tmp_path / folder)
 
 
 def test_there_is_a_step_from_every_older_version() -> None:

@@ -8,7 +8,7 @@ from bench.errors import UserError, unknown
 from bench.facts import published
 from bench.layout import Layout, find_root
 from bench.plan import TRANSFER
-from bench.records import Record, cell_name, read_record
+from bench.records import Record, cell_name, own_record
 from bench.registry import scan
 from bench.runs import read_run
 
@@ -79,7 +79,7 @@ def _recorded(layout: Layout) -> dict[str, list[tuple[str, int]]]:
 
 
 def _found(config: Config, layout: Layout, cell: str) -> FoundCell:
-    record = read_record(layout.records / f"{cell}.json")
+    record = own_record(layout.records / f"{cell}.json")
     if record.status != "ok":
         raise UserError(f"{cell} has no result ({record.status}: {record.reason})")
     sets = config.profile.datasets

@@ -84,14 +84,14 @@ def verify(
 
 def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[Record]":
     """Return the records to verify: the one of ``cell``, else the cheapest of each method."""
-    from bench.records import read_record, read_records
+    from bench.records import own_record, read_records
     from bench.registry import scan
 
     if cell:
         if method:
             raise UserError(f"give a method or --cell, not both ('{method}', '{cell}')")
-        return [read_record(record_file(folder, cell, profile))]
-    records = [record for record in read_records(folder) if record.profile == profile]
+        return [own_record(record_file(folder, cell, profile))]
+    records = read_records(folder)
     if not records:
         raise UserError(f"{folder}: no records")
     if method and all(method != record.row for record in records):

@@ -18,7 +18,7 @@ from bench.layout import Layout
 from bench.official import video_name
 from bench.plan import TRANSFER, PlannedCell, plan, split_file
 from bench.progress import track
-from bench.records import Coverage, Record, read_record, write_record
+from bench.records import Coverage, Record, own_record, write_record
 from bench.runs import BEST, EMBEDDINGS, read_run
 from bench.scoring.curves import mean_curve
 from bench.scoring.score import Scores, score
@@ -140,8 +140,8 @@ def _is_current(layout: Layout, planned: PlannedCell) -> bool:
     """Tell whether a cell's record is that of its present code, parameters and data."""
     path = layout.records / f"{planned.cell}.json"
     try:
-        return path.is_file() and read_record(path).fingerprint == planned.fingerprint
-    except UserError:  # damaged: to be written again
+        return path.is_file() and own_record(path).fingerprint == planned.fingerprint
+    except UserError:  # damaged, or of another cell: to be written again
         return False
 
 

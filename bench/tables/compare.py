@@ -109,6 +109,8 @@ def compare(
 
 def _why(context: TableContext, rows: tuple[Row, Row], scope: str, over: str) -> str:
     """Say why there is no t interval."""
+    if over == "splits" and context.stored(scope) is None:
+        return "the split file is missing; run 'bench stage splits'"
     inside, among = context.split_sizes(scope) if over == "splits" else (1, 1)
     if 1 < among <= inside:
         return "every split holds all classes, so that splits say nothing about other classes"

@@ -156,6 +156,9 @@ def test_splits_that_hold_every_class_are_said_to_be_the_reason(tmp_path: Path) 
     tests = {"mini_ucf": ("official3",)}
     result = compare(context(tmp_path, made, [], tests=tests), ("mine", "other"), scope, 200)
     assert "every split holds all classes" in result["t"]["missing"]
+    (tmp_path / f"{scope}.json").unlink()
+    result = compare(context(tmp_path, made, [], tests=tests), ("mine", "other"), scope, 200)
+    assert result["t"]["missing"] == "the split file is missing; run 'bench stage splits'"
 
 
 def test_flags_of_the_audit_stand_below_a_comparison(tmp_path: Path, records: list[Record]) -> None:
