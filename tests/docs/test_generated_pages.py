@@ -1,12 +1,13 @@
-"""Pages that `make docs` writes are what it would write now."""
+"""Pages that `make docs` writes are what it would write now, and so are numbers in the others."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
-from project import ROOT
+from project import ROOT, run_bench
 from ruamel.yaml import YAML
 
 
@@ -33,6 +34,39 @@ def test_the_commands(reference: ModuleType) -> None:
 
 def test_the_rooms(reference: ModuleType) -> None:
     assert page("architecture.md") == reference.rooms(), "run 'make docs'"
+
+
+def test_the_seeds_and_the_width_that_the_statistics_quote() -> None:
+    command = "compare aurl base_ls -p mini -d mini_ucf"
+    out = run_bench(ROOT, *command.split(), "--resamples", "100").out
+    low, high = re.findall(r"(?m)^  t +-(\S+) to +\+(\S+)", out)[0]
+    seeds, allowed = re.findall(r"1 point +(\d+) a row .* allows (.*)", out)[0]
+    stays = re.findall(r"however many +about ± (\S+)", out)[0]
+    text = " ".join(page("statistics.md").split())
+    half = (float(low) + float(high)) / 2
+    assert f"{seeds} seeds a row for 1 point ({allowed})" in text
+    assert (
+        f"about ± {stays} of the ± {half:.1f} stays however many are run (`bench {command}`)"
+        in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sweeps.md", "sweep tau -p mini -f md"),
+    ],
+)
+def test_committed_rows_that_a_page_shows(name: str, words: str) -> None:
+    def rows(text: str) -> list[list[str]]:
+        lines = [line for line in text.splitlines() if line.startswith("| ") and " ± " in line]
+        return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines]
+
+    committed = rows(run_bench(ROOT, *words.split()).out)
+    shown = [row for row in rows(page(name)) if row[0] in {one[0] for one in committed}]
+    assert shown
+    for row in shown:  # a page may leave columns out
+        assert any(set(row) <= set(one) for one in committed), row
 
 
 def test_every_stage_stands_in_the_architecture_and_in_the_picture() -> None:
