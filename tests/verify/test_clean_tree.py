@@ -203,13 +203,12 @@ def test_what_cannot_be_repeated_is_said_and_ends_with_1(bench: Bench, project: 
     folder = project / "results" / "records" / "mini"
     write_record(folder, record(ROOT, parts={"core": "older", "source": "older"}))
     write_record(folder, record(ROOT, row="er", status="failed", reason="loss is nan"))
-    hostile = record(ROOT, row="up", data={"../x": "d"}).model_dump_json()
-    (folder / "hostile.json").write_text(hostile.replace('"up"', '"base_ls"'))
+    write_record(folder, record(ROOT, seed=8, data={"../x": "d"}))
     code, out, err = bench("verify")
     assert (code, err) == (1, "")
     assert "NOT VERIFIED: the record names no commit, and the present code is another" in out
     assert "NOT VERIFIED: the cell is failed: loss is nan" in out
     assert out.endswith("2 not verified\n")
-    code, out, _ = bench("verify", "--cell", "hostile")
+    code, out, _ = bench("verify", "--cell", "base_ls.transfer.seed8")
     assert code == 1
     assert "NOT VERIFIED: '../x' in the record is no name" in out
