@@ -147,7 +147,13 @@ def _hints(cls: type[Method]) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for kind in reversed(cls.__mro__):
         if issubclass(kind, Method):
-            hints |= get_annotations(kind, eval_str=True)
+            try:
+                hints |= get_annotations(kind, eval_str=True)
+            except NameError as error:
+                raise UserError(
+                    f"{kind.__module__}.{kind.__name__}: a parameter's type is not known when the "
+                    f"file runs ({error}); import it outside of TYPE_CHECKING"
+                ) from None
     return {n: h for n, h in hints.items() if get_origin(h) is not ClassVar and hasattr(cls, n)}
 
 

@@ -89,7 +89,7 @@ class Train(Settings):
     milestones: tuple[Count, ...] = ()
     milestone_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     first_update_at_full_rate: bool = True  # the released scheduler steps after the optimiser
-    seeds: tuple[Natural, ...] = (0,)
+    seeds: Annotated[tuple[Natural, ...], Field(min_length=1)] = (0,)
     log_every: Count = 50
     eval_every: Natural = 0  # > 0: keep also the checkpoint that is best on the test sets
     checkpoint_every: Natural = 0  # steps between states that a killed training resumes from

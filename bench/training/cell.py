@@ -68,7 +68,7 @@ def run_cell(job: Job, report: Report = lambda step, loss: None, world: World = 
         seen = open_classes(job, index, job.seen, vectors[job.train_on], device)
         held_out = held_out_rows(job.held_out, index)
         rows, labels = rows_of(index, job.seen, held_out)
-        usable = without_failures(rows, labels, first)
+        usable = without_failures(rows, labels, first, index)
     else:
         of_seen = np.stack([vectors[job.train_on][c] for c in job.seen])
         seen = as_tensor_classes(job.seen, of_seen, device)

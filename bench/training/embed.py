@@ -72,7 +72,7 @@ def embed(
             if read:
                 inputs = {name: to_device(value, device) for name, value in read[0].items()}
                 y = torch.empty(0, dtype=torch.long, device=device)
-                videos.append(method.embed_video(Batch(inputs, y)).float())
+                videos.append(_checked(method.embed_video(Batch(inputs, y)), len(read[1])).float())
                 if method.score is not None:
                     scores.append(method.score(videos[-1], of_class).float().cpu())
                 kept += read[1]
@@ -92,6 +92,15 @@ def embed(
             raise FloatingPointError(f"{name} embeddings are not finite after training")
     mine = Embedded(list(classes.names), arrays, len(rows), failed)
     return mine if world.size == 1 else _whole(world.gather(mine), rows)
+
+
+def _checked(found: Tensor, count: int) -> Tensor:
+    if found.ndim != 2 or len(found) != count:
+        raise ValueError(
+            f"embed_video gave {list(found.shape)} for {count} videos, not [{count},D]: a video's "
+            "clips are one embedding (bench.method.over_clips)"
+        )
+    return found
 
 
 def _whole(everywhere: Sequence[Embedded], rows: Sequence[int]) -> Embedded:

@@ -26,6 +26,8 @@ from bench.video.frames import Frames, VideoFrames
 from bench.video.prepare import build_store
 from bench.video.read import VideoError
 
+CHANGED = "it was whole when indexed: restore it, or run 'bench stage data' to leave it out"
+
 
 class Source(Protocol):
     """One input of one data set; rows count in its index."""
@@ -33,6 +35,7 @@ class Source(Protocol):
     dim: int  # last dimension of a vector; 0 for clips
     n: int  # clips or vectors of a test video
     failures: Mapping[int, str]  # rows that cannot be used, with the reason
+    changed: Mapping[int, str]  # those of them that could be used when they were indexed
 
     def train(
         self, rows: Sequence[int], rng: np.random.Generator, part: slice = slice(None)
@@ -54,6 +57,9 @@ class Clips:
     def __init__(self, frames: Frames, settings: Input, broken: Mapping[int, str]) -> None:
         self.frames = frames
         self.failures: Mapping[int, str] = {**frames.failures, **broken}
+        self.changed: Mapping[int, str] = {
+            i: why for i, why in frames.failures.items() if i not in broken
+        }
         self._length, self.n = settings.length, settings.test_clips
         self._crop = settings.size if settings.short_side else None
         self._flip = settings.flip
@@ -73,10 +79,7 @@ class Clips:
             try:
                 clip = self.frames.clip(row, clip_indices(start, self._length, total))
             except VideoError as error:
-                raise UserError(
-                    f"training video {error}; it was whole when indexed: restore it, or run "
-                    "'bench stage data' to leave it out"
-                ) from error
+                raise UserError(f"training video {error}; {CHANGED}") from error
             if self._crop:
                 clip = crop_at(clip, self._crop, place.tolist())
             batch.add(clip[:, :, ::-1] if mirror else clip)
@@ -132,6 +135,7 @@ class Vectors:
         self._array = array[:, None] if array.ndim == 2 else array
         self.n, self.dim = int(self._array.shape[1]), int(array.shape[-1])
         self.failures = failures
+        self.changed: Mapping[int, str] = {}
 
     def train(
         self, rows: Sequence[int], rng: np.random.Generator, part: slice = slice(None)
@@ -187,6 +191,7 @@ def open_video(index: Index, settings: Input, scratch: Path, jobs: int = 1) -> S
             key=index.digest,
             jpeg=jpeg,
             backend=settings.backend,
+            broken=broken,
         )
     else:
         frames = VideoFrames(

@@ -61,7 +61,7 @@ def train(
     compute = shared_loss(method, seen, world)
     step = Step(method, compute, seen, settings, meter, batches.each, world.size == 1)
     rates = learning_rates(settings)
-    first, log, sums = _resume(state, method, step.optimiser)
+    first, log, sums = resume(state, method, step.optimiser)
     sums = {name: value.to(device) for name, value in sums.items()}
     method.train()
     world.gather(None)  # all have read the state that the first will write over
@@ -71,7 +71,8 @@ def train(
         for name, value in {"loss": loss, **parts}.items():
             sums[name] = sums.get(name, 0) + value
         done = number + 1
-        logged = done % settings.log_every == 0 or done == settings.steps
+        last = done == settings.steps
+        logged = last or done % settings.log_every == 0
         if device.type == "cpu" and world.size == 1:  # elsewhere a look at each step costs time
             _check_finite(sums["loss"].item(), loss.item(), number)
         if logged:
@@ -82,13 +83,13 @@ def train(
             sums = {}
         meter.stop()
         report(done, log[-1]["loss"] if log else math.nan)
-        if done == settings.steps or (settings.eval_every and done % settings.eval_every == 0):
+        if last or (settings.eval_every and done % settings.eval_every == 0):
             world.settle(method)
-        if settings.eval_every and (done % settings.eval_every == 0 or done == settings.steps):
-            evaluate(done)
-            method.train()
+            if settings.eval_every:
+                evaluate(done)
+                method.train()
         every = settings.checkpoint_every
-        if every and done % every == 0 and done < settings.steps:
+        if every and done % every == 0 and not last:
             if world.size > 1:  # whoever goes on from here has the sums of all
                 means = world.mean({name: value.item() for name, value in sums.items()})
                 sums = {name: torch.tensor(value, device=device) for name, value in means.items()}
@@ -125,9 +126,10 @@ def _save(
     write_sealed(state, content.getbuffer())  # torch itself does not notice a flipped bit
 
 
-def _resume(
+def resume(
     state: Path, method: Method, optimiser: torch.optim.Optimizer
 ) -> tuple[int, Log, dict[str, Tensor]]:
+    """Load a training's state; return finished steps, log and sums since, nothing without it."""
     content = read_sealed(state)
     if content is None:
         return 0, [], {}

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from bench.data.index import Index
 from bench.errors import UserError
-from bench.training.inputs import Source
+from bench.training.inputs import CHANGED, Source
 
 
 def held_out_rows(paths: Collection[str], index: Index) -> set[int]:
@@ -29,9 +29,19 @@ def rows_of(
 
 
 def without_failures(
-    rows: Sequence[int], labels: Sequence[int], sources: Mapping[str, Source]
+    rows: Sequence[int], labels: Sequence[int], sources: Mapping[str, Source], index: Index
 ) -> tuple[list[int], list[int]]:
-    """Return the rows that every source can read, and their labels; UserError if none is left."""
+    """Return the rows that every source can read, and their labels; UserError if none is left.
+
+    UserError, too, for a video that could be read when it was indexed: no training is silently
+    smaller than another of the same fingerprint.
+    """
+    changed = {row: why for source in sources.values() for row, why in source.changed.items()}
+    if found := changed.keys() & set(rows):
+        row = min(found)
+        raise UserError(
+            f"training video {index.root / index.paths[row]}: {changed[row]}; {CHANGED}"
+        )
     failed = {row for source in sources.values() for row in source.failures}
     pairs = [(r, y) for r, y in zip(rows, labels, strict=True) if r not in failed]
     if not pairs:

@@ -2,8 +2,9 @@
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def build_store(
     key: str,
     jpeg: int | None = None,
     backend: Backend = "auto",
+    broken: Mapping[int, str] | None = None,
 ) -> FrameStore:
     """Decode the videos ``root / path`` into ``directory`` with ``jobs`` processes; return a store.
 
@@ -39,23 +41,34 @@ def build_store(
     paths, file sizes and parameters is reused, one of other content is replaced; of one that was
     not finished, or is damaged, the whole shards before the first that is not are reused. ``size``
     is (h, w); ``jpeg`` and ``backend`` as in ``read_resized``. A video that fails is in
-    ``failures``.
+    ``failures``, as is one that ``broken`` names, with the reason why it is not decoded at all; the
+    others of them are tried again whenever the store is opened, since a disk may have failed and
+    not the file. Raises UserError if a process dies that decodes.
     """
+    known = broken or {}
     videos = [root / path for path in paths]
     sizes = [video.stat().st_size if video.is_file() else -1 for video in videos]
     name = digest([FORMAT, key, list(paths), sizes, list(size), jpeg])
     index = directory / f"frames-{name}.json"
     with locked(directory / ".lock"):
+        decode = partial(_decode, size=size, jpeg=jpeg, backend=backend)
         if store := _opened(index):
-            return store
+            again = [i for i in store.failures if i not in known]
+            tried = _decode_all(decode, [videos[i] for i in again], min(jobs, len(again)))
+            mended = [
+                i for i, found in zip(again, tried, strict=True) if not isinstance(found, str)
+            ]
+            if not mended:
+                return store
+            _part(index, store.shard(mended[0])).unlink(missing_ok=True)
         index.unlink(missing_ok=True)
         for old in directory.glob("*frames-*"):  # what a kill left, too: ours is the only writer
             if not old.name.startswith(f"{index.stem}."):
                 old.unlink()
         shards = _written(index)
         done = sum(len(one["lengths"]) for one in shards)
-        decode = partial(_decode, size=size, jpeg=jpeg, backend=backend)
-        decoded = _decode_all(decode, videos[done:], jobs)
+        todo = [known.get(i, video) for i, video in enumerate(videos)][done:]
+        decoded = _decode_all(decode, todo, jobs)
         for video in track(_shard_by_shard(index, shards, decoded), len(videos), "decoding videos"):
             del video
         lengths = [length for one in shards for length in one["lengths"]]
@@ -144,18 +157,29 @@ def _decode(path: Path, size: tuple[int, int], jpeg: int | None, backend: Backen
 
 
 def _decode_all(
-    decode: Callable[[Path], Pixels | str], videos: Sequence[Path], jobs: int
+    decode: Callable[[Path], Pixels | str], videos: Sequence[Path | str], jobs: int
 ) -> Iterator[Pixels | str]:
-    """Yield the decoded videos in order, a few ahead of the reader: memory is bounded."""
+    """Yield the decoded videos in order, a few ahead of the reader: memory is bounded.
+
+    A text stands for a video that is not decoded, and is passed on.
+    """
     if jobs <= 1:
-        yield from map(decode, videos)
+        yield from (one if isinstance(one, str) else decode(one) for one in videos)
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, spawn, torch.set_num_threads, (1,)) as pool:
-        ahead: deque[Future[Pixels | str]] = deque()
-        for video in videos:
-            ahead.append(pool.submit(decode, video))
-            if len(ahead) >= 8 * jobs:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+        ahead: deque[tuple[Path | str, Future[Pixels | str] | None]] = deque()
+        for video in [*videos, *[""] * 8 * jobs]:
+            ahead.append((video, None if isinstance(video, str) else pool.submit(decode, video)))
+            if len(ahead) > 8 * jobs:
+                yield _result(*ahead.popleft())
+
+
+def _result(video: Path | str, decoded: "Future[Pixels | str] | None") -> Pixels | str:
+    try:
+        return decoded.result() if decoded else str(video)
+    except BrokenProcessPool:
+        raise UserError(
+            f"a process died that decoded {video} or one of the next videos; run 'bench data "
+            "check', which finds it, or use fewer --jobs if memory ran out"
+        ) from None

@@ -156,6 +156,8 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream):
             raise VideoError(path, "no video stream")
+        if stream.codec_context is None:  # though the stub says that there always is one
+            raise VideoError(path, "of a codec that ffmpeg does not know")
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1  # libdav1d heeds this alone
         yield container, stream

@@ -58,6 +58,10 @@ class FrameStore:
             return pixels[offset + first : offset + first + len(indices)]
         return pixels.take(np.asarray(indices, np.int64) + offset, axis=0)
 
+    def shard(self, i: int) -> int:
+        """Return which shard video ``i`` lies in."""
+        return self._places[i][0]
+
     def is_whole(self) -> bool:
         """Tell whether the shards are there and those that were written.
 

@@ -24,6 +24,7 @@ class Breaking:
 
     def __init__(self, known: Mapping[int, str], when_read: Sequence[int]) -> None:
         self.failures, self._when_read = known, set(when_read)
+        self.changed: Mapping[int, str] = {}
 
     def train(self, rows: Sequence[int], rng: np.random.Generator) -> Tensor:
         raise AssertionError("embedding reads test clips")
@@ -107,3 +108,12 @@ def test_a_score_of_its_own_is_kept() -> None:
     found = run({}, [3], Scored())
     assert found.arrays["score"].tolist() == [[r + 0.5, r + 1.5] for r in (11, 4, 7, 8)]
     assert "score" not in run({}, []).arrays
+
+
+def test_a_method_that_embeds_clips_and_not_videos_is_told() -> None:
+    class Each(Plain):
+        def embed_video(self, batch: Batch) -> Tensor:
+            return batch.video.flatten(0, 1)
+
+    with pytest.raises(ValueError, match=r"gave \[10, 2\] for 5 videos, .*over_clips"):
+        run({}, [], Each())

@@ -27,7 +27,7 @@ from bench.training import attempt
 from bench.training.batches import Batches
 from bench.training.embed import Embedded, embed
 from bench.training.inputs import Vectors
-from bench.training.loop import Log, _resume, train
+from bench.training.loop import Log, resume, train
 from bench.training.step import optimiser
 from bench.training.world import ALONE, World, joined
 
@@ -154,7 +154,7 @@ def test_what_two_processes_saved_one_goes_on_from(both: Path, tmp_path: Path) -
 def _resumes_at(state: Path) -> int:
     method = Small()
     step = optimiser(list(method.parameters()), SETTINGS)
-    return _resume(state, method, step)[0]
+    return resume(state, method, step)[0]
 
 
 def test_batch_statistics_are_the_same_in_all_processes(both: Path) -> None:

@@ -121,3 +121,10 @@ def test_missing_decord_says_what_to_do(
 def test_video_error_survives_a_process_boundary() -> None:
     error = pickle.loads(pickle.dumps(VideoError(Path("a.mp4"), "bad")))
     assert str(error) == "a.mp4: bad"
+
+
+def test_a_codec_that_ffmpeg_does_not_know_is_one_line(make_video: Callable[..., Path]) -> None:
+    path = make_video("clip.mp4", 3)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(VideoError, match="codec that ffmpeg does not know"):
+        read_frames(path, [0])

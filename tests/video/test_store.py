@@ -3,12 +3,15 @@
 import itertools
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bench.errors import UserError
 from bench.video import clips, prepare
 from bench.video.frames import Frames, VideoFrames
 from bench.video.prepare import build_store
@@ -79,9 +82,11 @@ def test_store_is_reused_until_its_content_changes(
 ) -> None:
     build(root)
     first = files(root)
+    decoded: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(prepare, "_decode", None)  # it would fail to decode again
+        patch.setattr(prepare, "_decode", lambda path, **how: decoded.append(path.name) or "fails")
         build(root)
+    assert decoded == [PATHS[1], PATHS[3]]  # those that failed before, once more
     build(root, key="other")
     second = files(root)
     make_video("a.mp4", 21)
@@ -169,3 +174,40 @@ def test_pickled_store_holds_no_pixels(root: Path) -> None:
 def test_store_of_broken_videos_alone(root: Path) -> None:
     broken = build_store(root / "store", root, ["broken.mp4"], SIZE, 1, key="k")
     assert list(broken.failures) == [0]
+
+
+def test_a_video_that_a_disk_failed_to_give_is_tried_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "SHARD_BYTES", 1)
+    decode = prepare._decode
+
+    def failing(path: Path, **how: Any) -> Any:
+        return "Input/output error" if path.name == PATHS[4] else decode(path, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "_decode", failing)
+        assert build(root).failures.keys() == {1, 3, 4}
+    stored, direct = build(root), VideoFrames(root, PATHS, SIZE)
+    assert stored.failures.keys() == {1, 3}
+    assert np.array_equal(stored.clip(4, range(33)), direct.clip(4, range(33)))
+
+
+def test_what_the_index_calls_unusable_is_never_decoded(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    monkeypatch.setattr(prepare, "_decode", lambda path, **how: decoded.append(path.name) or "no")
+    for _ in range(2):  # built, and opened
+        stored = build_store(
+            root / "store", root, PATHS[:2], SIZE, 1, key="k", broken={1: "timed out after 600 s"}
+        )
+        assert stored.failures == {0: "no", 1: "timed out after 600 s"}
+    assert set(decoded) == {"a.mp4"}
+
+
+def test_a_process_that_dies_is_one_line() -> None:
+    dead: Future[Any] = Future()
+    dead.set_exception(BrokenProcessPool())
+    with pytest.raises(UserError, match=r"a process died that decoded v\.mp4 .*bench data check"):
+        prepare._result(Path("v.mp4"), dead)
