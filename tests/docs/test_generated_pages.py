@@ -55,6 +55,7 @@ def test_the_seeds_and_the_width_that_the_statistics_quote() -> None:
     ("name", "words"),
     [
         ("sweeps.md", "sweep tau -p mini -f md"),
+        ("tutorial.md", "table -w ablation -p mini -f md"),
     ],
 )
 def test_committed_rows_that_a_page_shows(name: str, words: str) -> None:
