@@ -87,7 +87,9 @@ def _check_parameters(kind: "type[Method]", path: Path) -> None:
 
     try:
         values = parameters_of(kind)
-    except Exception as error:
+    except Exception as raised:
+        named = isinstance(raised.__context__, NameError)  # which says which name, and where
+        error = raised.__context__ if named else raised
         name, line = annotation_of(path, str(getattr(error, "name", None) or ""))
         raise UserError(
             f"{_short(path)}:{line} annotation of '{name}': {' '.join(str(error).split())}; import "

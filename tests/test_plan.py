@@ -244,7 +244,10 @@ def test_unknown_method_in_the_parameters(
     [
         ([{"w_init": "a/b"}], "readings.rows: aurl has w_init: 'a/b', which names files; take"),
         ([{"w_init": "a\nb"}], "readings.rows: aurl has w_init: 'a\\nb', which names files; take"),
-        ([{"lam": True}, {"lam": "true"}], "readings.rows has aurl+lam=true twice; delete one"),
+        (
+            [{"lam": True}, {"lam": "true"}],
+            "readings: reading aurl+lam=true stands twice; leave one out",
+        ),
     ],
 )
 def test_a_reading_that_its_row_cannot_name(

@@ -19,7 +19,7 @@ from bench.files import write_sealed
 from bench.inputs.classifier import _read, score_names
 from bench.scoring.predictions import read_predictions
 from bench.stored import read_classes, read_objects, read_videos
-from bench.training.loop import _resume
+from bench.training.loop import resume
 from bench.video.store import FrameStore
 from bench.words.classes import given_class_vectors
 from bench.words.store import load_class_vectors
@@ -93,13 +93,13 @@ def test_nothing_is_unpickled(name: str, kind: str, tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_neither_from_a_state_to_resume_nor_from_stored_frames(tmp_path: Path) -> None:
+def test_neither_from_a_state_toresume_nor_from_stored_frames(tmp_path: Path) -> None:
     mark = tmp_path / "executed"
     (tmp_path / "state").write_bytes(_torch(Bomb(mark)))
-    assert _resume(tmp_path / "state", None, None)[0] == 0  # type: ignore[arg-type]
+    assert resume(tmp_path / "state", None, None)[0] == 0  # type: ignore[arg-type]
     write_sealed(tmp_path / "state", _torch(Bomb(mark)))
     with pytest.raises(pickle.UnpicklingError):
-        _resume(tmp_path / "state", None, None)  # type: ignore[arg-type]
+        resume(tmp_path / "state", None, None)  # type: ignore[arg-type]
     (tmp_path / "f.00000.bin").write_bytes(_npy(Bomb(mark)))
     shard = {"videos": 1, "bytes": 3, "mtime": 0, "digest": ""}
     content = {"shape": [1, 1, 3], "paths": ["a"], "lengths": [1], "failures": {}}
