@@ -22,14 +22,13 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bench.config import Config
+from bench.config import Config, row_id
 from bench.errors import UserError, nearest, unknown
 from bench.files import dump_sealed, file_digest, read_json, replacing
 from bench.inputs.classifier import is_plain
 from bench.layout import Layout
 from bench.method import Classes, Context, Method, create
 from bench.models.released import Released, released_names
-from bench.plan import row_id
 from bench.registry import load, scan
 from bench.runs import read_run
 from bench.settings import Network

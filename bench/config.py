@@ -1,7 +1,7 @@
 """params.yaml as checked objects: a profile, with the overrides above it applied."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,8 +111,6 @@ class Schedule(Train):
     @field_validator("seeds")
     @classmethod
     def _each_is_a_training(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if not seeds:
-            raise ValueError("no seed is no training; give at least one, e.g. [0]")
         _once("seed", map(str, seeds))
         return seeds
 
@@ -194,6 +192,12 @@ class Profile(Settings):
         return [(n, p) for n, d in sets for p in d.protocols if p in PER_SPLIT]
 
 
+def row_id(method: str, reading: Mapping[str, Any]) -> str:
+    """Name a row: the method, or ``method+parameter=value`` for an alternative reading."""
+    values = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in reading.items()}
+    return "+".join([method, *(f"{k}={v}" for k, v in sorted(values.items()))])
+
+
 class Reading(Settings):
     """An alternative reading of a method: the parameters that differ from its defaults."""
 
@@ -202,9 +206,8 @@ class Reading(Settings):
 
     @property
     def row(self) -> str:
-        """Name its row as ``bench.plan.row_id`` does, which imports this module."""
-        values = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in self.set.items()}
-        return "+".join([self.method, *(f"{k}={v}" for k, v in sorted(values.items()))])
+        """The name of its row."""
+        return row_id(self.method, self.set)
 
 
 class Readings(Settings):

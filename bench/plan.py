@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.config import ONE_SPLIT, Config
+from bench.config import ONE_SPLIT, Config, row_id
 from bench.errors import UserError, unknown
 from bench.files import digest, read_json
 from bench.fitting import fits_draws, fits_tau
@@ -63,11 +63,6 @@ class PlannedCell:
         return digest({**self.parts, "seed": str(self.seed), "split name": self.split})
 
 
-def row_id(method: str, reading: dict[str, Any]) -> str:
-    """Name a row: the method, or ``method+parameter=value`` for an alternative reading."""
-    return "+".join([method, *(f"{k}={_plain(v)}" for k, v in sorted(reading.items()))])
-
-
 def plan(config: Config, layout: Layout, readings: bool = False) -> list[PlannedCell]:
     """List the cells of a profile; with ``readings`` those of the alternative readings as well."""
     files = scan(layout.root)
@@ -115,21 +110,18 @@ def _readings(
     config: Config, files: dict[str, MethodFile]
 ) -> list[tuple[MethodFile, dict[str, Any]]]:
     """List the alternative readings; UserError for one that its row's name cannot tell."""
-    rows: dict[str, tuple[MethodFile, dict[str, Any]]] = {}
+    rows = []
     for one in config.readings.rows:
         if one.method not in files:
             raise unknown("method in params.yaml 'readings'", one.method, files)
         for parameter, value in one.set.items():
-            if not re.fullmatch(r"[\w.=+-]*", f"{parameter}={_plain(value)}"):
+            if not re.fullmatch(r"[\w.=+-]*", row_id("", {parameter: value})):
                 raise UserError(
                     f"params.yaml: readings.rows: {one.method} has {parameter}: {value!r}, which "
                     "names files; take a value of letters, digits and _ . = + - alone"
                 )
-        row = row_id(one.method, one.set)
-        if row in rows:
-            raise UserError(f"params.yaml: readings.rows has {row} twice; delete one of the two")
-        rows[row] = files[one.method], dict(one.set)
-    return list(rows.values())
+        rows.append((files[one.method], dict(one.set)))
+    return rows
 
 
 def _imported(
@@ -238,7 +230,3 @@ def _core(root: Path) -> str:
 
 def _source(file: MethodFile, root: Path) -> str:
     return digest(file.problem) if file.problem else source_digest(file.path, root)
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -12,10 +12,10 @@ from project import ROOT, copy_project
 from ruamel.yaml import YAML
 
 from bench import sources
-from bench.config import Reading, load_config
+from bench.config import load_config, row_id
 from bench.errors import UserError
 from bench.layout import Layout
-from bench.plan import PlannedCell, plan, row_id
+from bench.plan import PlannedCell, plan
 from bench.registry import scan
 from bench.stages.train import job_of
 from bench.tables.cells import changed
@@ -107,8 +107,6 @@ def test_readings_are_rows_of_their_own(root: Path) -> None:
     rows = {c.row for c in cells(root, readings=True).values()}
     assert "aurl+w_init=normal" in rows
     assert rows > {c.row for c in cells(root).values()}
-    for given in ({"w": True, "a": 1.5}, {"a": None, "b": "x"}):
-        assert Reading(method="aurl", set=given).row == row_id("aurl", given)
     assert row_id("aurl", {"w": True, "a": 1.5}) == "aurl+a=1.5+w=true"
     prints = {c.fingerprint for c in cells(root, readings=True).values()}
     assert len(prints) == len(cells(root, readings=True))

@@ -12,11 +12,11 @@ from fuzzing import Target, fuzz
 from hostile import NAMES
 from hypothesis import strategies as st
 
+from bench.config import row_id
 from bench.data.lists import inside
 from bench.errors import UserError
 from bench.facts.names import finder, key
 from bench.inputs.texts import spoken, words_in
-from bench.plan import row_id
 from bench.tables import FORMATS, render
 from bench.tables.context import Table
 from bench.words.rule import class_words

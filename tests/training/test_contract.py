@@ -10,6 +10,10 @@ from bench.training.contract import check_method
 
 FILES = scan(ROOT)
 
+# Lines of GOOD that a flaw stands in for.
+EMBED = "return over_clips(lambda x: self.f(self.g(x)), batch.video)"
+RETURN = 'return loss, {"L": loss}'
+
 GOOD = """
 import torch
 from torch import nn
@@ -68,7 +72,7 @@ def test_the_method_that_the_wrong_ones_are_made_of(tmp_path: Path) -> None:
         ("import torch\n", "import troch\n", "mine.py:2 ModuleNotFoundError"),
         ("def build(self, ctx)", "def bild(self, ctx)", "mine.py:16 AttributeError"),
         (
-            "return over_clips(lambda x: self.f(self.g(x)), batch.video)",
+            EMBED,
             "return 1 / 0",
             "mine.py:16 Zero",
         ),
@@ -76,9 +80,9 @@ def test_the_method_that_the_wrong_ones_are_made_of(tmp_path: Path) -> None:
         (".square().mean()", ".square().mean(1)", "not one finite number"),
         (".square().mean()", ".square().mean() * 0", "changes no parameter"),
         ('{"L": loss}', '{"L": seen.vectors}', "part 'L' of the loss is not one number"),
-        ('return loss, {"L": loss}', "return loss", "loss() gave Tensor, not the loss and a dict"),
+        (RETURN, "return loss", "loss() gave Tensor, not the loss and a dict"),
         (
-            'return loss, {"L": loss}',
+            RETURN,
             "return None",
             "loss() gave NoneType, not the loss and a dict",
         ),
@@ -88,12 +92,12 @@ def test_the_method_that_the_wrong_ones_are_made_of(tmp_path: Path) -> None:
         ("return loss,", "return loss.detach(),", "changes no parameter"),
         ("return classes.vectors", "pass", "embed_class gave NoneType, not a tensor"),
         (
-            "return over_clips(lambda x: self.f(self.g(x)), batch.video)",
+            EMBED,
             "return self.f(self.g(batch.video.flatten(0, 1)))",
             "embed_video gave [16, 10], not [8, 10], with 2 clips a video",
         ),
         (
-            "return over_clips(lambda x: self.f(self.g(x)), batch.video)",
+            EMBED,
             "return self.f(self.g(batch.video.reshape(8, *batch.video.shape[2:])))",
             "with 2 clips a video, as in a test; average over them with over_clips()",
         ),
