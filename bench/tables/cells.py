@@ -16,9 +16,7 @@ class Cell:
     about: PlannedCell | Record  # which one it is: a planned cell, or a record of an unplanned row
     state: str
     reason: str = ""
-    record: Record | None = (
-        None  # only of a cell that is ok, or ok but not planned: it may be shown
-    )
+    record: Record | None = None  # only of a cell that may be shown: ok, planned or not
 
 
 _OF_DATA = ("data", "words", "split", "input ")  # parts that a clone without data may not know

@@ -26,9 +26,7 @@ class Row:
     name: str
     method: str
     label: str
-    status: (
-        str  # ok, partial, outdated, failed, broken, missing, not run, not planned, no file, quoted
-    )
+    status: str  # ok, partial, quoted, or one of _WORST_FIRST
     state: str  # the status as the table's last column says it
     reading: dict[str, Any] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)  # the full reasons, for the foot of a table
