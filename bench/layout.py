@@ -1,9 +1,12 @@
 """Where each stage writes, per profile."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,13 @@ class Layout:
 
     root: Path
     profile: str
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.profile):
+            raise UserError(
+                f"profile '{self.profile}' is no plain name: rename it in params.yaml with "
+                "letters, digits, '.', '_' and '-' alone, a letter or digit first"
+            )
 
     @property
     def index(self) -> Path:

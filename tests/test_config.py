@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from bench.config import Config, load_config
 from bench.errors import UserError
+from bench.layout import Layout
 
 VIDEOS = {"kind": "videos", "root": "there"}
 
@@ -187,3 +188,9 @@ def test_what_is_wrong_in_a_methods_own_block(tmp_path: Path, own: Any, reason: 
     with pytest.raises(UserError, match=reason) as error:
         load(tmp_path, {"profiles.tiny.own": own})
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["../v", "a/b", "..", ".hidden", "", "two words", "/tmp/v"])
+def test_a_profiles_name_leads_to_no_other_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is no plain name: rename it in params.yaml"):
+        Layout(tmp_path, name)

@@ -34,8 +34,12 @@ class Material:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Every measured row, readings too."""
-        return [row for row in collect(self.context, TABLE, "sota", "modern") if row.values]
+        """Every measured row, readings too; one that is not planned (any more) says so."""
+        found = [row for row in collect(self.context, TABLE, "sota", "modern") if row.values]
+        return [
+            row if row.is_current else replace(row, label=f"{row.label} ({row.status})")
+            for row in found
+        ]
 
     @cached_property
     def own(self) -> list[Row]:

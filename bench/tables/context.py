@@ -81,6 +81,10 @@ class TableContext:
         """Read ``<name>.json`` of the split files, ``None`` if absent, ``UserError`` if damaged."""
         return read_json(self.splits / f"{name}.json", "digest", *texts, **shapes)
 
+    def has_splits(self, scope: str) -> bool:
+        """Return whether the split file of ``<data set>.<protocol>`` is there, with splits."""
+        return bool((self.stored(scope, splits=SPLITS) or {}).get("splits"))
+
     def split_sizes(self, scope: str) -> tuple[int, int]:
         """Return the tested classes of one split and of all together; (1, 1) without the file."""
         splits = (self.stored(scope, splits=SPLITS) or {}).get("splits")

@@ -76,7 +76,7 @@ def with_ties(
     """
     gaps: dict[str, list[dict[str, Any]]] = defaultdict(list)
     tied: dict[str, set[str]] = defaultdict(set)
-    small, resolved = set(), set()
+    small, unknown, resolved = set[str](), set[str](), set[str]()
     for key in keys:
         scope = key.rpartition(".")[0]
         measured = [
@@ -92,10 +92,12 @@ def with_ties(
         corrected(family.values())
         for name, found in family.items():
             gaps[name].append(found)
+            over = pairing(context, scope)
             if found["larger_than_noise"] is None:
-                small.add(scope)
+                lost = over != "classes" and not context.has_splits(scope)
+                (unknown if lost else small).add(scope)
                 continue
-            resolved.add(pairing(context, scope))
+            resolved.add(over)
             tied[found["to"]].add(key)
             if not found["larger_than_noise"]:
                 tied[name].add(key)
@@ -111,5 +113,10 @@ def with_ties(
             f"No interval, so no tie mark, for some rows of {', '.join(sorted(small))}: "
             "n is too small (fewer than two seeds or draws), the counts per class are absent or of "
             "other classes, or every split holds all classes."
+        )
+    if unknown:
+        notes.append(
+            f"No interval, so no tie mark, for {', '.join(sorted(unknown))}: the split files are "
+            f"not here; bench stage splits -p {context.profile} makes them."
         )
     return [replace(row, gaps=gaps[row.name], tied=tied[row.name]) for row in rows], notes

@@ -2,7 +2,9 @@
 
 import gzip
 from collections.abc import Iterable, Iterator
+from io import SEEK_END, BufferedReader
 from itertools import chain
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -16,6 +18,7 @@ Vector = NDArray[np.float32]
 Pairs = Iterator[tuple[str, Vector]]
 
 LONGEST = 4096  # bytes of a header or a word
+BLOCK = 10_000  # words, 12 MB of GoogleNews
 WIDEST = 1 << 24  # bytes of a line of text
 FASTTEXT = (793712314).to_bytes(4, "little")
 
@@ -74,24 +77,41 @@ def _binary(handle: BinaryIO, wanted: set[str]) -> Pairs:
     count, dim = _header(header)
     size = 4 * dim
     keys = {start + word.encode(): word for word in wanted for start in (b"", b"\n")}
-    buffer, start, end = b"", 0, 0
-    for i in range(count):
-        space = buffer.find(b" ", start)
-        while space < 0 or end <= space + size:
-            if space < 0 and end - start > LONGEST:
-                raise ValueError(f"no word of {LONGEST} bytes or less at word {i + 1} of {count}")
-            more = _read(handle)
-            if not more:
-                raise ValueError(f"it ends at word {i + 1} of {count}: cut short or wrong header")
-            buffer, start = buffer[start:] + more, 0
-            end = len(buffer)
-            space = buffer.find(b" ")
-        word = buffer[start:space]
-        if word in keys:
-            yield keys[word], np.frombuffer(buffer, "<f4", dim, offset=space + 1).copy()
-        start = space + 1 + size
-    if (buffer[start:] + _read(handle)).strip(b"\n"):
+    mapped = _mapped(handle)
+    buffer: bytes | mmap = b"" if mapped is None else mapped
+    start, end = (0, 0) if mapped is None else (len(header), len(mapped))
+    for first in range(0, count, BLOCK):
+        for i in range(first, min(first + BLOCK, count)):
+            space = buffer.find(b" ", start, start + LONGEST)
+            while space < 0 or end <= space + size:
+                if space < 0 and end - start > LONGEST:
+                    raise ValueError(
+                        f"no word of {LONGEST} bytes or less at word {i + 1} of {count}"
+                    )
+                more = _read(handle)
+                if not more:
+                    raise ValueError(
+                        f"it ends at word {i + 1} of {count}: cut short or wrong header"
+                    )
+                buffer, start = buffer[start:] + more, 0
+                end = len(buffer)
+                space = buffer.find(b" ", 0, LONGEST)
+            word = buffer[start:space]
+            if word in keys:
+                yield keys[word], np.frombuffer(buffer, "<f4", dim, offset=space + 1).copy()
+            start = space + 1 + size
+        if mapped is not None:
+            mapped.madvise(MADV_DONTNEED, 0, start)  # else the process seems to hold the file
+    if (buffer[start : start + LONGEST] + _read(handle)).strip(b"\n"):
         raise ValueError(f"it goes on after its {count} words: wrong header")
+
+
+def _mapped(handle: BinaryIO) -> mmap | None:
+    """Map a file that is not packed, and leave nothing to read of it: a copy of all bytes less."""
+    if not isinstance(handle, BufferedReader):
+        return None
+    handle.seek(0, SEEK_END)
+    return mmap(handle.fileno(), 0, access=ACCESS_READ)
 
 
 def _read(handle: BinaryIO) -> bytes:

@@ -141,6 +141,13 @@ def test_rows_that_cannot_be_compared_are_named(
         gather(context(tmp_path, *full()), Layout(tmp_path, "mini"), chosen)
 
 
+def test_a_compared_row_that_nothing_plans_says_so(tmp_path: Path) -> None:
+    records, planned = full()
+    planned = [one for one in planned if one.row != "base_ls"]
+    figure = draw(classes, material(tmp_path, records, planned, chosen=("aurl", "base_ls")))
+    assert "(no file), class by class" in figure.title
+
+
 def test_an_unmeasured_row_says_its_state(tmp_path: Path) -> None:
     records, planned = full()
     given = context(tmp_path, records, [*planned, planned_cell("zeta")])

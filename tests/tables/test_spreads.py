@@ -98,6 +98,12 @@ def test_a_split_protocol_has_an_interval_and_says_how(given: TableContext) -> N
     assert any("paired over class splits" in note for note in table.notes)
 
 
+def test_without_split_files_the_note_names_them(given: TableContext) -> None:
+    (given.splits / "mini_ucf.half10.json").unlink()
+    notes = build("sota", given).notes
+    assert any("mini_ucf.half10: the split files are not here" in note for note in notes)
+
+
 def test_many_rows_make_it_harder_to_call_a_difference() -> None:
     def gaps(*p: float | None) -> list[dict[str, Any]]:
         return [{"p": one} for one in p]
