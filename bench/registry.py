@@ -1,6 +1,7 @@
 """The files of ``methods/``: read without running them, and imported when they are to run."""
 
 import importlib.util
+import json
 import sys
 import traceback
 from collections.abc import Mapping
@@ -82,8 +83,12 @@ def load(file: MethodFile) -> "type[Method]":
 
 
 def _check_parameters(kind: "type[Method]", path: Path) -> None:
-    """Refuse, before anything trains, a type that is not there and a default that no file holds."""
-    from bench.method import parameters_of
+    """Refuse, before anything trains, a type that is not there or that its default does not have,
+    and a default that no file holds: a trained cell is opened again with what its record says.
+    """
+    from pydantic import PydanticUserError
+
+    from bench.method import create, parameters_of
 
     try:
         values = parameters_of(kind)
@@ -97,12 +102,20 @@ def _check_parameters(kind: "type[Method]", path: Path) -> None:
         ) from None
     for name, value in values.items():
         try:
-            dump_json(value)
+            written = json.loads(dump_json(value))
         except (TypeError, ValueError, RecursionError):
             shown = " ".join(repr(value).split())[:80]
             raise UserError(
                 f"{_short(path)}:{line_of(path, name)} parameter {name} = {shown} cannot be "
                 "written to a record; take a number, text, bool, None, or a list or dict of them"
+            ) from None
+        try:
+            create(kind, {name: written})
+        except (UserError, PydanticUserError) as error:
+            why = str(error).splitlines()[0].removeprefix(f"{kind.__name__}.{name} ")
+            raise UserError(
+                f"{_short(path)}:{line_of(path, name)} parameter {name} {why}; give it a type that "
+                "its default has, of numbers, text, bool, None, lists and dicts"
             ) from None
 
 

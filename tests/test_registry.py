@@ -97,6 +97,8 @@ def test_load_gives_the_one_class(tmp_path: Path) -> None:
         ("x = 1\n", 1, "0 Method classes"),
         (GOOD + "\n\nclass Other(Method):\n    pass\n", 1, "2 Method classes"),
         (GOOD + "    law: type = dict\n", 15, "law = <class 'dict'> cannot be written to a record"),
+        (GOOD + "    size: int = 'big'\n", 15, "size = 'big': Input should be a valid integer"),
+        (GOOD + "    law: object() = 5\n", 15, "law Unable to generate pydantic-core schema"),
         (GOOD + "    top: float = float('inf')\n", 15, "parameter top = inf cannot be written"),
         (
             "from __future__ import annotations\n"
