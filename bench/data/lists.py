@@ -147,6 +147,7 @@ def _times(table: pd.DataFrame, file: Path) -> list[str]:
     if not {"time_start", "time_end"} <= set(table):
         return [""] * len(table)
     numbers = table[["time_start", "time_end"]].apply(pd.to_numeric, errors="coerce")
+    numbers = numbers.astype("float64")  # of a list without a line they are texts still
     fit = (numbers.abs() < 1e6).all(axis=1).to_numpy()  # six digits; neither inf nor no number
     if not fit.all():
         line = int(fit.argmin()) + 2

@@ -178,7 +178,9 @@ def _numbers(line: bytes, dim: int, number: int) -> Vector | None:
 
 
 def _unit(vector: Vector, word: str, path: Path) -> Vector:
-    norm = float(np.linalg.norm(vector.astype(np.float64)))
-    if not 0 < norm <= float(np.finfo(np.float32).max):  # also of numbers that are each finite
+    with np.errstate(invalid="ignore"):  # of some that are no number; refused below
+        norm = float(np.linalg.norm(vector.astype(np.float64)))
+    limits = np.finfo(np.float32)  # of the norm, too: below them a quotient has few digits or none
+    if not float(limits.tiny) <= norm <= float(limits.max):
         raise UserError(f"word vectors {path}: the vector of '{word}' has no direction")
     return (vector / norm).astype(np.float32)

@@ -177,6 +177,13 @@ def test_lists_that_cannot_be_used(root: Path, text: str | None, named: str) -> 
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("head", [KINETICS, "path,class\n"])
+def test_a_list_without_a_line(root: Path, head: str) -> None:
+    touch(root, "Biking/a.avi")
+    with pytest.raises(UserError, match=r"no videos in .*files without a row in the lists: 1"):
+        find_videos("ucf101", root, [csv(root, head)])
+
+
 def test_columns_that_are_not_read_may_stand_twice(root: Path) -> None:
     touch(root, "a.avi")
     assert found("ucf101", root, csv(root, "path,class,,,n,n\na.avi,Biking,,,1,2\n"))

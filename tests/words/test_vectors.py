@@ -185,7 +185,9 @@ def test_a_missing_file_says_where_to_set_it(tmp_path: Path) -> None:
         read_vectors(tmp_path / "a.bin", ["ski"])
 
 
-@pytest.mark.parametrize("numbers", ["0 0 0", "3e38 3e38 3e38", "nan 0 0", "1e39 0 0"])
+@pytest.mark.parametrize(
+    "numbers", ["0 0 0", "1e-45 0 -1e-45", "3e38 3e38 3e38", "nan 0 0", "1e39 0 0"]
+)
 def test_a_vector_without_direction(tmp_path: Path, numbers: str) -> None:
     (tmp_path / "a.txt").write_text(f"ski {numbers}\n")
     with pytest.raises(UserError, match="the vector of 'ski' has no direction"):
