@@ -4,7 +4,9 @@ import json
 import os
 import random
 import shutil
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         assert ended.code == 0, ended
     made.expected = made.reference.results()
     return made
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Let children hear SIGINT: they inherit that a shell's & makes this process ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
