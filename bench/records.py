@@ -152,6 +152,14 @@ class Record(BaseModel):
         return cell_name(self.row, self.split, self.seed)
 
     @model_validator(mode="after")
+    def _metrics_say_of_what(self) -> Self:
+        for name in ("metrics", "metrics_best_on_test", "per_split"):
+            for key in getattr(self, name):
+                if len(key.split(".")) < 3:
+                    raise ValueError(f"{name}: '{key}' is no <data set>.<protocol>.<metric>")
+        return self
+
+    @model_validator(mode="after")
     def _bits_are_counted(self) -> Self:
         for scope, texts in self.right.items():
             counts = self.videos.get(scope, {})

@@ -92,6 +92,7 @@ def test_a_newer_version_is_one_line(tmp_path: Path) -> None:
         ({"topp1": 3}, "topp1: "),
         ({"wall_s": float("nan")}, "Out of range float"),
         ({"metrics": {"a.b.top1": float("inf")}}, r"Out of range float"),
+        ({"metrics": {"top1": 50.0}}, "metrics: 'top1' is no <data set>.<protocol>.<metric>"),
         ({"right": {"a.full": {"full": "80"}}}, "right.a.full: not of the splits of videos.a.full"),
         (
             {"right": {"a.full": {"full": "80"}}, "videos": {"a.full": {"full": 9}}},
