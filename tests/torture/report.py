@@ -33,7 +33,7 @@ TAIL = """
 * DVC writes `dvc.lock` in place. Killed in that moment it leaves a part of it, and the next
   `dvc repro` says "'./dvc.lock' validation failed" and no more: `git checkout dvc.lock`, or delete
   it, and run again. The stages then run again and find everything done; nothing is trained twice.
-* The hour before the one above (2026-11-28, 644 tries with a part of the next, 352 kills) found a
+* An earlier hour (2026-11-28, 644 tries with a part of the next, 352 kills) found a
   defect: one flipped bit in the *name* of a checksum let a cell's `run.json` pass, with all its
   facts right, and stay. Such a file is refused now, and `tests/test_sealed.py` flips every bit of
   one. Every try above is of the code since.
