@@ -68,7 +68,7 @@ licences: install ## docs/licences.md, from the installed packages
 audit-deps: ## known vulnerabilities of the locked packages; asks a service on the network
 	$(PYTHON) -m venv .bench/audit
 	.bench/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	.bench/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
+	.bench/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 lock: install ## renew requirements.lock: versions with hashes, for all Pythons from 3.11 on
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
