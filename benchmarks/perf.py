@@ -101,14 +101,16 @@ def machine() -> dict[str, str]:
 
 
 def block(kept: dict[str, Any]) -> str:
-    """Return the generated part of the page."""
+    """Return the generated part of the page: this machine's section."""
     here: dict[str, str] = kept["machine"]
     versions = ", ".join(f"{name} {here[name]}" for name in ("python", *PACKAGES))
     device = f"GPU {here['gpu']} (CUDA {here['cuda']})" if here["gpu"] else "no GPU"
     short = " With `QUICK=1`: smaller work and fewer rounds." if kept["quick"] else ""
     lines = [
-        f"Measured on {kept['day']}: {here['processor']}, {here['cores']} cores of which one is "
-        f"used ({here['formats']}), {device}; {versions}.{short}",
+        f"### {here['processor']} ({here['formats']}), {device}",
+        "",
+        f"Measured on {kept['day']} on {here['cores']} cores of which one is used; {versions}."
+        f"{short}",
         "",
         "| benchmark | work | times as fast | spread | rounds | plain | here | to reach |",
         "|---|---|---|---|---|---|---|---|",
@@ -123,16 +125,23 @@ def block(kept: dict[str, Any]) -> str:
 
 
 def write_page() -> None:
-    """Put the block between the marks of the page; SystemExit without results or marks."""
+    """Put this machine's section between the marks of the page, the first of all there.
+
+    The sections of other machines stay. SystemExit without results or marks.
+    """
     if not KEPT.is_file():
         raise SystemExit(f"error: no {KEPT.relative_to(ROOT)}: run 'make perf' first")
     begin, end = MARKS
     before, found, rest = PAGE.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
+    old, closed, after = rest.partition(end)
     if not found or not closed:
         raise SystemExit(f"error: {PAGE.relative_to(ROOT)} lacks the marks {begin} … {end}")
     made = block(json.loads(KEPT.read_text(encoding="utf-8")))
-    PAGE.write_text(f"{before}{begin}\n{made}\n{end}{after}", encoding="utf-8")
+    sections = [part.strip() for part in re.split(r"^(?=### )", old, flags=re.MULTILINE)]
+    heading = made.partition("\n")[0]
+    others = [part for part in sections if part and part.partition("\n")[0] != heading]
+    text = "\n\n".join([made, *others])
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _cells(row: Row) -> list[str]:

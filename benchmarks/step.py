@@ -12,6 +12,8 @@ whoever asks what the update alone gains.
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,6 +94,34 @@ def ours(batch: Batch, seen: Classes, settings: Train) -> Callable[[], object]:
     return run
 
 
+def products(device: torch.device) -> Callable[[], object]:
+    """Return the matrix products of one step and nothing else, bfloat16, operands as they lie best.
+
+    Of each linear layer: forward, by its weights, and by its input if that is learned, too. Of the
+    losses: v by s and by W; A by s and by W; Z by Θ; Θ by Θ, which measures only.
+    """
+    shapes = []
+    for n, widths in ((BATCH, [FEATURES]), (CLASSES, [WORDS, FEATURES])):
+        widths += [HEAD] * 3
+        for k, m in pairwise(widths):
+            shapes += [(n, k, m), (m, n, k)] + ([(n, m, k)] if k != widths[0] else [])
+    for n, learned in ((BATCH, 2), (BATCH, 2), (CLASSES, 2), (CLASSES, 0)):
+        shapes += [(n, HEAD, CLASSES), (n, CLASSES, HEAD), (CLASSES, n, HEAD)][: 1 + learned]
+    shapes += [(CLASSES, CLASSES, HEAD)] * 4
+    operands = [
+        [torch.randn(*size, device=device).bfloat16() for size in ((n, k), (k, m))]
+        for n, k, m in shapes
+    ]
+
+    def run() -> None:
+        for a, b in operands:
+            torch.mm(a, b)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return run
+
+
 def rows(quick: bool = False) -> Iterator[Ratio]:
     """Yield fp32, bf16 and its compiled form against the released step, by its two measures."""
     device = prepare("auto")
@@ -100,6 +130,10 @@ def rows(quick: bool = False) -> Iterator[Ratio]:
     seen = as_tensor_classes([f"class {i}" for i in range(CLASSES)], vectors, device)
     features = torch.randn(BATCH, 1, FEATURES, device=device)
     batch = Batch({"video": features}, torch.randint(CLASSES, (BATCH,), device=device))
+    timing: dict[str, Any] = {
+        "rounds": 3 if quick else 9,
+        "clock": time.perf_counter if device.type == "cuda" else time.process_time,
+    }
     for accuracy in (True, False):
         for way in ("fp32", "bf16", "bf16 compiled"):
             precision, *compiled = way.split()
@@ -111,9 +145,14 @@ def rows(quick: bool = False) -> Iterator[Ratio]:
                 f"step of AURL's heads, {way}{less}",
                 released(batch, seen, accuracy),
                 ours(batch, seen, settings),
-                rounds=3 if quick else 9,
-                clock=time.perf_counter if device.type == "cuda" else time.process_time,
+                **timing,
             )
+    yield compare(
+        "step of AURL's heads, its matrix products alone, bf16",
+        released(batch, seen, accuracy=True),
+        products(device),
+        **timing,
+    )
 
 
 if __name__ == "__main__":

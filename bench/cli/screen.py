@@ -41,7 +41,7 @@ def draw(table: "Table") -> None:
     left = [_name(*column) for at, column in enumerate(table.columns) if at not in chosen]
     if left:
         said = f"{len(left)} of {len(table.columns)} columns have no room here: {', '.join(left)}."
-        screen.print(shown(f"{said} --wide prints them, as does a pipe or --format.", "italic"))
+        screen.print(shown(f"{said} --wide prints them, as does a pipe.", "italic"))
 
 
 def _chosen(table: "Table", widths: list[int], room: int) -> list[int]:

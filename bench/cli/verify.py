@@ -14,9 +14,11 @@ from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 from bench.layout import find_root
+from bench.terminal import on_terminal
 
 if TYPE_CHECKING:
     from bench.records import Record
+    from bench.tables import Table
 
 
 def verify(
@@ -35,6 +37,10 @@ def verify(
     tables: Annotated[
         bool, typer.Option("--tables", help="Build every committed table again, and compare.")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="Compare all records with these: another's results/."),
+    ] = None,
     results: Annotated[
         Path | None, typer.Option("--from", help="A folder like results/; default: the checkout's.")
     ] = None,
@@ -43,6 +49,9 @@ def verify(
     ] = 1.0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make the data again, too.")] = False,
     as_json: AsJson = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="--against on a terminal: every column, in long lines.")
+    ] = False,
     profile: Profile = None,
 ) -> None:
     """Repeat a record's cell: identical, within tolerance, or different (exit code 1).
@@ -54,9 +63,14 @@ def verify(
     if not folder.is_dir():
         raise UserError(f"--from {results}: no such folder" if results else f"{folder} is missing")
     if tables:
-        if method or cell or fresh:
+        if method or cell or fresh or against:
             raise UserError("--tables goes with --from and --profile alone")
         _tables(root, folder, profile, as_json)
+        return
+    if against:
+        if method or cell or fresh:
+            raise UserError("--against goes with --from, --tolerance, --profile and --json alone")
+        _against(folder, against, profile, tolerance, as_json, wide)
         return
     from bench.verify.rerun import verify as repeat
 
@@ -127,3 +141,51 @@ def _tables(root: Path, results: Path, profile: str | None, as_json: bool) -> No
         print_json(told)
     if wrong:
         raise typer.Exit(1)
+
+
+def _against(
+    folder: Path, theirs: Path, profile: str | None, points: float, as_json: bool, wide: bool
+) -> None:
+    """Compare the records of one profile, or of every one in both; exit code 1 as documented."""
+    from bench.verify.elsewhere import NotComparable, beside
+    from bench.verify.tables import profiles
+
+    if not theirs.is_dir():
+        raise UserError(f"--against {theirs}: no such folder")
+    if theirs.resolve() == folder:
+        raise UserError(f"--against {theirs}: the folder itself; give another's")
+    both = [name for name in profiles(folder) if name in profiles(theirs)]
+    if profile and profile not in both:
+        raise unknown(f"profile in {folder} and {theirs}", profile, both)
+    if not both:
+        raise UserError(f"{theirs}: no profile of {folder} is in it")
+    found, why = [], []
+    for name in [profile] if profile else both:
+        try:
+            found.append(beside(folder, theirs, name, points))
+        except NotComparable as error:  # the others may be
+            why.append(error)
+    if not found:
+        raise why[0]
+    for reason in why:
+        print(f"note: {reason}", file=sys.stderr)
+    if as_json:
+        print_json([{**asdict(one), "stands": one.stands} for one in found])
+    else:
+        from bench.verify.told import tabled
+
+        for one in found:
+            _show(tabled(one), wide)
+    if not all(one.stands for one in found):
+        raise typer.Exit(1)
+
+
+def _show(table: "Table", wide: bool) -> None:
+    from bench.tables import render
+
+    if on_terminal() and not wide:
+        from bench.cli.screen import draw
+
+        draw(table)
+    else:
+        print(render(table, "md"))

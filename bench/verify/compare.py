@@ -33,15 +33,15 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
     tolerance: accuracies to ``points``, distances to a hundredth of it; this is granted only where
     the machine or a library is another one. Else different.
     """
-    machine = _changed(record.environment, again.environment)
+    machine = changed(record.environment, again.environment)
     details = [f"another machine or version: {', '.join(machine)}"] if machine else []
-    otherwise = list(_otherwise(record, again))
-    if otherwise:
-        details.append(f"not made as recorded: {', '.join(otherwise)} differ")
+    unlike = list(otherwise(record, again))
+    if unlike:
+        details.append(f"not made as recorded: {', '.join(unlike)} differ")
     gaps = dict(_gaps(record, again, points))
     embedded = [k for k, v in record.embeddings.items() if again.embeddings.get(k) != v]
     finer = [name for name in FINER if _differs(record, again, name)]
-    if not (gaps or embedded or finer or otherwise):
+    if not (gaps or embedded or finer or unlike):
         bits = (
             f"{len(record.embeddings)} sets of embeddings, to the last bit"
             if record.embeddings
@@ -57,7 +57,7 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
     if not gaps:
         what = [*finer, *(f"embeddings of {name}" for name in embedded)]
         details.append(f"the metrics agree, {', '.join(what) or 'its making'} differs")
-    if machine and not otherwise and all(size <= 1 for size, _ in gaps.values()):
+    if machine and not unlike and all(size <= 1 for size, _ in gaps.values()):
         bounds = f"tolerance {points:g} points, {points / 100:g} of a distance"
         return Verdict(record.cell, "within tolerance", [*details, bounds])
     return Verdict(record.cell, "different", details)
@@ -82,7 +82,7 @@ def _metrics(record: Record) -> dict[str, float]:
     return record.metrics | {f"best on test, {name}": value for name, value in best}
 
 
-def _otherwise(record: Record, again: Record) -> Iterator[str]:
+def otherwise(record: Record, again: Record) -> Iterator[str]:
     """Yield what was not as recorded: parts of the fingerprint, parameters, data, counts.
 
     ``method`` hashes only the parameters that were given; the resolved ones say it all.
@@ -118,9 +118,13 @@ def _numbers(block: str, record: Record) -> object:
     return {k: v for k, v in values.items() if k not in ("workers", "store", "backend")}
 
 
-def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+def changed(old: Mapping[str, str], new: Mapping[str, str], whose: str = "recorded") -> list[str]:
+    """Name what both environments know and have otherwise: another type of CPU, a version.
+
+    ``whose`` says what the old one is.
+    """
     both = [name for name in old if name in new]
-    return [f"{name} {new[name]}, recorded {old[name]}" for name in both if old[name] != new[name]]
+    return [f"{name} {new[name]}, {whose} {old[name]}" for name in both if old[name] != new[name]]
 
 
 def _differs(record: Record, again: Record, name: str) -> bool:

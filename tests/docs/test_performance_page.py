@@ -26,20 +26,36 @@ def perf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_the_page_has_the_rows_and_the_machine_and_keeps_its_text(perf: ModuleType) -> None:
+def keep(perf: ModuleType, processor: str, rows: list[dict[str, object]]) -> None:
     machine = dict.fromkeys(("python", *perf.PACKAGES), "1") | {"cores": "2", "formats": "avx2"}
-    machine |= {"processor": "Xeon", "gpu": "", "cuda": ""}
-    lost = {"module": "words", "work": "words", "why": "No module named 'gensim'"}
-    kept = {"day": "2026-01-02", "quick": False, "machine": machine, "rows": [ROW, lost]}
+    machine |= {"processor": processor, "gpu": "", "cuda": ""}
+    kept = {"day": "2026-01-02", "quick": False, "machine": machine, "rows": rows}
     perf.KEPT.write_text(json.dumps(kept))
+
+
+def test_the_page_has_the_rows_and_the_machine_and_keeps_its_text(perf: ModuleType) -> None:
+    lost = {"module": "words", "work": "words", "why": "No module named 'gensim'"}
+    keep(perf, "Xeon", [ROW, lost])
     begin, end = perf.MARKS
-    perf.PAGE.write_text(f"above\n{begin}\nold\n{end}\nbelow\n")
+    perf.PAGE.write_text(f"above\n{begin}\n{end}\nbelow\n")
     perf.write_page()
     text = perf.PAGE.read_text()
-    assert text.startswith(f"above\n{begin}\nMeasured on 2026-01-02: Xeon, 2 cores")
-    assert text.endswith(f"{end}\nbelow\n") and "old" not in text
+    assert text.startswith(
+        f"above\n{begin}\n### Xeon (avx2), no GPU\n\nMeasured on 2026-01-02 on 2"
+    )
+    assert text.endswith(f"{end}\nbelow\n")
     assert f"| `step` | a / b | 4.00 | 3.50–4.25 | 7 | 2 s | 500 ms | {perf.AIMS['step']} |" in text
     assert "| `words` | words | not measured: No module named 'gensim' |" in text
+
+
+def test_a_machine_measured_again_replaces_its_own_section_alone(perf: ModuleType) -> None:
+    begin, end = perf.MARKS
+    perf.PAGE.write_text(f"{begin}\n### Xeon (avx2), no GPU\n\nold\n\n### EPYC\n\nkept\n{end}\n")
+    keep(perf, "Xeon", [ROW])
+    perf.write_page()
+    text = perf.PAGE.read_text()
+    assert text.count("### Xeon") == 1 and "old" not in text
+    assert text.endswith(f"|\n\n### EPYC\n\nkept\n{end}\n")
 
 
 def test_a_benchmark_that_breaks_keeps_its_rows_and_says_why(
