@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from bench.records import Record
     from bench.tables import Table
 
+_ELSEWHERE = (
+    "another machine moves a network that is trained end to end about as another seed does, so one "
+    "cell cannot tell; train all of a profile here and run 'bench verify --against RESULTS'"
+)
+
 
 def verify(
     method: Annotated[
@@ -81,7 +86,7 @@ def verify(
     say(f"{len(chosen)} cells of profile {name}, {seconds:.0f} s of training when recorded")
     verdicts = []
     counts: dict[str, int] = {}
-    wrong = 0
+    wrong, moved = 0, False
     for record in chosen:
         say(f"{record.cell}: …")
         found = repeat(root, record, tolerance, fresh, lambda line: say(f"  {line}"))
@@ -89,7 +94,10 @@ def verify(
         verdicts.append({**asdict(found), "stands": found.stands})
         counts[found.word] = counts.get(found.word, 0) + 1
         wrong += not found.stands
+        moved |= found.word == "different" and found.elsewhere
     say(", ".join(f"{count} {word}" for word, count in counts.items()))
+    if moved:
+        say(_ELSEWHERE)
     if as_json:
         print_json(verdicts)
     if wrong:

@@ -19,6 +19,7 @@ class Verdict:
     cell: str
     word: Word
     details: list[str]
+    elsewhere: bool = False  # the repeat ran on another type of machine, or with other versions
 
     @property
     def stands(self) -> bool:
@@ -48,7 +49,10 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
             else "no embeddings: the record is of version 1, which has no hash of them"
         )
         return Verdict(
-            record.cell, "identical", [*details, f"{len(record.metrics)} metrics, {bits}"]
+            record.cell,
+            "identical",
+            [*details, f"{len(record.metrics)} metrics, {bits}"],
+            bool(machine),
         )
     largest = sorted(gaps, key=lambda name: -gaps[name][0])
     details += [gaps[name][1] for name in largest[:SHOWN]]
@@ -59,8 +63,8 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
         details.append(f"the metrics agree, {', '.join(what) or 'its making'} differs")
     if machine and not unlike and all(size <= 1 for size, _ in gaps.values()):
         bounds = f"tolerance {points:g} points, {points / 100:g} of a distance"
-        return Verdict(record.cell, "within tolerance", [*details, bounds])
-    return Verdict(record.cell, "different", details)
+        return Verdict(record.cell, "within tolerance", [*details, bounds], True)
+    return Verdict(record.cell, "different", details, bool(machine))
 
 
 def _gaps(record: Record, again: Record, points: float) -> Iterator[tuple[str, tuple[float, str]]]:
