@@ -1,9 +1,12 @@
 """``bench verify``: train a recorded cell again, or build the committed tables again."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 _ELSEWHERE = (
     "another machine moves a network that is trained end to end about as another seed does, so one "
-    "cell cannot tell; train all of a profile here and run 'bench verify --against RESULTS'"
+    "cell cannot tell; train all of a profile here and run 'bench verify --against HEAD'"
 )
 
 
@@ -43,8 +46,12 @@ def verify(
         bool, typer.Option("--tables", help="Build every committed table again, and compare.")
     ] = False,
     against: Annotated[
-        Path | None,
-        typer.Option("--against", help="Compare all records with these: another's results/."),
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="<path or commit>",
+            help="Compare all records with another's results/, or with those of a commit: HEAD.",
+        ),
     ] = None,
     results: Annotated[
         Path | None, typer.Option("--from", help="A folder like results/; default: the checkout's.")
@@ -75,7 +82,8 @@ def verify(
     if against:
         if method or cell or fresh:
             raise UserError("--against goes with --from, --tolerance, --profile and --json alone")
-        _against(folder, against, profile, tolerance, as_json, wide)
+        with _theirs(root, folder, against) as theirs:
+            _against(folder, theirs, profile, tolerance, as_json, wide)
         return
     from bench.verify.rerun import verify as repeat
 
@@ -151,6 +159,26 @@ def _tables(root: Path, results: Path, profile: str | None, as_json: bool) -> No
         raise typer.Exit(1)
 
 
+@contextmanager
+def _theirs(root: Path, folder: Path, given: str) -> Iterator[Path]:
+    """Give the folder of results that ``given`` names, or those of a commit, while it is used."""
+    from bench.verify.tree import archived, commit_of
+
+    path = Path(given)
+    if path.is_dir():
+        if path.resolve() == folder:
+            raise UserError(f"--against {given}: the folder itself; give another's, or HEAD")
+        yield path
+        return
+    commit = commit_of(root, given)
+    if not commit:
+        raise UserError(f"--against {given}: neither a folder nor a commit of this repository")
+    with TemporaryDirectory(prefix="bench-") as tree:
+        if not archived(root, commit, Path(tree), "results"):
+            raise UserError(f"--against {given}: commit {commit[:8]} has no results/")
+        yield Path(tree) / "results"
+
+
 def _against(
     folder: Path, theirs: Path, profile: str | None, points: float, as_json: bool, wide: bool
 ) -> None:
@@ -158,10 +186,6 @@ def _against(
     from bench.verify.elsewhere import NotComparable, beside
     from bench.verify.tables import profiles
 
-    if not theirs.is_dir():
-        raise UserError(f"--against {theirs}: no such folder")
-    if theirs.resolve() == folder:
-        raise UserError(f"--against {theirs}: the folder itself; give another's")
     both = [name for name in profiles(folder) if name in profiles(theirs)]
     if profile and profile not in both:
         raise unknown(f"profile in {folder} and {theirs}", profile, both)

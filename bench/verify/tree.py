@@ -65,6 +65,16 @@ def archived(root: Path, commit: str, tree: Path, *paths: str) -> bool:
     return True
 
 
+def commit_of(root: Path, name: str) -> str:
+    """Return the full hash of what git calls ``name`` (HEAD, a branch, a hash), "" if nothing."""
+    words = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+    try:
+        done = subprocess.run(words, cwd=root, capture_output=True, text=True)
+    except FileNotFoundError:  # no git on this machine
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def has_data(layout: Layout, record: Record) -> bool:
     """Tell whether the stages before training have run here for the record's data sets."""
     files = [layout.words / "words.json", *(layout.index / f"{name}.json" for name in record.data)]

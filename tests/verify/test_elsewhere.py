@@ -1,5 +1,6 @@
 """`bench verify --against`: the records of two trainings, row by row."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from project import ROOT, run_bench
 
 from bench.errors import UserError
-from bench.records import Record, write_record
+from bench.records import Record, read_records, write_record
 from bench.verify.elsewhere import beside
 
 HERE, ELSEWHERE = {"device": "cpu", "cpu": "Intel"}, {"device": "cpu", "cpu": "AMD"}
@@ -120,6 +121,20 @@ def test_a_copied_record_is_no_second_training(folders: tuple[Path, Path]) -> No
         beside(here, here, "mini", 1.0)
 
 
+def test_a_commit_s_records_are_another_s(folders: tuple[Path, Path]) -> None:
+    here, _ = folders
+    committed = read_records(ROOT / "results" / "records" / "mini")[0]
+    again = {"started": "now", "metrics": {k: v - 1 for k, v in committed.metrics.items()}}
+    write_record(here / "records" / "mini", committed.model_copy(update=again))
+    code, out, err = run_bench(ROOT, "verify", "--from", str(here), "--against", "HEAD", "--json")
+    assert (code, err) == (1, "")
+    (found,) = json.loads(out)
+    assert [(row["row"], row["n"], row["difference"]) for row in found["rows"]] == [
+        (committed.row, 1, pytest.approx(1)),
+    ] * 2
+    assert found["alone"][0] == 0
+
+
 def test_nothing_in_common_is_an_error(folders: tuple[Path, Path]) -> None:
     here, there = folders
     write(here, 50)
@@ -131,7 +146,8 @@ def test_nothing_in_common_is_an_error(folders: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--against", "none"), "error: --against none: no such folder\n"),
+        (("--against", "none"), "error: --against none: neither a folder nor a commit of this"),
+        (("--against", "--end"), "error: --against --end: neither a folder nor a commit"),
         (("--against", "results"), "error: --against results: the folder itself"),
         (("aurl", "--against", "results"), "error: --against goes with --from, --tolerance"),
         (("--tables", "--against", "results"), "error: --tables goes with --from and --profile"),
