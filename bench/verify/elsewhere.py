@@ -59,7 +59,7 @@ class Beside:
     @property
     def broken(self) -> list[str]:
         """Cells of one machine and one code that differ: they do not repeat."""
-        return [v.cell for v in self.verdicts if v.word == "different" and not self.machine]
+        return [v.cell for v in self.verdicts if v.word == "different" and not v.elsewhere]
 
     @property
     def scatter(self) -> tuple[float, float] | None:
@@ -164,7 +164,7 @@ def _moved(row: str, key: str, cells: Sequence[tuple[Record, Record]]) -> Moved:
     found = spread(gaps)
     interval = p = None
     if found.std is not None and found.std <= _ROUNDING < abs(found.mean):
-        interval, p = (found.mean, found.mean), 0.0  # every cell by the same: no chance in it
+        p = 2 * 0.5**found.n  # every cell by as much: no spread for t; a sign test
     elif found.std is not None and found.std > _ROUNDING:
         error = found.std / math.sqrt(found.n)
         half = t_quantile(found.n - 1) * error

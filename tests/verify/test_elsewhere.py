@@ -59,13 +59,16 @@ def test_p_values_are_corrected_for_all_rows(folders: tuple[Path, Path]) -> None
     assert not found.stands
 
 
-def test_all_cells_moved_alike_is_no_chance(folders: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize(("seeds", "beyond"), [(3, False), (8, True)])
+def test_cells_that_all_move_by_as_much_are_judged_by_their_signs(
+    seeds: int, beyond: bool, folders: tuple[Path, Path]
+) -> None:
     here, there = folders
-    for seed in range(2):
+    for seed in range(seeds):
         write(here, 50, seed=seed)
-        write(there, 51, seed=seed, environment=ELSEWHERE)
+        write(there, 50.25, seed=seed, environment=ELSEWHERE)
     (row,) = beside(here, there, "mini", 1.0).rows
-    assert (row.interval, row.beyond_chance) == ((1, 1), True)
+    assert (row.interval, row.p, row.beyond_chance) == (None, 2 / 2**seeds, beyond)
 
 
 def test_what_was_not_made_alike_is_named_and_left_out(folders: tuple[Path, Path]) -> None:
@@ -102,6 +105,8 @@ def test_on_one_machine_any_difference_is_said(folders: tuple[Path, Path]) -> No
     here, there = folders
     write(here, 50)
     write(there, 50.1)
+    write(here, 50, "e2e")
+    write(there, 60, "e2e", environment=ELSEWHERE)  # of this one nothing is said
     code, out, _ = run_bench(ROOT, "verify", "--from", str(here), "--against", str(there))
     assert code == 1
     assert "Of one machine and one code, and yet different: aurl.transfer.seed0." in out
