@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bench.stats.bootstrap import over_classes, over_videos, percentiles
 from bench.stats.family import holm
 from bench.stats.gaps import Gap, draws_gap, splits_gap, transfer_gap
+from bench.stats.pairs import paired_t
 from bench.stats.power import seeds_needed
 from bench.stats.student import t_quantile
 
@@ -96,6 +97,18 @@ def t_draws(draws: int, noise: float) -> Callable[[World, np.random.Generator], 
         }
         gap = draws_gap(a, dict.fromkeys(a, 0.0), world.classes - unseen, unseen)
         return _inside(gap.interval, TRUTH)
+
+    return holds
+
+
+def t_moved(cells: int, move: float) -> Callable[[np.random.Generator], bool]:
+    """Two trainings of the same cells on 400 videos, each of which moves by ``move`` by chance."""
+
+    def holds(rng: np.random.Generator) -> bool:
+        level = rng.normal(55, 10, cells)
+        here, there = (np.round(4 * (level + rng.normal(0, move / 2**0.5, cells))) for _ in "ab")
+        p = paired_t([float(gap) for gap in (there - here) / 4])[1]
+        return p is None or p > 0.05
 
     return holds
 
@@ -195,6 +208,9 @@ def lines() -> Iterator[Line]:
     ):
         what = f"{classes} classes, {draws} draws, {noise} points of training noise"
         yield "t, draws", what, of(World(classes), t_draws(draws, noise))
+    for cells, move in ((2, 6.0), (3, 6.0), (3, 0.3), (10, 1.0), (50, 0.2)):
+        what = f"{cells} cells that move by {move} points each"
+        yield "t, trained elsewhere: no move is seen", what, t_moved(cells, move)
     for classes in (5, 10, 20, 51, 101):
         world = World(classes, by_seed=0, by_both=0)
         yield "bootstrap, classes", f"{classes} classes", of(world, boot_classes)

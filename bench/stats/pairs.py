@@ -1,9 +1,15 @@
-"""Two models on the same videos: who is right where the other is wrong."""
+"""Two of a kind: two models on the same videos, two trainings of the same cells."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.stats.student import t_quantile, t_tail
+
+_ROUNDING = 1e-9  # points: what is smaller comes from adding floats
 
 
 @dataclass(frozen=True)
@@ -27,3 +33,19 @@ def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> McNemar:
         total += term
         term = term * (n - i) // (i + 1)
     return McNemar(only_a, only_b, min(1.0, 2 * total / 2**n))
+
+
+def paired_t(gaps: Sequence[float]) -> tuple[tuple[float, float] | None, float | None]:
+    """Return the 95 % interval of the mean of paired differences, and the p value of none.
+
+    Where all differ by as much, t has no spread to go by: no interval, and p of a sign test.
+    Neither where n is 1 or nothing differs.
+    """
+    n, mean = len(gaps), float(np.mean(gaps))
+    if n < 2 or max(map(abs, gaps)) <= _ROUNDING:
+        return None, None
+    error = float(np.std(gaps, ddof=1)) / math.sqrt(n)
+    if error <= _ROUNDING:
+        return None, 2 * 0.5**n
+    half = t_quantile(n - 1) * error
+    return (mean - half, mean + half), t_tail(mean / error, n - 1)

@@ -9,11 +9,9 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.records import Record, read_records
 from bench.stats.family import holm
+from bench.stats.pairs import paired_t
 from bench.stats.spread import pooled, spread
-from bench.stats.student import t_quantile, t_tail
 from bench.verify.compare import Verdict, changed, compare, otherwise
-
-_ROUNDING = 1e-9  # points: what is smaller comes from adding floats
 
 
 class NotComparable(UserError):
@@ -162,14 +160,7 @@ def _moved(row: str, key: str, cells: Sequence[tuple[Record, Record]]) -> Moved:
         splits[a.split].append(a.metrics[key])
     seeds = pooled(list(splits.values()))
     found = spread(gaps)
-    interval = p = None
-    if found.std is not None and found.std <= _ROUNDING < abs(found.mean):
-        p = 2 * 0.5**found.n  # every cell by as much: no spread for t; a sign test
-    elif found.std is not None and found.std > _ROUNDING:
-        error = found.std / math.sqrt(found.n)
-        half = t_quantile(found.n - 1) * error
-        interval = (found.mean - half, found.mean + half)
-        p = t_tail(found.mean / error, found.n - 1)
+    interval, p = paired_t(gaps)
     worst = max(range(len(gaps)), key=lambda i: abs(gaps[i]))
     return Moved(
         row,
