@@ -36,6 +36,7 @@ def test_the_rooms(reference: ModuleType) -> None:
     assert page("architecture.md") == reference.rooms(), "run 'make docs'"
 
 
+@pytest.mark.usefixtures("committed_results")
 def test_the_seeds_and_the_width_that_the_statistics_quote() -> None:
     command = "compare aurl base_ls -p mini -d mini_ucf"
     out = run_bench(ROOT, *command.split(), "--resamples", "100").out
@@ -51,6 +52,7 @@ def test_the_seeds_and_the_width_that_the_statistics_quote() -> None:
     )
 
 
+@pytest.mark.usefixtures("committed_results")
 @pytest.mark.parametrize(
     ("name", "words"),
     [

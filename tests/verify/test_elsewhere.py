@@ -126,6 +126,7 @@ def test_a_copied_record_is_no_second_training(folders: tuple[Path, Path]) -> No
         beside(here, here, "mini", 1.0)
 
 
+@pytest.mark.usefixtures("committed_results")
 def test_a_commit_s_records_are_another_s(folders: tuple[Path, Path]) -> None:
     here, _ = folders
     committed = read_records(ROOT / "results" / "records" / "mini")[0]
