@@ -71,3 +71,21 @@ def test_records_that_nobody_audited_are_said(tmp_path: Path) -> None:
     assert "not audited" in render(build("ablation", whole), "md")
     empty = context(tmp_path, [], [planned_cell("aurl")], audit=None)
     assert "not audited" not in render(build("ablation", empty), "md")
+
+
+def test_rows_of_different_machines_are_said(tmp_path: Path) -> None:
+    def notes(*machines: dict[str, str]) -> str:
+        names = ("aurl", "base_ls", "e2e")[: len(machines)]
+        rows = zip(names, machines, strict=True)
+        records = [record(name, environment=one) for name, one in rows]
+        return render(
+            build("ablation", context(tmp_path, records, [planned_cell(name) for name in names])),
+            "md",
+        )
+
+    intel, amd = ({"device": "cpu", "cpu": name, "python": name} for name in ("Intel", "AMD"))
+    assert "- Trained on different machines: cpu AMD or Intel. From one" in notes(intel, amd)
+    assert "different machines" not in notes(intel, intel, {})
+    gpus = ({"device": "H200", "cpu": name} for name in ("Intel", "AMD"))
+    assert "different machines" not in notes(*gpus)  # what fed a GPU computes nothing
+    assert "device H200 or cpu." in notes({"device": "H200"}, {"device": "cpu"})
