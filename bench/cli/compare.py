@@ -73,6 +73,7 @@ def compare(
     """
     from bench.files import dump_json
     from bench.stages.table import context
+    from bench.tables.against import opening
     from bench.tables.compare import compare as compared
 
     config, layout = opened(profile)
@@ -84,7 +85,7 @@ def compare(
     if as_json:
         print(dump_json(found), end="")
     else:
-        for line in whole.opening:
+        for line in opening(whole):
             print_hanging(line, 0)
         for one in found:
             print()

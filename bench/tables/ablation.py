@@ -1,7 +1,7 @@
 """The ablation table: the poster's five rows, then every method that is no published system."""
 
 from bench.facts import published
-from bench.tables.against import comparable
+from bench.tables.against import comparable, opening
 from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.gaps import with_ties
@@ -51,7 +51,7 @@ def build_ablation(context: TableContext) -> Table:
         STATUS,
     ]
     header = [
-        *context.opening,
+        *opening(context),
         f"Published ({facts[0].source}): Kinetics-700 with τ = 0.05, 1 clip, every test class; "
         "it does not say on which classes closeness and dispersion were taken.",
         f"Measured ({', '.join(scopes)}): top-1 in percent of videos, mean ± sample deviation "

@@ -1,23 +1,20 @@
 """Which measured number may stand against which published one (a Δ)."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from bench.config import TRANSFER
 from bench.facts import Published, published_size
 from bench.plan import SPLITS
 from bench.plan import TRANSFER as SPLIT
 from bench.records import Record
-
-if TYPE_CHECKING:
-    from bench.tables.context import TableContext
-    from bench.tables.rows import Row
+from bench.tables.context import EMBEDDED, TableContext
+from bench.tables.rows import Row
 
 WHOLE = {"full", "gzsl", "fifty-fifty", "official3"}  # protocols with every class on a side
 ENOUGH = 0.99  # of the published videos
 
 
-def here(context: "TableContext", dataset: str) -> tuple[int, int]:
+def here(context: TableContext, dataset: str) -> tuple[int, int]:
     """Return how many classes and videos of a data set there are, 0 where nothing tells.
 
     A draw tests a part of the videos; a cell that is trained once tests them all.
@@ -30,7 +27,17 @@ def here(context: "TableContext", dataset: str) -> tuple[int, int]:
     return len(names), max((own[dataset].expected for own in once if dataset in own), default=0)
 
 
-def lacking(context: "TableContext", dataset: str) -> str:
+def opening(context: TableContext) -> list[str]:
+    """Return the first lines above a table of measured numbers."""
+    parts = {name: lacking(context, name) for name in context.tests}
+    return [
+        context.header,
+        *([EMBEDDED] if context.is_embedded_world else []),
+        *(f"Only a part of {name} is here: {found}." for name, found in parts.items() if found),
+    ]
+
+
+def lacking(context: TableContext, dataset: str) -> str:
     """Say what lacks of a public data set: "9 of 101 classes, 22 of 13,320 videos", or "".
 
     k220 alone tests a part by its definition: nothing lacks of that data set.
@@ -42,14 +49,14 @@ def lacking(context: "TableContext", dataset: str) -> str:
     return ", ".join(f"{n:,} of {of:,} {what}" for n, of, what in pairs if 0 < n < of)
 
 
-def videos(context: "TableContext", scope: str) -> int:
+def videos(context: TableContext, scope: str) -> int:
     """Return the published number of videos of a scope's data set if some lack here, else 0."""
     dataset, _, protocol = scope.partition(".")
     size = published_size(dataset) if protocol in TRANSFER else None
     return size[1] if size and lacking(context, dataset) else 0
 
 
-def comparable(context: "TableContext", number: Published) -> bool:
+def comparable(context: TableContext, number: Published) -> bool:
     """Return whether a number measured here may stand against a published one at all.
 
     The data set is whole, its protocol is tested, and a row has as many clips.
@@ -65,7 +72,7 @@ def comparable(context: "TableContext", number: Published) -> bool:
     return bool({None, number.clips} & clips) or number.clips is None
 
 
-def stands(context: "TableContext", row: "Row", number: Published) -> bool:
+def stands(context: TableContext, row: Row, number: Published) -> bool:
     """Return whether a row's number may stand against a published one.
 
     That is ``comparable``, with the row's own clips, and trained on the same: with or without the
@@ -83,7 +90,7 @@ def stands(context: "TableContext", row: "Row", number: Published) -> bool:
     return number.train == context.train and number.tau_filtered == filtered
 
 
-def _clips(context: "TableContext", records: Iterable[Record]) -> set[int | None]:
+def _clips(context: TableContext, records: Iterable[Record]) -> set[int | None]:
     """Return how many clips of a test video these saw; None for features, which have none."""
     if context.clips is None:
         return {None}

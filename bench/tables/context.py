@@ -10,7 +10,6 @@ from bench.files import read_json
 from bench.plan import SPLITS, PlannedCell
 from bench.records import Record
 from bench.registry import MethodFile
-from bench.tables.against import lacking
 
 EMBEDDED = (
     "This is a small generated world: its numbers are no evidence about the paper and are not "
@@ -34,16 +33,6 @@ class TableContext:
     only: str = ""  # the one method of the table of protocols
     audit: Mapping[str, Any] | None = field(default_factory=dict)  # of the stage, None: not run
     clips: int | None = None  # clips of a test video, if a method has no number of its own
-
-    @property
-    def opening(self) -> list[str]:
-        """Return the first lines above a table of measured numbers."""
-        parts = {name: lacking(self, name) for name in self.tests}
-        return [
-            self.header,
-            *([EMBEDDED] if self.is_embedded_world else []),
-            *(f"Only a part of {name} is here: {found}." for name, found in parts.items() if found),
-        ]
 
     @property
     def primary(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from bench.errors import unknown
 from bench.facts import published
+from bench.tables.against import opening
 from bench.tables.context import Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.rows import Row
@@ -32,7 +33,7 @@ def build_protocols(context: TableContext) -> Table:
             table.append([line[at] for at in shown])
             data.append(row.as_json() | {"block": block, "protocol": protocol})
     header = [
-        *context.opening,
+        *opening(context),
         "Top-1 in percent of videos. Numbers under different protocols are not comparable: half of "
         "the classes is always easier than all of them. Published numbers are quoted.",
         *([ALSO] if within(context, [], context.headlines) else []),

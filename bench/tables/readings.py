@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from bench.stats.spread import spread
+from bench.tables.against import opening
 from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.gaps import corrected, gap
@@ -62,7 +63,7 @@ def build_readings(context: TableContext) -> Table:
         STATUS,
     ]
     header = [
-        *context.opening,
+        *opening(context),
         f"Top-1 in percent ({', '.join(context.primary)}), mean ± sample deviation over n "
         f"{context.repeated(context.primary)}; 'to default' is the difference to the method's own "
         "default, in parentheses where it is not larger than noise (p > 0.05 after Holm's "

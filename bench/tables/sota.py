@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from bench.facts import Published, published
-from bench.tables.against import comparable
+from bench.tables.against import comparable, opening
 from bench.tables.context import Column, Table, TableContext, filled
 from bench.tables.flags import with_marks
 from bench.tables.gaps import with_ties
@@ -162,7 +162,7 @@ def build_sota(context: TableContext) -> Table:
             data.append(row.as_json() | own)
     scopes = [f"{name}.{p}" for name, protocols in context.tests.items() for p in protocols]
     header = [
-        *context.opening,
+        *opening(context),
         *_given(collect(context)),
         "Top-1 in percent of videos. Numbers under different protocols are not comparable. Every "
         "published number is quoted from its source. A system marked τ was trained without the "
