@@ -1,27 +1,23 @@
 """``bench verify``: train a recorded cell again, or build the committed tables again."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import complete
+from bench.cli.against import compare_all
 from bench.cli.record import record_file
 from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 from bench.layout import find_root
-from bench.terminal import on_terminal
 
 if TYPE_CHECKING:
     from bench.records import Record
-    from bench.tables import Table
 
 _ELSEWHERE = (
     "another machine moves a network that is trained end to end about as another seed does, so one "
@@ -82,8 +78,7 @@ def verify(
     if against:
         if method or cell or fresh:
             raise UserError("--against goes with --from, --tolerance, --profile and --json alone")
-        with _theirs(root, folder, against) as theirs:
-            _against(folder, theirs, profile, tolerance, as_json, wide)
+        compare_all(root, folder, against, profile, tolerance, as_json, wide)
         return
     from bench.verify.rerun import verify as repeat
 
@@ -157,67 +152,3 @@ def _tables(root: Path, results: Path, profile: str | None, as_json: bool) -> No
         print_json(told)
     if wrong:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _theirs(root: Path, folder: Path, given: str) -> Iterator[Path]:
-    """Give the folder of results that ``given`` names, or those of a commit, while it is used."""
-    from bench.verify.tree import archived, commit_of
-
-    path = Path(given)
-    if path.is_dir():
-        if path.resolve() == folder:
-            raise UserError(f"--against {given}: the folder itself; give another's, or HEAD")
-        yield path
-        return
-    commit = commit_of(root, given)
-    if not commit:
-        raise UserError(f"--against {given}: neither a folder nor a commit of this repository")
-    with TemporaryDirectory(prefix="bench-") as tree:
-        if not archived(root, commit, Path(tree), "results"):
-            raise UserError(f"--against {given}: commit {commit[:8]} has no results/")
-        yield Path(tree) / "results"
-
-
-def _against(
-    folder: Path, theirs: Path, profile: str | None, points: float, as_json: bool, wide: bool
-) -> None:
-    """Compare the records of one profile, or of every one in both; exit code 1 as documented."""
-    from bench.verify.elsewhere import NotComparable, beside
-    from bench.verify.tables import profiles
-
-    both = [name for name in profiles(folder) if name in profiles(theirs)]
-    if profile and profile not in both:
-        raise unknown(f"profile in {folder} and {theirs}", profile, both)
-    if not both:
-        raise UserError(f"{theirs}: no profile of {folder} is in it")
-    found, why = [], []
-    for name in [profile] if profile else both:
-        try:
-            found.append(beside(folder, theirs, name, points))
-        except NotComparable as error:  # the others may be
-            why.append(error)
-    if not found:
-        raise why[0]
-    for reason in why:
-        print(f"note: {reason}", file=sys.stderr)
-    if as_json:
-        print_json([{**asdict(one), "stands": one.stands} for one in found])
-    else:
-        from bench.verify.told import tabled
-
-        for one in found:
-            _show(tabled(one), wide)
-    if not all(one.stands for one in found):
-        raise typer.Exit(1)
-
-
-def _show(table: "Table", wide: bool) -> None:
-    from bench.tables import render
-
-    if on_terminal() and not wide:
-        from bench.cli.screen import draw
-
-        draw(table)
-    else:
-        print(render(table, "md"))

@@ -100,7 +100,7 @@ def beside(here: Path, there: Path, profile: str, points: float) -> Beside:
         found = Counter(name for names in unlike.values() for name in names)
         copies = "the same trainings" if both else "no cell is in both"
         why = ", ".join(name for name, _ in found.most_common()) or copies
-        raise NotComparable(f"{there}: no record of profile {profile} can be compared ({why})")
+        raise NotComparable(f"no record of profile {profile} can be compared ({why})")
     machine = dict.fromkeys(
         line for a, b in alike for line in changed(a.environment, b.environment, "here")
     )

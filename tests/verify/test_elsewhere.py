@@ -145,8 +145,11 @@ def test_nothing_in_common_is_an_error(folders: tuple[Path, Path]) -> None:
     here, there = folders
     write(here, 50)
     write(there, 50, parts={"core": "d"})
-    with pytest.raises(UserError, match=r"no record of profile mini can be compared \(core\)"):
-        beside(here, there, "mini", 1.0)
+    ended = run_bench(ROOT, "verify", "--from", str(here), "--against", str(there))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"error: --against {there}: no record of profile mini can be compared (core)\n"
+    )
 
 
 @pytest.mark.parametrize(
