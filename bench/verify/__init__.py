@@ -1,1 +1,1 @@
-"""Results against what they claim: a cell trained again, the tables built again."""
+"""Results against what they claim: a cell trained again, tables built again, records of two trainings."""
