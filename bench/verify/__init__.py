@@ -1,1 +1,1 @@
-"""Results against what they claim: a cell trained again, tables built again, records of two trainings."""
+"""Results against what they claim: cells trained again, tables built again, two trainings."""
