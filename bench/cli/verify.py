@@ -71,11 +71,11 @@ def verify(
     if not folder.is_dir():
         raise UserError(f"--from {results}: no such folder" if results else f"{folder} is missing")
     if tables:
-        if method or cell or fresh or against:
+        if method or cell or fresh or against is not None:
             raise UserError("--tables goes with --from and --profile alone")
         _tables(root, folder, profile, as_json)
         return
-    if against:
+    if against is not None:
         if method or cell or fresh:
             raise UserError("--against goes with --from, --tolerance, --profile and --json alone")
         compare_all(root, folder, against, profile, tolerance, as_json, wide)

@@ -156,6 +156,7 @@ def test_nothing_in_common_is_an_error(folders: tuple[Path, Path]) -> None:
     ("arguments", "said"),
     [
         (("--against", "none"), "error: --against none: neither a folder nor a commit of this"),
+        (("--against", ""), "error: .: no records and no tables in it; give the folder 'results'"),
         (("--against", "--end"), "error: --against --end: neither a folder nor a commit"),
         (("--against", "results"), "error: --against results: the folder itself"),
         (("aurl", "--against", "results"), "error: --against goes with --from, --tolerance"),
