@@ -83,4 +83,4 @@ def _row(row: Moved) -> list[str]:
 
 
 def _signed(points: float) -> str:
-    return f"{round(points, 1) + 0:+.1f}" if round(points, 1) else "0.0"
+    return f"{points:+.1f}" if round(points, 1) else "0.0"
