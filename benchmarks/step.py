@@ -6,8 +6,8 @@ Batch 256 of 512-d features, 662 classes of 300-d words, heads of 2048; on the G
 on one thread of a CPU, in seconds of CPU time, which other programs disturb less. The released
 step, written anew here from what that code does, also measures a training accuracy each time: f_s a
 second time and scipy's distances. Two rows count that, as it is part of the step; two do not, for
-whoever asks what the update alone gains. The last row is the step's
-matrix products alone, in bfloat16: no step that computes all of it is faster there than they are.
+whoever asks what the update alone gains. The last row is the step's matrix products alone, in
+bfloat16: no step that computes all of them is faster there than they are.
 """
 
 import sys
