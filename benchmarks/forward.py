@@ -4,10 +4,11 @@
 
 Clips of 16 frames of 112 x 112, one thread, inference, in seconds of CPU time. The released form is
 torchvision's r2plus1d_18 in float32, channels first; the others are the settings
-``network.inference``. A row also says how far the features lie from the released ones: the norm of
-the difference in parts of their norm, and of their spread over the clips, which is what tells clips
-apart. The weights are random, and such a network hardly tells clips apart (its spread is a fiftieth
-of the norm), so the second figure is far worse than a trained network's; neither is an accuracy.
+``network.inference``, and these compiled, which the product does not. A row also says how far the
+features lie from the released ones: the norm of the difference in parts of their norm, and of their
+spread over the clips, which is what tells clips apart. The weights are random, and such a network
+hardly tells clips apart (its spread is a fiftieth of the norm), so the second figure is far worse
+than a trained network's; neither is an accuracy.
 """
 
 import sys
@@ -58,6 +59,9 @@ def rows(quick: bool = False) -> Iterator[Ratio]:
         "folded": folded(ours),
         "bf16": folded(ours, torch.bfloat16),
     }
+    for name in () if quick else ("folded", "bf16"):  # compiling takes half a minute each
+        compiled = torch.compile(ways[name], options={"freezing": True})
+        ways[f"{name}, compiled with freezing"] = compiled
     for name, way in ways.items():
         off = (way(clips) - wanted).norm()
         far = f"{off / wanted.norm():.0e} of the norm, {off / spread:.0e} of the spread"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import complete
-from bench.cli.against import compare_all
 from bench.cli.record import record_file
 from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
+from bench.cli.verify_against import compared, show
 from bench.errors import UserError, unknown
 from bench.layout import find_root
 
@@ -78,7 +78,7 @@ def verify(
     if against is not None:
         if method or cell or fresh:
             raise UserError("--against goes with --from, --tolerance, --profile and --json alone")
-        compare_all(root, folder, against, profile, tolerance, as_json, wide)
+        show(compared(root, folder, against, profile, tolerance), as_json, wide)
         return
     from bench.verify.rerun import verify as repeat
 

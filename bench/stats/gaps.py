@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.stats.spread import ROUNDING
 from bench.stats.student import t_quantile, t_tail
 
-_ROUNDING = 1e-9  # points: what is smaller comes from adding floats
 ClassCounts = Mapping[str, tuple[int, int]]  # class -> (videos, right)
 
 
@@ -45,8 +45,8 @@ def _gap(
     first, _, first_df = next(iter(parts.values()))
     left = None if together is None else max(first - together, 0.0)
     floor = None if left is None else t_quantile(first_df) * math.sqrt(left)
-    if variance <= _ROUNDING**2:
-        level = abs(difference) < _ROUNDING
+    if variance <= ROUNDING**2:
+        level = abs(difference) < ROUNDING
         return Gap(difference, (difference, difference), float(level), variances, floor)
     kept = [(raw, df) for part, raw, df in parts.values() if part > 0]
     # Where much is taken off, the formula falls below what each part is known by.

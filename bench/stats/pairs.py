@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.stats.spread import ROUNDING
 from bench.stats.student import t_quantile, t_tail
-
-_ROUNDING = 1e-9  # points: what is smaller comes from adding floats
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,10 @@ def paired_t(gaps: Sequence[float]) -> tuple[tuple[float, float] | None, float |
     Neither where n is 1 or nothing differs.
     """
     n, mean = len(gaps), float(np.mean(gaps))
-    if n < 2 or max(map(abs, gaps)) <= _ROUNDING:
+    if n < 2 or max(map(abs, gaps)) <= ROUNDING:
         return None, None
     error = float(np.std(gaps, ddof=1)) / math.sqrt(n)
-    if error <= _ROUNDING:
+    if error <= ROUNDING:
         return None, 2 * 0.5**n
     half = t_quantile(n - 1) * error
     return (mean - half, mean + half), t_tail(mean / error, n - 1)

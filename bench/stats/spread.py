@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ROUNDING = 1e-9
+"""Points of accuracy: what is smaller comes from adding floats."""
+
 
 @dataclass(frozen=True)
 class Spread:

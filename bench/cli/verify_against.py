@@ -19,29 +19,26 @@ if TYPE_CHECKING:
     from bench.verify.elsewhere import Beside
 
 
-def compare_all(
-    root: Path,
-    folder: Path,
-    given: str,
-    profile: str | None,
-    points: float,
-    as_json: bool,
-    wide: bool,
-) -> None:
-    """Print the records of ``folder`` beside those of ``given``, a folder or a commit.
+def compared(
+    root: Path, folder: Path, given: str, profile: str | None, points: float
+) -> "list[Beside]":
+    """Compare the records of ``folder`` with those of ``given``, a folder or a commit.
 
-    ``points`` are granted to an accuracy as in ``bench verify``. Exit code 1 if a mean moved by
-    more than chance, or cells of one machine and one code differ.
+    ``points`` are granted to an accuracy as in ``bench verify``.
     """
     with _theirs(root, folder, given) as theirs:
-        found = list(_beside(folder, theirs, given, profile, points))
+        return list(_beside(folder, theirs, given, profile, points))
+
+
+def show(found: "list[Beside]", as_json: bool, wide: bool) -> None:
+    """Print them; exit code 1 if a mean moved by more than chance, or a repeated cell differs."""
     if as_json:
         print_json([{**asdict(one), "stands": one.stands} for one in found])
     else:
         from bench.verify.told import tabled
 
         for one in found:
-            _show(tabled(one), wide)
+            _print(tabled(one), wide)
     if not all(one.stands for one in found):
         raise typer.Exit(1)
 
@@ -91,7 +88,7 @@ def _beside(
         print(f"note: {reason}", file=sys.stderr)
 
 
-def _show(table: "Table", wide: bool) -> None:
+def _print(table: "Table", wide: bool) -> None:
     from bench.tables import render
 
     if on_terminal() and not wide:
