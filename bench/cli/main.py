@@ -29,6 +29,7 @@ from bench.cli import (
     words,
 )
 from bench.cli import splits as class_splits
+from bench.cli.ending import TERMINATED, terminable
 from bench.cli.grouped import Grouped
 from bench.errors import UserError, nearest
 from bench.terminal import plain_output
@@ -95,8 +96,11 @@ _Usage: type[Exception] = next(
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    with plain_output():
-        sys.exit(_run())
+    with plain_output(), terminable() as terminated:
+        code = _run()
+        if code == 130:  # as typer answers Ctrl-C
+            _complain("interrupted; what was finished is kept")
+        sys.exit(TERMINATED if code == 130 and terminated else code)
 
 
 def _run() -> int:
@@ -120,8 +124,6 @@ def _run() -> int:
             )
         else:
             raise
-    if code == 130:  # as typer answers Ctrl-C
-        _complain("interrupted; what was finished is kept")
     return code if isinstance(code, int) else 0
 
 

@@ -4,7 +4,9 @@ import errno
 import json
 import os
 import re
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from project import Bench
@@ -162,6 +164,20 @@ def test_interrupted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, err = bench("stage", "table")
     assert code == 130
     assert err == "error: interrupted; what was finished is kept\n"
+
+
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
+def test_terminated(bench: Bench, monkeypatch: pytest.MonkeyPatch, ctrl_c: Any) -> None:
+    """``kill`` unwinds, or a pool's processes outlive it; also where '&' ignores Ctrl-C."""
+    monkeypatch.setattr(os, "fsync", lambda handle: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        code, _, err = bench("stage", "table")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert code == 143
+    assert err == "error: interrupted; what was finished is kept\n"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_splits_of_a_data_set_that_is_not_there(bench: Bench) -> None:
