@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _HEAD = """# Commands
 
 Written by `make docs` from `--help` of every command. A user's mistake is one line on stderr and
-exit code 2; `0` is success, `1` a finding (a check that failed), `130` Ctrl-C. Every command takes
-`--help`; `bench --install-completion` completes names in your shell.
+exit code 2; `0` is success, `1` a finding (a check that failed), `130` Ctrl-C, `143` `kill`. Every
+command takes `--help`; `bench --install-completion` completes names in your shell.
 """
 PAGES = {
     "Run": "run",
