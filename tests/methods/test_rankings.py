@@ -26,10 +26,11 @@ def made(kind: type[Method], **parameters: object) -> tuple[Bilinear, Batch, Cla
 
 def hinges(method: Bilinear, batch: Batch, seen: Classes) -> list[list[float]]:
     rows = []
+    weight = method.w.weight.detach()
     for i, y in enumerate(batch.y.tolist()):
         x = batch.inputs["features"][i].mean(0)
         x = x / x.norm()
-        scores = [float(x @ method.w.weight.T @ (s / s.norm())) for s in seen.vectors]
+        scores = [float(x @ weight.T @ (s / s.norm())) for s in seen.vectors]
         rows.append([max(0, 0.1 + scores[c] - scores[y]) for c in range(K) if c != y])
     return rows
 
