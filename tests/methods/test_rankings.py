@@ -49,7 +49,7 @@ def test_the_loss(kind: type[Method], of_row: object) -> None:
     method, batch, seen = made(kind)
     loss, _ = method.loss(batch, seen)
     wanted = sum(map(of_row, hinges(method, batch, seen))) / B  # type: ignore[arg-type]
-    assert float(loss) == pytest.approx(wanted, rel=1e-12)
+    assert loss.item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_the_score_is_the_compatibility() -> None:
