@@ -58,7 +58,7 @@ def test_the_score_is_the_compatibility() -> None:
     x = batch.inputs["features"][2].mean(0)
     s = seen.vectors[3]
     wanted = x / x.norm() @ method.w.weight.T @ (s / s.norm())
-    assert float(scores[2, 3]) == pytest.approx(float(wanted))
+    assert scores[2, 3].item() == pytest.approx(wanted.item())
 
 
 def test_a_video_that_violates_nothing_weighs_nothing() -> None:
