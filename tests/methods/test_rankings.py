@@ -80,4 +80,4 @@ def test_one_seen_class_has_no_loss() -> None:
     method, batch, seen = made(SJE)
     one = Classes(seen.names[:1], seen.vectors[:1])
     loss, _ = method.loss(Batch(batch.inputs, batch.y * 0), one)
-    assert float(loss) == 0
+    assert loss.item() == 0
