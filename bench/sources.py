@@ -15,6 +15,7 @@ NEUTRAL = frozenset(
         ".errors",
         ".files",
         ".layout",
+        ".processes",
         ".progress",
         ".registry",
         ".sources",

@@ -50,15 +50,14 @@ def prepare(
 
 def _prepare(config: "Config", layout: "Layout", name: str, jobs: int) -> None:
     from bench.data.index import read_index
-    from bench.training.inputs import open_video
+    from bench.training.inputs import open_video, store_folder
 
     index = read_index(layout.index, name)
     settings = config.profile.input.model_copy(update={"store": True})
     size = _bytes(index, settings.size)
     folder = layout.scratch / "frames"
     folder.mkdir(parents=True, exist_ok=True)
-    own = folder / f"{name}-{settings.size}{'-jpeg' if settings.jpeg else ''}"  # as open_video's
-    free = shutil.disk_usage(folder).free + _there(own)
+    free = shutil.disk_usage(folder).free + _there(store_folder(folder, name, settings))
     print(
         f"{name}: {len(index.paths)} videos, {int(index.frames.sum())} frames of "
         f"{settings.size}×{settings.size}: {size / _GB:.2f} GB",

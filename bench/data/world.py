@@ -1,11 +1,10 @@
 """Write the embedded world: small real video files of moving shapes, for the ``mini`` profile."""
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from bench.data.render import render
 from bench.data.world_names import VIDEOS_PER_CLASS, world_classes
+from bench.processes import spawned
 from bench.progress import track
 from bench.video.encode import write_h264
 
@@ -29,7 +28,7 @@ def build_world(root: Path, jobs: int = 2) -> None:
         for video in track(missing, len(missing), "embedded world"):
             _write(video)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with spawned(jobs) as pool:
         for _ in track(pool.map(_write, missing, chunksize=24), len(missing), "embedded world"):
             pass
 

@@ -1,13 +1,17 @@
 """Names as people write them: case, spaces, underscores and punctuation do not count."""
 
+import unicodedata
 from collections.abc import Callable, Iterable
 
 from bench.errors import unknown
 
 
 def key(name: str) -> str:
-    """Return what two spellings of one name share (``Hand_stand Pushups``: handstandpushups)."""
-    return "".join(filter(str.isalnum, name.casefold()))
+    """Return what two spellings of one name share (``Hand_stand Pushups``: handstandpushups).
+
+    An accent counts, but not whether it is a character of its own, as in file names of macOS.
+    """
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFC", name).casefold()))
 
 
 def finder(what: str, known: Iterable[str]) -> Callable[[str], str]:

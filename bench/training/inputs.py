@@ -183,7 +183,7 @@ def open_video(index: Index, settings: Input, scratch: Path, jobs: int = 1) -> S
     jpeg = 75 if settings.jpeg else None
     if settings.store:
         frames: Frames = build_store(
-            scratch / f"{index.name}-{settings.size}{'-jpeg' if settings.jpeg else ''}",
+            store_folder(scratch, index.name, settings),
             index.root,
             index.paths,
             size,
@@ -204,6 +204,11 @@ def open_video(index: Index, settings: Input, scratch: Path, jobs: int = 1) -> S
             backend=settings.backend,
         )
     return Clips(frames, settings, broken)
+
+
+def store_folder(scratch: Path, dataset: str, settings: Input) -> Path:
+    """Return where the decoded frames of a data set are, below ``scratch``."""
+    return scratch / f"{dataset}-{settings.size}{'-jpeg' if settings.jpeg else ''}"
 
 
 def broken_rows(index: Index, reason: str) -> dict[int, str]:

@@ -8,10 +8,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context, parent_process
-from threading import Thread, current_thread, main_thread
+from multiprocessing import active_children, get_context
+from threading import current_thread, main_thread
 from typing import Any, NamedTuple
 
+from bench.processes import spawned
 from bench.training.job import Job
 
 DIED = "its process died (killed, or out of memory)"
@@ -54,12 +55,11 @@ def run_jobs(
     # Read by the C library as a worker starts: it keeps freed memory, which each step needs again.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000000")
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
-    context = get_context("spawn")
     slots = min(side_by_side, len(jobs))
     # Steps of each slot, then its last sign of life, then its loss; no lock, which a killed worker
     # would keep.
-    progress = context.Array("d", 3 * slots, lock=False)
-    workers = [_worker(context, progress, slot, gpus) for slot in range(slots)]
+    progress = get_context("spawn").Array("d", 3 * slots, lock=False)
+    workers = [spawned(1, _initialise, progress, slot, gpus) for slot in range(slots)]
     todo = list(reversed(jobs))
     running: dict[Future[Ended], tuple[int, Job, float]] = {}
     stalled: set[Future[Ended]] = set()
@@ -78,7 +78,7 @@ def run_jobs(
                     try:
                         future = workers[slot].submit(_work, job)
                     except BrokenProcessPool:  # it died after its cell had ended: not this one's
-                        workers[slot] = _worker(context, progress, slot, gpus)
+                        workers[slot] = spawned(1, _initialise, progress, slot, gpus)
                         future = workers[slot].submit(_work, job)
                     running[future] = (slot, job, time.monotonic())
             done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -93,7 +93,7 @@ def run_jobs(
                 if not reusable:
                     _end(workers[slot])  # a thread that the method left would keep it alive
                     workers[slot].shutdown(wait=False)
-                    workers[slot] = _worker(context, progress, slot, gpus)
+                    workers[slot] = spawned(1, _initialise, progress, slot, gpus)
                 loss = progress[2 * slots + slot]
                 yield Outcome(job, status, reason, time.monotonic() - began, loss)
             last, turn = turn, time.monotonic()
@@ -139,28 +139,15 @@ def _end(worker: ProcessPoolExecutor) -> None:
         process.kill()  # a method may have made its process deaf to SIGTERM
 
 
-def _worker(context: Any, progress: Any, slot: int, gpus: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, context, initializer=_initialise, initargs=(progress, slot, gpus))
-
-
 def _initialise(progress: Any, slot: int, gpus: int) -> None:
     global _progress
     _progress = (progress, slot)
-    Thread(target=_end_with_parent, daemon=True).start()
     if gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(slot % gpus)
     else:
         # More threads a process are slower for small models, and change the order of sums.
         os.environ["OMP_NUM_THREADS"] = "1"
         os.environ["MKL_NUM_THREADS"] = "1"
-
-
-def _end_with_parent() -> None:
-    """End this worker, idle or not, when its parent is killed: nobody waits for its cell."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _work(job: Job) -> Ended:

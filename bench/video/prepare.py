@@ -1,9 +1,8 @@
 """Decode a data set's videos into a store, shard by shard: a kill costs the shard in the making."""
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 from bench.errors import UserError
 from bench.files import digest, file_digest, locked, read_json, replacing, write_json
+from bench.processes import spawned
 from bench.progress import track
 from bench.video.frames import read_resized
 from bench.video.read import Backend, VideoError
@@ -166,8 +166,7 @@ def _decode_all(
     if jobs <= 1:
         yield from (one if isinstance(one, str) else decode(one) for one in videos)
         return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, spawn, torch.set_num_threads, (1,)) as pool:
+    with spawned(jobs, torch.set_num_threads, 1) as pool:
         ahead: deque[tuple[Path | str, Future[Pixels | str] | None]] = deque()
         for video in [*videos, *[""] * 8 * jobs]:
             ahead.append((video, None if isinstance(video, str) else pool.submit(decode, video)))

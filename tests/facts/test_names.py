@@ -10,6 +10,11 @@ def test_case_spaces_and_punctuation_do_not_count():
     assert find("passing_american_football_(in_game)") == "passing American football (in game)"
 
 
+def test_an_accent_counts_however_it_is_written():
+    find = finder("class", ["jeté", "jete"])
+    assert (find("Jete\N{COMBINING ACUTE ACCENT}"), find("Jete")) == ("jeté", "jete")
+
+
 def test_an_unknown_name_names_the_nearest():
     with pytest.raises(UserError, match="unknown class 'Archry'; did you mean 'Archery'"):
         finder("class", ["Archery", "Biking"])("Archry")
