@@ -1,7 +1,7 @@
 """Decode a data set's videos into a store, shard by shard: a kill costs the shard in the making."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -19,7 +19,7 @@ from bench.video.read import Backend, VideoError
 from bench.video.rgb import Pixels
 from bench.video.store import SHARD, FrameStore, shard_path
 
-FORMAT = 4
+FORMAT = 5
 SHARD_BYTES = 2**30
 
 
@@ -38,38 +38,45 @@ def build_store(
     """Decode the videos ``root / path`` into ``directory`` with ``jobs`` processes; return a store.
 
     ``directory`` is for this data set alone: a store of the same ``key`` (the manifest's hash),
-    paths, file sizes and parameters is reused, one of other content is replaced; of one that was
-    not finished, or is damaged, the whole shards before the first that is not are reused. ``size``
-    is (h, w); ``jpeg`` and ``backend`` as in ``read_resized``. A video that fails is in
-    ``failures``, as is one that ``broken`` names, with the reason why it is not decoded at all; the
-    others of them are tried again whenever the store is opened, since a disk may have failed and
-    not the file. Raises UserError if a process dies that decodes.
+    paths and parameters is reused, one of other content is replaced; of one that was not finished,
+    or is damaged, or has a video whose file has another size now, the shards before the first such
+    one are reused. A file that is gone is no reason: its frames are here. ``size`` is (h, w);
+    ``jpeg`` and ``backend`` as in ``read_resized``. A video that fails is in ``failures``, as is
+    one that ``broken`` names, with the reason why it is not decoded at all; the others of them are
+    tried again whenever the store is opened, since a disk may have failed and not the file. Raises
+    UserError if a process dies that decodes, or none of the files to decode is there.
     """
     known = broken or {}
     videos = [root / path for path in paths]
     sizes = [video.stat().st_size if video.is_file() else -1 for video in videos]
-    name = digest([FORMAT, key, list(paths), sizes, list(size), jpeg])
+    name = digest([FORMAT, key, list(paths), list(size), jpeg])
     index = directory / f"frames-{name}.json"
     with locked(directory / ".lock"):
         decode = partial(_decode, size=size, jpeg=jpeg, backend=backend)
-        if store := _opened(index):
+        if store := _opened(index, sizes):
             again = [i for i in store.failures if i not in known]
             tried = _decode_all(decode, [videos[i] for i in again], min(jobs, len(again)))
             mended = [
                 i for i, found in zip(again, tried, strict=True) if not isinstance(found, str)
             ]
-            if not mended:
+            if not mended or _loses(store, store.shard(mended[0]), sizes):
                 return store
             _part(index, store.shard(mended[0])).unlink(missing_ok=True)
+        shards = _written(index, sizes)
+        done = sum(len(one["lengths"]) for one in shards)
+        todo = [known.get(i, video) for i, video in enumerate(videos)][done:]
+        there = [one.is_file() for one in todo if isinstance(one, Path)]
+        if there and not any(there):
+            raise UserError(
+                f"{root}: none of the {len(there)} videos to decode is there; is its disk mounted?"
+            )
         index.unlink(missing_ok=True)
         for old in directory.glob("*frames-*"):  # what a kill left, too: ours is the only writer
             if not old.name.startswith(f"{index.stem}."):
                 old.unlink()
-        shards = _written(index)
-        done = sum(len(one["lengths"]) for one in shards)
-        todo = [known.get(i, video) for i, video in enumerate(videos)][done:]
         decoded = _decode_all(decode, todo, jobs)
-        for video in track(_shard_by_shard(index, shards, decoded), len(videos), "decoding videos"):
+        written = _shard_by_shard(index, shards, decoded, sizes)
+        for video in track(written, len(videos), "decoding videos"):
             del video
         lengths = [length for one in shards for length in one["lengths"]]
         failures = {i: why for one in shards for i, why in one["failures"].items()}
@@ -78,6 +85,7 @@ def build_store(
             {
                 "shape": [*size, 3],
                 "paths": list(paths),
+                "sizes": [size for one in shards for size in one["sizes"]],
                 "lengths": lengths,
                 "failures": failures,
                 "shards": [{name: one[name] for name in SHARD} for one in shards],
@@ -86,13 +94,28 @@ def build_store(
     return FrameStore(index)
 
 
-def _opened(index: Path) -> FrameStore | None:
-    """Return the store of an index, or None where there is none or a file of it is damaged."""
+def _opened(index: Path, sizes: Sequence[int]) -> FrameStore | None:
+    """Return the store of an index, or None where there is none, or a damaged or another one."""
     try:
-        store = FrameStore(index) if index.is_file() else None
+        if (content := read_json(index, sizes=[int])) is None:
+            return None
+        store = FrameStore(index)
     except UserError:
         return None
-    return store if store and store.is_whole() else None
+    same = _are_same(content["sizes"], sizes, store.failures)
+    return store if same and store.is_whole() else None
+
+
+def _are_same(was: Sequence[int], now: Sequence[int], failed: Collection[int]) -> bool:
+    """Tell whether files have the sizes that they had, but for those gone or failed before."""
+    pairs = enumerate(zip(was, now, strict=True))
+    return all(new in (old, -1) or i in failed for i, (old, new) in pairs)
+
+
+def _loses(store: FrameStore, shard: int, sizes: Sequence[int]) -> bool:
+    """Tell whether frames would be lost, were this shard and those after it made anew."""
+    gone = (i for i, size in enumerate(sizes) if size < 0 and store.frames(i))
+    return any(store.shard(i) >= shard for i in gone)
 
 
 def _part(index: Path, number: int) -> Path:
@@ -100,10 +123,11 @@ def _part(index: Path, number: int) -> Path:
     return shard_path(index, number).with_suffix(".json")
 
 
-def _written(index: Path) -> list[dict[str, Any]]:
+def _written(index: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Return what is said of the shards that an earlier build finished, up to the first bad one."""
     shards: list[dict[str, Any]] = []
-    shape = {**SHARD, "lengths": [int], "failures": {str: str}}
+    shape = {**SHARD, "sizes": [int], "lengths": [int], "failures": {str: str}}
+    done = 0
     while True:
         number = len(shards)
         try:
@@ -113,11 +137,18 @@ def _written(index: Path) -> list[dict[str, Any]]:
         path = shard_path(index, number)
         if one is None or not path.is_file() or file_digest(path) != one["digest"]:
             return shards
+        now = sizes[done : done + len(one["sizes"])]
+        if not _are_same(one["sizes"], now, {int(i) - done for i in one["failures"]}):
+            return shards
+        done += len(now)
         shards.append({**one, "mtime": path.stat().st_mtime_ns})
 
 
 def _shard_by_shard(
-    index: Path, shards: list[dict[str, Any]], decoded: Iterator[Pixels | str]
+    index: Path,
+    shards: list[dict[str, Any]],
+    decoded: Iterator[Pixels | str],
+    sizes: Sequence[int],
 ) -> Iterator[None]:
     """Append shards until ``decoded`` ends; yield once for each video, those before included."""
     done = sum(len(one["lengths"]) for one in shards)
@@ -143,6 +174,7 @@ def _shard_by_shard(
             found = file_digest(part)
         facts: dict[str, Any] = {"videos": len(lengths), "bytes": written, "digest": found}
         facts |= {"mtime": path.stat().st_mtime_ns, "lengths": lengths}
+        facts["sizes"] = list(sizes[done - len(lengths) : done])
         facts["failures"] = {str(i): why for i, why in failures.items()}
         write_json(_part(index, len(shards)), facts)
         shards.append(facts)

@@ -3,7 +3,8 @@
 A store is an index, ``frames-<key>.json``, beside its shards, ``frames-<key>.<number>.bin``: the
 frames of consecutive videos, uint8 [frames,h,w,3], one after the other. The index lists the videos'
 paths, their lengths in that order, the failures, and of each shard its videos, bytes and digest. It
-is written last, so that a store with an index is a whole one.
+is written last, so that a store with an index is a whole one, and removed before any shard is made
+anew, so that shards which were mapped while it stood are its own.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.errors import UserError
 from bench.files import known_digest, read_json
 from bench.video.frames import check_indices
-from bench.video.read import VideoError
 from bench.video.rgb import Pixels
 
 SHARD = {"videos": int, "bytes": int, "mtime": int, "digest": str}
@@ -25,16 +26,25 @@ class FrameStore:
     """``Frames`` from a store; safe to pickle and to fork."""
 
     def __init__(self, index: Path) -> None:
-        """Read the ``index`` file (UserError if damaged); pixels are mapped at the first use."""
+        """Read the ``index`` file and map its shards, whose pixels are read at their first use.
+
+        So what is open stays as it is, though another process makes the store anew. Raises
+        UserError if the index is missing or damaged, or a shard is not there as it was written.
+        """
         content = read_json(
             index, shape=[int], paths=[str], lengths=[int], failures={str: str}, shards=[SHARD]
         )
+        if content is None:
+            raise UserError(f"{index} is missing: its store is made anew; start again after that")
         self._index = index
         self._shape: tuple[int, ...] = tuple(content["shape"])  # of a frame
         self._paths: list[str] = content["paths"]
         self._lengths: list[int] = content["lengths"]
         self._shards: list[dict[str, int | str]] = content["shards"]
         self.failures: dict[int, str] = {int(i): why for i, why in content["failures"].items()}
+        self._pixels = [self._mapped(number) for number in range(len(self._shards))]
+        if not index.is_file():
+            raise UserError(f"{index} is missing: its store is made anew; start again after that")
 
     def __len__(self) -> int:
         """Return how many videos there are, failed ones included."""
@@ -47,12 +57,11 @@ class FrameStore:
     def clip(self, i: int, indices: Sequence[int]) -> Pixels:
         """Return frames of video ``i`` as uint8 [n,h,w,3].
 
-        Consecutive frames are a read-only view of the mapped file, which nothing has copied. Raises
-        ``VideoError`` where the shard is gone.
+        Consecutive frames are a read-only view of the mapped file, which nothing has copied.
         """
         check_indices(self, i, indices, Path(self._paths[i]))
         shard, offset = self._places[i]
-        pixels = self._pixels(shard)
+        pixels = self._pixels[shard]
         first = indices[0] if indices else 0
         if list(indices) == list(range(first, first + len(indices))):
             return pixels[offset + first : offset + first + len(indices)]
@@ -77,10 +86,6 @@ class FrameStore:
         return True
 
     @cached_property
-    def _mapped(self) -> dict[int, Pixels]:
-        return {}
-
-    @cached_property
     def _places(self) -> list[tuple[int, int]]:
         """Each video's shard, and its first frame there."""
         places: list[tuple[int, int]] = []
@@ -89,16 +94,17 @@ class FrameStore:
             places += [(number, end - n) for n, end in zip(part, accumulate(part), strict=True)]
         return places
 
-    def _pixels(self, number: int) -> Pixels:
-        if number not in self._mapped:
-            path = shard_path(self._index, number)
-            try:
-                self._mapped[number] = np.asarray(
-                    np.memmap(path, np.uint8, "r").reshape(-1, *self._shape)
-                )
-            except (OSError, ValueError) as error:
-                raise VideoError(path, f"is no shard of its store any more ({error})") from None
-        return self._mapped[number]
+    def _mapped(self, number: int) -> Pixels:
+        path, size = shard_path(self._index, number), self._shards[number]["bytes"]
+        if not size:  # of failed videos alone; an empty file cannot be mapped
+            return np.empty((0, *self._shape), np.uint8)
+        try:
+            found = np.memmap(path, np.uint8, "r")
+            if len(found) != size:
+                raise ValueError(f"{len(found)} bytes, not {size}")
+            return np.asarray(found.reshape(-1, *self._shape))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} is no shard of its store any more ({error})") from None
 
     def __reduce__(self) -> tuple[type["FrameStore"], tuple[Path]]:
         """Pickle the index's path alone: a pickled memory map would carry every frame."""

@@ -92,7 +92,7 @@ def test_store_is_reused_until_its_content_changes(
     make_video("a.mp4", 21)
     assert build(root, key="other").frames(0) == 21
     assert len(first) == len(second) == len(files(root)) == 3
-    assert not set(first) & set(second) and not set(second) & set(files(root))
+    assert not set(first) & set(second)
 
 
 def test_a_cut_store_is_built_again(root: Path) -> None:
@@ -191,6 +191,35 @@ def test_a_video_that_a_disk_failed_to_give_is_tried_again(
     stored, direct = build(root), VideoFrames(root, PATHS, SIZE)
     assert stored.failures.keys() == {1, 3}
     assert np.array_equal(stored.clip(4, range(33)), direct.clip(4, range(33)))
+
+
+def test_an_open_store_stays_as_it_is_while_another_process_mends_it(root: Path) -> None:
+    """Its frames would be those of other videos: the mended one's come before them."""
+    good = (root / "a.mp4").read_bytes()
+    (root / "a.mp4").write_bytes(bytes(len(good)))
+    opened, direct = build(root), VideoFrames(root, PATHS, SIZE)
+    (root / "a.mp4").write_bytes(good)
+    assert build(root).frames(0) == 20
+    assert opened.frames(0) == 0
+    assert np.array_equal(opened.clip(4, range(33)), direct.clip(4, range(33)))
+
+
+def test_frames_outlive_their_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that were removed to spare a disk, or whose disk is not mounted, cost nothing."""
+    monkeypatch.setattr(prepare, "SHARD_BYTES", 1)
+    wanted = build(root).clip(4, range(33)).copy()
+    for name in ("a.mp4", "c.mp4"):
+        (root / name).rename(root / f"away-{name}")
+    assert np.array_equal(build(root).clip(4, range(33)), wanted)
+    (root / "away-a.mp4").rename(root / "broken.mp4")  # to be mended, were it not for c.mp4
+    assert build(root).failures.keys() == {1, 3}
+    for path in root.glob("*.mp4"):
+        path.unlink()
+    before = files(root)
+    with pytest.raises(UserError, match="none of the 5 videos to decode is there; is its disk"):
+        build(root, key="other")
+    assert files(root) == before
+    assert np.array_equal(build(root).clip(4, range(33)), wanted)
 
 
 def test_what_the_index_calls_unusable_is_never_decoded(
