@@ -7,12 +7,13 @@ from typing import Literal, NamedTuple
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from bench.errors import UserError
-from bench.video.rgb import Converter, Pixels
+from bench.video.rgb import Converter, Pixels, is_on_its_side
 
 Backend = Literal["auto", "pyav", "decord"]
 
@@ -111,7 +112,7 @@ def measure_video(path: Path) -> Measured:
         for frame in _frames(path, container, stream):
             if not count:
                 size = (frame.width, frame.height)
-                size = size[::-1] if round(frame.rotation / 90) % 2 else size
+                size = size[::-1] if is_on_its_side(frame) else size
             count += 1
         return Measured(count, float(stream.average_rate or 0), *size, stream.frames)
 
@@ -160,6 +161,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             raise VideoError(path, "of a codec that ffmpeg does not know")
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1  # libdav1d heeds this alone
+        stream.codec_context.flags |= Flags.unaligned  # as ffmpeg: a crop at the left is exact
         yield container, stream
 
 

@@ -30,7 +30,7 @@ class Converter:
         self._filters = self._graph(first)
         # Only now, as ffmpeg scales nothing else: the step would change how colours are converted.
         size = (first.width, first.height)
-        width, height = size[::-1] if turn and turn[0].startswith("transpose") else size
+        width, height = size[::-1] if is_on_its_side(first) else size
         self._steps = (*turn, f"scale={width}:{height}", "format=rgb24")
 
     def rgb(self, frame: VideoFrame) -> Pixels:
@@ -60,6 +60,11 @@ class Converter:
 
 def _format(frame: VideoFrame) -> tuple[int, int, str]:
     return frame.width, frame.height, frame.format.name
+
+
+def is_on_its_side(frame: VideoFrame) -> bool:
+    """Tell whether turning a frame upright exchanges its width and height."""
+    return any(step.startswith("transpose") for step in _turn(frame))
 
 
 def _turn(frame: VideoFrame) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from kinds import DECORD_READS, KINDS, NEEDS_FFMPEG
+from kinds import DECORD_READS, KINDS, NEEDS_FFMPEG, x264
 from torch.utils.data import DataLoader
 
 from bench.video.read import Backend, decord_is_exact, iter_frames, read_frames
@@ -99,6 +99,14 @@ def test_interlaced_pictures_get_their_colours_as_progressive_ones(
         assert frame.interlaced_frame
         without_flag = av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
     assert np.array_equal(read_frames(path, [0])[0], without_flag.to_ndarray(format="rgb24"))
+
+
+def test_columns_that_a_file_cuts_off_at_the_left_are_not_seen(tmp_path: Path) -> None:
+    """A decoder may keep some of them to spare an unaligned copy."""
+    x264(tmp_path / "whole.mp4", count=2)
+    x264(tmp_path / "cut.mp4", count=2, **{"x264-params": "crop-rect=10,4,6,0"})
+    whole, cut = (read_frames(tmp_path / name) for name in ("whole.mp4", "cut.mp4"))
+    assert np.array_equal(cut, whole[:, 4:, 10:-6])
 
 
 def test_frames_of_another_size_are_scaled_to_the_first(kinds: Callable[[str], Path]) -> None:
