@@ -147,6 +147,8 @@ def _named(values: Array) -> Array:
         raise ValueError(f"labels and ids are lists, not {list(values.shape)}")
     if values.dtype.kind in "iu":
         return values
+    if values.dtype.kind == "O" and any(value is None or value != value for value in values):
+        raise ValueError("a label or id is missing")
     values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values.astype(str)
     "".join(values).encode()
     return values

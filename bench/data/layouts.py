@@ -7,7 +7,7 @@ above it. Folders may be nested and linked; a loop of links is entered once.
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from heapq import nsmallest
 from pathlib import Path
@@ -19,7 +19,7 @@ import pandas as pd
 from bench import facts
 from bench.data.lists import SPLITS, Lists, Where, read_lists
 from bench.errors import UserError
-from bench.facts.names import finder
+from bench.facts.names import finder, key
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".webm", ".mov", ".mpg", ".mpeg", ".m4v", ".flv", ".wmv")
 UCF_NAME = re.compile(r"v_(\w+)_g\d+_c\d+$")  # v_ApplyEyeMakeup_g01_c02
@@ -61,6 +61,7 @@ def find_videos(name: str, root: Path, lists: Sequence[Path] = ()) -> Found:
         present = {row[1] for row in rows}
         odd["classes without a video"] = [one for one in known if one not in present]
     notes = [*meant, *(_line(what, items) for what, items in odd.items() if items)]
+    _one_spelling(name, (row[1] for row in rows))
     if not rows:
         hint = "" if lists else "; videos without class folders need a list of classes (--list)"
         said = f" ({shorten(notes[0], 200)})" if notes else ""
@@ -203,6 +204,17 @@ def _known_classes(name: str) -> tuple[list[str], list[str]]:
 
 def _resolver(name: str, known: Sequence[str]) -> Callable[[str], str]:
     return cache(finder(f"class of {name}", known)) if known else str
+
+
+def _one_spelling(name: str, classes: Iterable[str]) -> None:
+    """Raise UserError where two classes are two spellings of one: their words would be the same."""
+    spelt: dict[str, str] = {}
+    for one in dict.fromkeys(classes):
+        first = spelt.setdefault(key(one) or one, one)
+        if first != one:
+            raise UserError(
+                f"data set {name}: '{first}' and '{one}' are two spellings of one class; use one"
+            )
 
 
 def _is_utf8(path: str) -> bool:

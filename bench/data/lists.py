@@ -104,11 +104,12 @@ def read_lists(files: Sequence[Path], resolve: Callable[[str], str]) -> Lists:
                 f"list {file} has the columns {', '.join(map(str, table))}; it needs path and "
                 "class, or youtube_id and label"
             )
+        labels = labels.str.strip()
         found = _classes(labels, resolve, file)
         splits = _splits(table, file)
         times = _times(table, file)
         for name, label, split, time in zip(names, labels, splits, times, strict=True):
-            if not label.strip():
+            if not label:
                 lists.odd.setdefault("rows of the lists without a class", []).append(name)
             elif "path" in table:
                 lists.add_path(name, (found[label], split), file)
@@ -127,7 +128,7 @@ def _read(file: Path, **options: Any) -> pd.DataFrame:
 def _classes(labels: "pd.Series[str]", resolve: Callable[[str], str], file: Path) -> dict[str, str]:
     """Return spelling -> class."""
     try:
-        return {label: resolve(label) for label in labels.unique() if label.strip()}
+        return {label: resolve(label) for label in labels.unique() if label}
     except UserError as error:
         raise UserError(f"list {file}: {shorten(str(error), 300, placeholder=' …')}") from None
 

@@ -9,9 +9,11 @@ from bench.errors import unknown
 def key(name: str) -> str:
     """Return what two spellings of one name share (``Hand_stand Pushups``: handstandpushups).
 
-    An accent counts, but not whether it is a character of its own, as in file names of macOS.
+    Accents and vowel signs count, but not whether an accent is a character of its own, as in file
+    names of macOS.
     """
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFC", name).casefold()))
+    letters = unicodedata.normalize("NFC", name).casefold()
+    return "".join(c for c in letters if c.isalnum() or unicodedata.category(c)[0] == "M")
 
 
 def finder(what: str, known: Iterable[str]) -> Callable[[str], str]:

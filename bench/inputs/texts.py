@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from bench.config import Profile
@@ -35,13 +36,19 @@ def read_texts(path: Path) -> dict[str, str]:
     try:
         raw = parsed_json(path.read_text(encoding="utf-8"))
         if isinstance(raw, list):
-            raw = {_field(one, _NAMES): _field(one, _TEXTS) for one in raw}
-        pairs = {str(name): _joined(text) for name, text in raw.items()}
+            pairs = [(_field(one, _NAMES), _field(one, _TEXTS)) for one in raw]
+        else:
+            pairs = list(raw.items())
+        found: dict[str, tuple[str, str]] = {}
+        for name, text in ((str(name), _joined(text)) for name, text in pairs):
+            other, same = found.setdefault(key(name), (name, text))
+            if same != text:
+                raise ValueError(f"'{other}' and '{name}' are one name with two texts")
     except FileNotFoundError:
         raise UserError(f"texts {path} are missing; set their path in params.yaml") from None
     except DAMAGED as error:
         raise UserError(f"texts {path}: cannot be read ({' '.join(str(error).split())})") from None
-    return {key(name): text for name, text in pairs.items()}
+    return {name: text for name, (_, text) in found.items()}
 
 
 def class_texts(profile: Profile, root: Path, dataset: str, classes: Sequence[str]) -> list[str]:
@@ -98,4 +105,7 @@ def _field(one: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 
 def _joined(text: Any) -> str:
-    return ". ".join(map(str, text)) if isinstance(text, list) else str(text)
+    parts = text if isinstance(text, list) else [text]
+    if not all(isinstance(part, str) for part in parts):
+        raise ValueError(f"'{shorten(str(text), 40)}' is no text")
+    return ". ".join(parts)

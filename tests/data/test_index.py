@@ -74,6 +74,13 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
         assert ours.tolist() == wanted.tolist()
 
 
+def test_a_missing_label_is_no_class(tmp_path: Path) -> None:
+    table = pd.DataFrame({"labels": [*NAMES[:4], None], "features": list(FEATURES)})
+    table.to_parquet(tmp_path / "f.parquet")
+    with pytest.raises(UserError, match=r"f\.parquet: .*a label or id is missing"):
+        read_features(tmp_path / "f.parquet", {})
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_row_that_is_not_finite_is_counted_and_not_used(tmp_path: Path, bad: float) -> None:
     features = FEATURES.copy()

@@ -100,7 +100,7 @@ def test_activitynet_by_segments(root: Path) -> None:
 
 def test_a_plain_list(root: Path) -> None:
     touch(root, "a b/one.mp4", "two.bin", "extra.mp4")
-    rows = csv(root, "path,class,split\n./a b//one.mp4,x,test\ntwo.bin,y,\nabsent.mp4,y,\n")
+    rows = csv(root, "path,class,split\n./a b//one.mp4, x ,test\ntwo.bin,y,\nabsent.mp4,y,\n")
     assert found("mine", root, rows) == [
         ("a b/one.mp4", "x", "test"),
         ("absent.mp4", "y", ""),
@@ -114,6 +114,14 @@ def test_folders_of_a_data_set_of_ones_own_are_its_classes(root: Path) -> None:
     touch(root, "été/a.mp4", "b.d/c.webm", "none/notes.txt")
     assert found("mine", root) == [("b.d/c.webm", "b.d", ""), ("été/a.mp4", "été", "")]
     assert find_videos("mine", root).notes == ["folders without a video: 1 (none)"]
+
+
+@pytest.mark.parametrize("other", ["jump_rope", "JUMP ROPE", "jump-rope"])
+def test_two_spellings_are_not_two_classes(root: Path, other: str) -> None:
+    touch(root, "train/Jump Rope/a.mp4", f"test/{other}/b.mp4")
+    with pytest.raises(UserError, match=rf"'Jump Rope' and '{other}' are two spellings of one|"
+                       rf"'{other}' and 'Jump Rope' are two spellings of one"):  # fmt: skip
+        find_videos("mine", root)
 
 
 def test_a_name_that_is_nearly_a_public_one_is_said(root: Path) -> None:

@@ -15,6 +15,10 @@ def test_an_accent_counts_however_it_is_written():
     assert (find("Jete\N{COMBINING ACUTE ACCENT}"), find("Jete")) == ("jeté", "jete")
 
 
+def test_a_vowel_sign_counts():
+    assert finder("class", ["दिन", "दान"])("दान") == "दान"
+
+
 def test_an_unknown_name_names_the_nearest():
     with pytest.raises(UserError, match="unknown class 'Archry'; did you mean 'Archery'"):
         finder("class", ["Archery", "Biking"])("Archry")

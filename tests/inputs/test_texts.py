@@ -33,6 +33,9 @@ def test_forms_of_files(tmp_path: Path, content: object) -> None:
         ('["a"]', "cannot be read"),
         ('[{"word": "a"}]', "none of defn, text, definition, description"),
         ("3", "cannot be read"),
+        ('{"a": null}', "'None' is no text"),
+        ('{"a": {"text": "moves"}}', "is no text"),
+        ('{"Jump": "up", "jump": "down"}', "'Jump' and 'jump' are one name with two texts"),
     ],
 )
 def test_a_file_that_is_none(tmp_path: Path, content: str | None, reason: str) -> None:
