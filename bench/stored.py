@@ -46,12 +46,12 @@ def write_videos(
     with replacing(folder / f"{dataset}.npy") as part:
         done = 0
         with part.open("wb") as handle:  # mapped, a full disk would end the process (SIGBUS)
-            for rows in parts:
+            for rows in map(np.ascontiguousarray, parts):
                 if not done:
                     header = np.lib.format.header_data_from_array_1_0(rows)
                     header["shape"] = (count, *rows.shape[1:])
                     np.lib.format.write_array_header_1_0(handle, header)
-                handle.write(np.ascontiguousarray(rows).data)
+                handle.write(rows.data)
                 done += len(rows)
         if not done or done != count:
             raise UserError(f"{folder}: {done} of {count} videos of {dataset} were computed")
@@ -107,6 +107,12 @@ def is_current(folder: Path, dataset: str, key: str) -> str:
         return ""
     whole = known_digest(folder / f"{dataset}.npy") == facts["digest"]
     return str(facts["digest"]) if whole else ""
+
+
+def failed_videos(folder: Path, dataset: str) -> set[int]:
+    """Return the rows that failed when a data set's videos were written."""
+    facts = read_json(folder / f"{dataset}.json", failures={str: str})
+    return set(map(int, facts["failures"])) if facts else set()
 
 
 def read_videos(folder: Path, dataset: str, count: int) -> tuple[Array, dict[int, str]]:

@@ -33,6 +33,12 @@ def test_videos_in_parts(tmp_path: Path) -> None:
     assert is_current(tmp_path, "one", "key") and not is_current(tmp_path, "one", "other")
 
 
+def test_an_array_laid_out_by_columns(tmp_path: Path) -> None:
+    """Of scores that come from pandas, for one."""
+    write_videos(tmp_path, "one", "key", iter([np.asfortranarray(ARRAY)]), 4, {})
+    assert np.array_equal(read_videos(tmp_path, "one", 4)[0], ARRAY)
+
+
 def test_too_few_videos_leave_the_old_file(tmp_path: Path) -> None:
     write_videos(tmp_path, "one", "key", iter([ARRAY]), 4, {})
     with pytest.raises(UserError, match="2 of 4 videos of one were computed"):

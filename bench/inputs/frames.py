@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bench.data.index import Index
 from bench.training.inputs import broken_rows
 from bench.video.frames import read_resized
-from bench.video.read import Backend, VideoError, read_frames
+from bench.video.read import VideoError, read_frames
 from bench.video.rgb import Pixels
 
 
@@ -16,12 +16,9 @@ class FrameSampler:
     ``failures`` are the rows that the index knows to be broken, with the reason.
     """
 
-    def __init__(
-        self, index: Index, count: int, short_side: int | None, backend: Backend = "auto"
-    ) -> None:
+    def __init__(self, index: Index, count: int, short_side: int | None) -> None:
         self.failures: Mapping[int, str] = broken_rows(index, "cannot be decoded")
-        self._index, self._count = index, count
-        self._side, self._backend = short_side, backend
+        self._index, self._count, self._side = index, count, short_side
 
     def sample(self, row: int) -> Pixels:
         """Return uint8 [count,H,W,3], each needed frame decoded once; a short video repeats some.
@@ -33,8 +30,8 @@ class FrameSampler:
             raise VideoError(path, self.failures[row])
         wanted = _middles(int(self._index.frames[row]), self._count)
         if self._side is None:
-            return read_frames(path, wanted, self._backend)
-        return read_resized(path, self._side, wanted, backend=self._backend)
+            return read_frames(path, wanted)
+        return read_resized(path, self._side, wanted)
 
 
 def _middles(frames: int, count: int) -> list[int]:

@@ -19,18 +19,14 @@ from bench.files import digest, file_digest
 from bench.inputs.classifier import load_classifier, read_scores
 from bench.inputs.clip import class_embeddings, open_image_text
 from bench.inputs.detector import load_detector
-from bench.inputs.features import (
-    backbone_key,
-    backbone_source,
-    load_backbone,
-    segment_features,
-)
+from bench.inputs.features import backbone_key, backbone_source, load_backbone
+from bench.inputs.frozen import is_readable, segment_features
 from bench.inputs.objects import read_signatures
 from bench.inputs.shapes import shapes_classifier
 from bench.inputs.texts import class_texts
 from bench.inputs.work import Array, Lacking, Model, NotDescribed, Work
 from bench.progress import track
-from bench.stored import is_current, write_classes, write_videos
+from bench.stored import failed_videos, is_current, write_classes, write_videos
 from bench.training.embed import chunk
 from bench.training.inputs import open_video
 
@@ -41,17 +37,19 @@ def features(work: Work, dataset: str) -> tuple[str, str]:
     if index.kind == "features":
         return f"{index.root.name}", index.digest
     profile, layout = work.profile, work.layout
-    core = work.code("training/loop", "training/inputs", "models/r2plus1d")
+    core = work.code("inputs/frozen")
     key = work.once("backbone key", lambda: backbone_key(profile, layout, core))
     segments = profile.inputs.features.segments
     stamp = digest([key, segments, index.digest])
     folder = layout.inputs / "features"
-    if not (found := is_current(folder, dataset, stamp)):
+    settings = profile.input.model_copy(update={"test_clips": segments})
+    found = is_current(folder, dataset, stamp)
+    lost = failed_videos(folder, dataset) if found else ()
+    clips = None if found and not lost else open_video(index, settings, layout.scratch / "frames")
+    if clips is not None and (not found or any(is_readable(clips, row) for row in lost)):
         with torch.random.fork_rng():
             device = work.device
             backbone = work.once("backbone", lambda: load_backbone(profile, layout, key, device))
-            settings = profile.input.model_copy(update={"test_clips": segments})
-            clips = open_video(index, settings, layout.scratch / "frames")
             failures: dict[int, str] = {}
             count = len(index.paths)
             parts = segment_features(backbone, clips, count, failures, device)
@@ -124,7 +122,8 @@ def _given_scores(work: Work, dataset: str, count: int) -> tuple[str, str]:
     path = (work.layout.root / described.files[dataset]).resolve()
     index, folder = work.index(dataset), work.layout.inputs / "objects"
     try:
-        stamp = digest([file_digest(path) if path.is_file() else "", index.digest, count])
+        origin = file_digest(path) if path.is_file() else ""
+        stamp = digest([work.code("inputs/classifier", "stored"), origin, index.digest, count])
         if not is_current(folder, dataset, stamp):
             scores = read_scores(path, index)
             wide = np.pad(scores, ((0, 0), (0, 0), (0, count - scores.shape[2])))

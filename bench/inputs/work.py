@@ -19,9 +19,10 @@ from bench.inputs.objects import encoded_objects, object_texts, object_vectors
 from bench.layout import Layout
 from bench.progress import track
 from bench.sources import source_digest
-from bench.stored import is_current, write_objects, write_videos
+from bench.stored import failed_videos, is_current, write_objects, write_videos
 from bench.training.device import prepare
 from bench.video.read import VideoError
+from bench.video.rgb import Pixels
 from bench.words.vectors import read_vectors
 
 Array = NDArray[Any]
@@ -124,19 +125,25 @@ class Work:
             raise Lacking(f"data set {dataset} has features only, no frames")
         folder = self.layout.inputs / name
         stamp = digest([key, frames, short_side, index.digest, self.code("inputs/frames")])
-        if found := is_current(folder, dataset, stamp):
-            return found
         sampler = FrameSampler(index, frames, short_side)
         failures = dict(sampler.failures)
 
-        def scored(row: int) -> Array | None:
+        def sampled(row: int) -> Pixels | None:
             if row not in failures:
                 try:
-                    return model(sampler.sample(row))
+                    return sampler.sample(row)
                 except VideoError as error:
                     failures[row] = error.reason
             return None
 
+        def scored(row: int) -> Array | None:
+            pixels = sampled(row)
+            return None if pixels is None else model(pixels)
+
+        found = is_current(folder, dataset, stamp)
+        # Once more what failed before: perhaps the disk did, and not the file.
+        if found and all(sampled(row) is None for row in failed_videos(folder, dataset)):
+            return found
         rows = range(len(index.paths))
         example = next((one for row in rows if (one := scored(row)) is not None), None)
         if example is None:

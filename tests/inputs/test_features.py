@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from bench.config import Profile
 from bench.errors import UserError
-from bench.inputs.features import backbone_key, load_backbone, segment_features
+from bench.inputs.features import backbone_key, load_backbone
+from bench.inputs.frozen import segment_features
 from bench.layout import Layout
 from bench.video.read import VideoError
 
@@ -67,6 +68,23 @@ def test_without_weights_and_without_pretraining_it_says_what_to_give(tmp_path: 
         backbone_key(profile(), Layout(tmp_path, "p"), "core")
     with pytest.raises(UserError, match="is missing; put the file there"):
         backbone_key(profile(weights="w.safetensors"), Layout(tmp_path, "p"), "core")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"no weights", "damaged, or no .safetensors"), (None, "'stem' is not finite")],
+)
+def test_weights_that_are_damaged_are_refused(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    from safetensors.torch import save
+
+    nan = save({"stem": torch.full((2,), torch.nan)})
+    (tmp_path / "w.safetensors").write_bytes(nan if content is None else content)
+    given = profile(weights="w.safetensors")
+    with pytest.raises(UserError, match=f"network.weights .*{said}") as error:
+        load_backbone(given, Layout(tmp_path, "p"), "key", DEVICE)
+    assert "\n" not in str(error.value)
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Single frames of videos: which ones, the same pixels as clips have, and what cannot be read."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 
 from bench.data.index import Index
 from bench.inputs.frames import FrameSampler
+from bench.inputs.work import Work
+from bench.layout import Layout
+from bench.stored import read_videos
 from bench.video.clips import resize
 from bench.video.encode import write_h264
 from bench.video.read import VideoError, read_frames
@@ -60,7 +64,23 @@ def test_broken_videos(index: Index, tmp_path: Path, side: int | None) -> None:
     index.frames[1] = 3
 
 
-def test_backends_agree(index: Index) -> None:
-    pytest.importorskip("decord", reason="decord is not installed")
-    found = [FrameSampler(index, 3, 16, backend).sample(0) for backend in ("pyav", "decord")]
-    assert np.array_equal(*found)
+def test_a_video_that_a_disk_failed_to_give_is_read_again(index: Index, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def brightness(frames: np.ndarray) -> np.ndarray:
+        asked.append(len(frames))
+        return frames.mean((1, 2, 3))[:, None].astype(np.float32)
+
+    work = object.__new__(Work)
+    work.layout = Layout(tmp_path, "p")
+    work.index = lambda dataset: index  # type: ignore[method-assign]
+    make = partial(work.of_frames, "objects", "mine", 2, None, brightness, ["key"])
+    video, away = index.root / "1.mp4", tmp_path / "away.mp4"
+    video.rename(away)
+    lacking = make()
+    assert read_videos(work.layout.inputs / "objects", "mine", 4)[1].keys() == {1, 2}
+    asked.clear()
+    assert make() == lacking and not asked
+    away.rename(video)
+    assert make() != lacking
+    assert read_videos(work.layout.inputs / "objects", "mine", 4)[1].keys() == {2}
