@@ -117,6 +117,21 @@ def test_synthesise_mixes_unit_vectors() -> None:
     assert synthesise(tensor(mix), tensor(B)).numpy() == pytest.approx(mix @ unit(B))
 
 
+def test_under_autocast_classes_that_hardly_differ_keep_their_gradient() -> None:
+    """Bfloat16 has 8 bits; synthetic classes of U[0,1) differ in the 13th of their cosines."""
+    gradients, logged = [], []
+    for enabled in (False, True):
+        torch.manual_seed(0)
+        s, w = torch.randn(200, 512).requires_grad_(), torch.rand(200, 512)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss, parts = synthetic_loss(s, w, "uniform", "semantic", LAM)
+        loss.backward()
+        gradients.append(s.grad)
+        logged.append([loss.item(), *(part.item() for part in parts.values())])
+    assert torch.cosine_similarity(*(g.flatten() for g in gradients), dim=0) > 0.97
+    assert logged[1] == pytest.approx(logged[0], abs=2e-4)
+
+
 @pytest.mark.parametrize(("init", "mean", "std"), [("uniform", 0.5, 12**-0.5), ("normal", 0, 0.05)])
 def test_initial_centres(init: Init, mean: float, std: float) -> None:
     torch.manual_seed(0)
