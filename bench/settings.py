@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -33,9 +35,10 @@ class Input(Settings):
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
-        if self.short_side is not None and self.short_side < self.size:
+        if self.short_side is not None and self.short_side <= self.size:
             raise ValueError(
-                f"short_side {self.short_side} is less than the crop, size {self.size}"
+                f"short_side {self.short_side} must be more than the crop, size {self.size}: sides "
+                "are rounded down when a video is resized, and may be a pixel less"
             )
         if self.short_side is not None and self.store:
             raise ValueError("store holds frames of one size; with short_side set store: false")
@@ -54,13 +57,19 @@ class Network(Settings):
     widths: tuple[Count, ...] = (64, 128, 256, 512)
     blocks: tuple[Natural, ...] = (2, 2, 2, 2)
     align: Count = 1  # mid planes are rounded down to a multiple of this
-    dropout: float = 0.05
+    dropout: Share = 0.05
     head: Count = 2048
     # How a trained R(2+1)D embeds: as it is; with batch normalisations folded into convolutions
     # (equal up to rounding, faster on a CPU); or that in bfloat16 (three digits, several times).
     inference: Literal["plain", "folded", "bf16"] = "plain"
     pretrain_steps: Natural = 0  # of the frozen backbone, on the profile's pretrain_on data set
     weights: Path | None = None  # .safetensors of a pretrained backbone, instead of pretraining
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        if len(self.widths) != len(self.blocks) or not self.blocks or not self.blocks[-1]:
+            raise ValueError("blocks needs one number for each of widths, the last at least 1")
+        return self
 
 
 class Train(Settings):
@@ -75,21 +84,21 @@ class Train(Settings):
     batch: Count = 256
     optimiser: Literal["sgd", "adam"] = "sgd"
     lr: Positive = 0.05
-    momentum: float = 0.9  # of SGD; Adam keeps torch's defaults
-    weight_decay: float = 1e-4
+    momentum: Share = 0.9  # of SGD; Adam keeps torch's defaults
+    weight_decay: NotNegative = 1e-4
     # bf16: matrix products and convolutions in bfloat16 (autocast), weights and sums in float32.
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False  # the step by torch.compile: minutes to begin with, and other rounding
     # Clips that pass the backbone at a time (null: the batch, halved as long as memory runs out);
     # loss and gradient are those of the whole batch but for batch statistics, as on several GPUs.
     micro_batch: Count | None = None
-    grad_clip: float = Field(default=0.0, ge=0)  # largest norm of the gradient; 0: not clipped
+    grad_clip: NotNegative = 0.0  # largest norm of the gradient; 0: not clipped
     warmup: Natural = 390
     warmup_law: Literal["linear", "geometric"] = "linear"
     milestones: tuple[Count, ...] = ()
     milestone_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     first_update_at_full_rate: bool = True  # the released scheduler steps after the optimiser
-    seeds: Annotated[tuple[Natural, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     log_every: Count = 50
     eval_every: Natural = 0  # > 0: keep also the checkpoint that is best on the test sets
     checkpoint_every: Natural = 0  # steps between states that a killed training resumes from

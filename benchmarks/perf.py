@@ -84,13 +84,14 @@ def machine() -> dict[str, str]:
     """Return what the figures belong to: processor, its number formats, GPU, versions."""
     import torch
 
+    from bench.stages.train import processor
+
     info = Path("/proc/cpuinfo")
     text = info.read_text(errors="replace") if info.is_file() else ""
-    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     flags = set(re.findall(r"\b(?:avx2|avx512f|avx512_bf16|amx_bf16)\b", text))
     cuda = torch.cuda.is_available()
     return {
-        "processor": model[1].strip() if model else platform.processor(),
+        "processor": processor(text) or platform.processor(),
         "formats": ", ".join(sorted(flags)),
         "cores": str(len(os.sched_getaffinity(0))),
         "gpu": torch.cuda.get_device_name() if cuda else "",

@@ -99,6 +99,13 @@ def test_unknown_names(tmp_path: Path, place: str, value: Any, named: str, hint:
         ("train.steps", "many", "train.steps"),
         ("train.steps", 0, "train.steps"),
         ("train.seeds", [-1], "train.seeds"),
+        ("train.seeds", [2**32], "train.seeds"),
+        ("train.momentum", -1, "train.momentum"),
+        ("train.weight_decay", -1, "train.weight_decay"),
+        ("train.lr", float("inf"), "train.lr"),
+        ("profiles.tiny.network", {"dropout": 1.5}, "network.dropout"),
+        ("profiles.tiny.network", {"widths": [4, 8], "blocks": [1]}, "one number for each of"),
+        ("profiles.tiny.network", {"widths": [4, 8], "blocks": [1, 0]}, "the last at least 1"),
         ("train.seeds", [], "train.seeds: Tuple should have at least 1 item"),
         ("profiles.tiny.train.seeds", [0, 1, 0], "profiles.tiny.train.seeds: seed 0 stands twice"),
         (

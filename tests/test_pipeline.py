@@ -14,7 +14,7 @@ from bench.config import load_config
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 # Names, messages and the way of writing: they decide nothing that a stage writes.
-HARMLESS = {"__init__", "errors", "files", "layout", "progress", "terminal"}
+HARMLESS = {"__init__", "errors", "files", "layout", "processes", "progress", "terminal"}
 # What a stage imports and does not use: parameters of others (its own stand in `params`), the hash
 # of the world's generator (a stamp), the import of a method (its text is read instead).
 PARAMETERS = {"config.py", "described.py", "settings.py"}

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from bench.registry import load, scan
 from bench.runs import read_run
 from bench.training.cluster import open_executor, run_on_cluster
 from bench.training.job import Job
-from bench.training.pool import Outcome, run_jobs
+from bench.training.pool import Outcome, run_jobs, visible_gpus
 from bench.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -346,8 +345,7 @@ def _git(root: Path) -> dict[str, Any]:
 def machine(videos: bool) -> dict[str, str]:
     """Return what a cell's own process does not say: type of CPU, and versions of the decoders."""
     facts = Path("/proc/cpuinfo").read_text(errors="replace") if sys.platform == "linux" else ""
-    named = re.search(r"^model name\s*:\s*(.+)$", facts, re.MULTILINE)
-    found = {"cpu": named[1].strip() if named else platform.processor()}
+    found = {"cpu": processor(facts) or platform.processor()}
     if videos:
         import av
 
@@ -357,9 +355,28 @@ def machine(videos: bool) -> dict[str, str]:
     return found
 
 
+def processor(facts: str) -> str:
+    """Return the type of CPU that /proc/cpuinfo names, "" if none.
+
+    Clouds call several generations by one name ("AMD EPYC"), which sum in other orders: family and
+    model tell them apart.
+    """
+    said = {}
+    for line in reversed(facts.partition("\n\n")[0].splitlines()):  # of the first core
+        name, _, value = line.partition(":")
+        said[name.strip()] = value.strip()
+    numbers = [f"{one} {said[key]}" for one, key in _GENERATION if said.get(key)]
+    name = said.get("model name", "")
+    return f"{name} ({', '.join(numbers)})" if name and numbers else name
+
+
+_GENERATION = (("family", "cpu family"), ("model", "model"))
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
 def _gpu_count() -> int:
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+    devices, allowed = len(list(Path("/dev").glob("nvidia[0-9]*"))), visible_gpus()
+    return devices if allowed is None or not devices else len(allowed)

@@ -88,6 +88,7 @@ def stream(
         num_workers=workers,
         multiprocessing_context="spawn",
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else it draws from the one that training draws from
     )
     for batch in loader:
         if isinstance(batch, UserError):

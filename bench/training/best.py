@@ -1,5 +1,6 @@
 """The checkpoint that did best on the test sets, as the released code picks it."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ class BestOnTest:
 
     def __init__(self, state: Path) -> None:
         self.folder, self.step, self.top1 = state.with_suffix(".best"), 0, -1.0
+        if not state.is_file():  # the training begins anew
+            shutil.rmtree(self.folder, ignore_errors=True)
         kept = sorted(self.folder.glob("*.safetensors"))  # of a training that was killed
         for old in kept[:-1]:  # killed between the write of one and the removal of the other
             old.unlink()
@@ -37,7 +40,8 @@ class BestOnTest:
         if top1 > self.top1:
             self.step, self.top1 = step, top1
             content = save(flat(parts))
-            new = self.folder / f"{step:08d}-{top1:.6f}-{digest(content)}.safetensors"
+            # 25 digits give the very number again, or an equal one would count as better.
+            new = self.folder / f"{step:08d}-{top1:.25f}-{digest(content)}.safetensors"
             with replacing(new) as part:
                 part.write_bytes(content)
             for old in self.folder.glob("*"):  # only now, so that a kill loses nothing

@@ -118,7 +118,8 @@ def run_cell(job: Job, report: Report = lambda step, loss: None, world: World = 
         trained = train(
             method, batches, seen, job.train, state, workers, stepped, evaluate, world=world
         )
-    embed_all()
+    if not (trains and method.fit is None and job.train.eval_every):  # the last step has done it
+        embed_all()
     some = first_per_class(*usable, job.input.seen_per_class)
     if some[0]:
         paths = indices[job.train_on].paths

@@ -13,6 +13,7 @@ def prepare(wanted: str) -> torch.device:
     if not cuda:
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
+    torch.backends.cudnn.allow_tf32 = False  # fp32 is fp32: convolutions would keep 10 bits of it
     torch.use_deterministic_algorithms(not cuda)
     # Nothing reads memory that nobody wrote; filling it costs a seventh of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

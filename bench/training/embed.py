@@ -109,10 +109,11 @@ def _whole(everywhere: Sequence[Embedded], rows: Sequence[int]) -> Embedded:
     found = np.concatenate([one.arrays["row"] for one in everywhere])
     place = {row: i for i, row in enumerate(rows)}
     order = np.argsort([place[row] for row in found.tolist()], kind="stable")
+    some = [one for one in everywhere if len(one.arrays["row"])] or everywhere[:1]
     arrays = {
         name: array
         if name == "class"
-        else np.concatenate([one.arrays[name] for one in everywhere])[order]
+        else np.concatenate([one.arrays[name] for one in some])[order]
         for name, array in first.arrays.items()
     }
     failed = {path: why for one in everywhere for path, why in one.failed.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from mmap import mmap
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -136,6 +137,18 @@ class Vectors:
         self.n, self.dim = int(self._array.shape[1]), int(array.shape[-1])
         self.failures = failures
         self.changed: Mapping[int, str] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Name a mapped file instead of pickling all of it into every worker."""
+        array, state = self._array, vars(self).copy()
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap):  # the whole file
+            state["_array"] = (array.filename, array.dtype, "r", array.offset, array.shape)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if isinstance(self._array, tuple):
+            self._array = np.memmap(*self._array)
 
     def train(
         self, rows: Sequence[int], rng: np.random.Generator, part: slice = slice(None)

@@ -79,6 +79,9 @@ def train(
             count = (done - 1) % settings.log_every + 1
             means = world.mean({name: value.item() / count for name, value in sums.items()})
             _check_finite(means["loss"], means["loss"], number)
+            for name, mean in means.items():  # a log can hold no other, and fails at the end
+                if not math.isfinite(mean):
+                    raise Diverged(f"the part {name} of the loss is {mean} at step {number}")
             log.append({"step": done, "lr": float(rates[number]), **means})
             sums = {}
         meter.stop()

@@ -134,6 +134,14 @@ def _note(interrupts: list[int]) -> Any:
     return signal.signal(signal.SIGINT, noted)
 
 
+def visible_gpus() -> list[str] | None:
+    """Return the GPUs that the user leaves to this process, None where nothing is said of it."""
+    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if said is None:
+        return None
+    return [one for one in said.replace(" ", "").split(",") if one not in ("", "-1")]
+
+
 def _end(worker: ProcessPoolExecutor) -> None:
     for process in list((worker._processes or {}).values()):
         process.kill()  # a method may have made its process deaf to SIGTERM
@@ -143,7 +151,10 @@ def _initialise(progress: Any, slot: int, gpus: int) -> None:
     global _progress
     _progress = (progress, slot)
     if gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(slot % gpus)
+        allowed = visible_gpus()
+        if allowed is None:
+            allowed = [str(number) for number in range(gpus)]
+        os.environ["CUDA_VISIBLE_DEVICES"] = allowed[slot % len(allowed)]
     else:
         # More threads a process are slower for small models, and change the order of sums.
         os.environ["OMP_NUM_THREADS"] = "1"

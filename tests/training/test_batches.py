@@ -50,9 +50,11 @@ def test_a_stream_may_start_anywhere(first: int) -> None:
         assert same(batch, batches()[step])
 
 
-def test_workers_give_the_same_batches() -> None:
+def test_workers_give_the_same_batches_and_draw_none_of_trainings_numbers() -> None:
+    before = torch.get_rng_state()
     for step, batch in enumerate(stream(batches(), 2, 9, workers=2), 2):
         assert same(batch, batches()[step])
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7, 16])

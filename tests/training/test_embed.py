@@ -100,6 +100,15 @@ def test_embeddings_that_are_not_finite() -> None:
         run({}, [], Infinite())
 
 
+def test_a_process_that_had_no_video_counts_for_nothing() -> None:
+    """Its embeddings have the width of classes, as nothing told it another."""
+    one = run({}, [], Plain())
+    none = Embedded(one.names, {k: a[:0] for k, a in one.arrays.items()}, one.expected)
+    none.arrays["video"] = np.zeros((0, 7), np.float32)
+    whole = module._whole([one, none], [11, 3, 4, 7, 8])
+    assert np.array_equal(whole.arrays["video"], one.arrays["video"])
+
+
 def test_a_score_of_its_own_is_kept() -> None:
     class Scored(Plain):
         def score(self, video: Tensor, classes: Tensor) -> Tensor:  # type: ignore[override]

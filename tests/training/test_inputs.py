@@ -1,5 +1,6 @@
 """What training and test are fed with, against the plain definitions of AURL and of E2E."""
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch.nn.functional import interpolate
 from bench.errors import UserError
 from bench.settings import Input
 from bench.training.batches import Batches, stream
-from bench.training.inputs import Clips
+from bench.training.inputs import Clips, Vectors
 from bench.video.clips import resize
 from bench.video.encode import write_h264
 from bench.video.frames import VideoFrames
@@ -129,10 +130,21 @@ def test_workers_and_resuming_change_no_clip(root: Path, settings: Input) -> Non
     assert all(torch.equal(a, b) for a, b in zip(alone[2:], resumed, strict=True))
 
 
+def test_a_mapped_file_of_features_is_named_to_workers_and_not_copied(tmp_path: Path) -> None:
+    wanted = np.random.default_rng(0).normal(size=(50, 2, 100)).astype(np.float32)
+    np.save(tmp_path / "f.npy", wanted)
+    mapped = np.load(tmp_path / "f.npy", mmap_mode="r")
+    content = pickle.dumps(Vectors(mapped, {}))
+    assert len(content) < 1000
+    assert np.array_equal(pickle.loads(content).test(range(50)), wanted)
+    part = pickle.loads(pickle.dumps(Vectors(mapped[10:], {})))  # whose offset is the file's
+    assert np.array_equal(part.test([0]), wanted[10:11])
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"short_side": 100}, "short_side 100 is less than the crop, size 112"),
+        ({"short_side": 112}, "short_side 112 must be more than the crop, size 112"),
         ({"short_side": 128, "store": True}, "with short_side set store: false"),
         ({"backend": "opencv"}, "'auto', 'pyav' or 'decord'"),
     ],

@@ -115,6 +115,16 @@ def test_a_loss_that_is_not_finite_names_its_step(tmp_path: Path, spoil: float, 
     assert method.steps == at + 1
 
 
+def test_a_part_of_the_loss_that_no_log_can_hold_ends_it_at_once(tmp_path: Path) -> None:
+    class Odd(Small):
+        def loss(self, batch: Batch, seen: Classes) -> Loss:
+            return super().loss(batch, seen)[0], {"log_p": torch.tensor(-torch.inf)}
+
+    torch.manual_seed(0)
+    with pytest.raises(Diverged, match=r"the part log_p of the loss is -inf at step 9$"):
+        run(Odd(), tmp_path / "state.pt")
+
+
 def test_frozen_weights_are_left_alone(tmp_path: Path) -> None:
     method = seeded(0)
     method.head.requires_grad_(False)

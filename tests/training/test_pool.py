@@ -101,6 +101,20 @@ def test_a_worker_that_its_executor_does_not_know_of_yet_ends(
     assert unknown.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.parametrize(("said", "wanted"), [("6, 7", ["6", "7", "6"]), (None, ["0", "1", "2"])])
+def test_cells_take_the_gpus_that_the_user_leaves_them(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, wanted: list[str]
+) -> None:
+    taken = []
+    for slot in range(3):
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if said is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+        pool._initialise(None, slot, 3)
+        taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert taken == wanted
+
+
 def test_code_that_was_edited_meanwhile_is_not_trained_under_the_old_fingerprint(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
