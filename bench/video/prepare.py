@@ -91,7 +91,7 @@ def build_store(
                 "shards": [{name: one[name] for name in SHARD} for one in shards],
             },
         )
-    return FrameStore(index)
+        return FrameStore(index)
 
 
 def _opened(index: Path, sizes: Sequence[int]) -> FrameStore | None:
