@@ -35,7 +35,7 @@ def test_dem_is_the_squared_distance_in_visual_space() -> None:
     f = method.f(seen.vectors)
     loss, _ = method.loss(batch, seen)
     apart = [float((x[i] - f[y]).square().sum().detach()) for i, y in enumerate(batch.y.tolist())]
-    assert float(loss) == pytest.approx(sum(apart) / len(apart), rel=1e-5)
+    assert loss.item() == pytest.approx(sum(apart) / len(apart), rel=1e-5)
     scores = method.score(method.embed_video(batch), method.embed_class(seen))
     nearest = torch.cdist(x, f).argmin(1)
     assert torch.equal(scores.argmax(1), nearest)
