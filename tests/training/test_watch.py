@@ -80,13 +80,13 @@ def test_a_worker_reports_steps_and_loss_to_its_own_place(monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_a_training_on_a_terminal_shows_each_cells_loss(tmp_path: Path) -> None:
     make(tmp_path, "base_ls")
-    parameters(tmp_path, steps=200)
+    parameters(tmp_path, steps=2000)  # so long that the screen is drawn meanwhile
     for stage in ("data", "words", "splits", "inputs"):
         assert run_bench(tmp_path, "stage", stage).code == 0
     code, drawn = on_terminal(tmp_path, "train", "-j", "2", columns=80)
     text = ESCAPE.sub("", drawn)
     assert code == 0
-    assert re.search(r"base_ls 0[01] seed 0 +\S+ \d+/200, loss [\d.]+", text)
+    assert re.search(r"base_ls 0[01] seed 0 +\S+ \d+/2000, loss [\d.]+", text)
     assert "about" in text and " steps/s" in text
     for draw in ("00", "01"):
         name = f"base_ls.tiny.fifty-fifty.{draw}.seed0"
