@@ -11,12 +11,12 @@ import torch
 from ratio import Ratio, compare, show
 from torch.nn import functional as F
 
+from bench.config.schema import Train
 from bench.method import Batch, Classes, Context
 from bench.models.r2plus1d import R2Plus1D
-from bench.settings import Train
 from bench.training.device import prepare
-from bench.training.meter import Meter
 from bench.training.step import Step
+from bench.training.timer import Meter
 from methods.aurl import AURL
 
 CLASSES, WORDS, HEAD, FEATURES = 662, 300, 2048, 512

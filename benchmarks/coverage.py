@@ -1,4 +1,4 @@
-"""How often the intervals of bench/stats hold the truth, on made-up results whose truth is known.
+"""How often the intervals of bench/evaluation/stats hold the truth, on made-up results.
 
 python benchmarks/coverage.py            # every line of docs/statistics.md; minutes
 python benchmarks/coverage.py t          # the lines that begin so
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.stats.bootstrap import over_classes, over_videos, percentiles
-from bench.stats.family import holm
-from bench.stats.gaps import Gap, draws_gap, splits_gap, transfer_gap
-from bench.stats.pairs import paired_t
-from bench.stats.power import seeds_needed
-from bench.stats.student import t_quantile
+from bench.evaluation.stats.bootstrap import over_classes, over_videos, percentiles
+from bench.evaluation.stats.distributions import t_quantile
+from bench.evaluation.stats.gaps import Gap, draws_gap, splits_gap, transfer_gap
+from bench.evaluation.stats.multiple_comparisons import holm
+from bench.evaluation.stats.paired_tests import paired_t
+from bench.evaluation.stats.power import seeds_needed
 
 Floats = NDArray[np.float64]
 TRUTH = 5.0  # points between the two rows

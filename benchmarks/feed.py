@@ -18,11 +18,11 @@ import torch
 from PIL import Image
 from ratio import Ratio, compare, show
 
-from bench.settings import Input
-from bench.training.inputs import Clips
-from bench.video.clips import clip_indices, resize, train_start
-from bench.video.encode import write_h264
-from bench.video.prepare import build_store
+from bench.config.schema import Input
+from bench.data.video.build_store import build_store
+from bench.data.video.clips import clip_indices, resize, train_start
+from bench.data.video.encode import write_h264
+from bench.training.sources import Clips
 
 SIDE, LENGTH, FRAMES, VIDEOS, BATCH = 112, 16, 120, 8, 64
 
@@ -65,7 +65,7 @@ def rows(quick: bool = False) -> Iterator[Ratio]:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what was freed, as ``bench.training.pool`` lets that of a training."""
+    """Let the C library keep what was freed, as ``bench.training.worker_pool`` does."""
     limit, trim, size = -3, -1, 1_000_000_000  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of mallopt(3)
     library = ctypes.CDLL(None)
     for parameter in (limit, trim):

@@ -32,11 +32,11 @@ from format_files import FORMATS, FPS, LENGTH, SIDE, Kept
 from moving_videos import moving
 from tabulate import tabulate
 
-from bench.settings import Input
-from bench.training.inputs import Clips
-from bench.video.encode import write_h264
-from bench.video.frames import Frames
-from bench.video.prepare import build_store
+from bench.config.schema import Input
+from bench.data.video.build_store import build_store
+from bench.data.video.encode import write_h264
+from bench.data.video.readers import Frames
+from bench.training.sources import Clips
 
 FRAMES, VIDEOS, BATCH, ROUNDS, BLOCK = 120, 24, 64, 9, 4096
 STORE = "raw, mapped shards: the store"

@@ -23,7 +23,7 @@ from ratio import Ratio, compare, show
 from torch import Tensor, nn
 from torchvision.models.video import r2plus1d_18  # type: ignore[import-untyped]
 
-from bench.models.folded import folded
+from bench.models.batchnorm_folding import folded
 from bench.models.r2plus1d import R2Plus1D
 from bench.training.device import prepare
 

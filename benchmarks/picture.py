@@ -49,7 +49,7 @@ def data(c: Colours) -> Iterator[str]:
     """Four frames of two videos."""
     from PIL import Image
 
-    from bench.video.read import read_frames
+    from bench.data.video.decode import read_frames
 
     for row, name in enumerate(("star rising", "circle swinging")):
         path = DATA / "index" / "mini_ucf" / name.replace(" ", "_") / "001.mp4"

@@ -18,11 +18,11 @@ import torch
 from PIL import Image
 from ratio import Ratio, compare, show
 
-from bench.video.clips import resize, test_indices
-from bench.video.encode import write_h264
-from bench.video.frames import read_resized
-from bench.video.read import VideoError, count_frames, read_frames
-from bench.video.rgb import Pixels
+from bench.data.video.clips import resize, test_indices
+from bench.data.video.colour import Pixels
+from bench.data.video.decode import VideoError, count_frames, read_frames
+from bench.data.video.encode import write_h264
+from bench.data.video.readers import read_resized
 
 SIDE, LENGTH, FRAMES = 112, 16, 180
 

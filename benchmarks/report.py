@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.files import write_json
-from bench.layout import Layout
-from bench.records import Record, read_records, write_record
+from bench.config.paths import Layout
+from bench.experiments.record import Record, read_records, write_record
+from bench.utils.io import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS, SEEDS = 20, 5

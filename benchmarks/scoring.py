@@ -16,7 +16,7 @@ from ratio import Ratio, compare, show
 from scipy.spatial.distance import cdist
 from tabulate import tabulate
 
-from bench.scoring.metrics import Cosines, accuracies, ranks
+from bench.evaluation.metrics import Cosines, accuracies, ranks
 
 VIDEOS, CLASSES, DIM = 13_320, 101, 2048
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]

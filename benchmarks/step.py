@@ -23,11 +23,11 @@ from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bench.config.schema import Train
 from bench.method import Batch, Classes, Context, as_tensor_classes
-from bench.settings import Train
 from bench.training.device import prepare
-from bench.training.meter import Meter
 from bench.training.step import Step
+from bench.training.timer import Meter
 from methods.aurl import AURL
 
 BATCH, CLASSES, FEATURES, WORDS, HEAD = 256, 662, 512, 300, 2048

@@ -21,10 +21,10 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from bench.video.clips import resize, test_indices
-from bench.video.frames import read_resized
-from bench.video.read import VideoError, count_frames
-from bench.video.rgb import Pixels
+from bench.data.video.clips import resize, test_indices
+from bench.data.video.colour import Pixels
+from bench.data.video.decode import VideoError, count_frames
+from bench.data.video.readers import read_resized
 
 SIDE, LENGTH = 112, 16
 T = TypeVar("T")

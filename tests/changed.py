@@ -1,7 +1,7 @@
 """Run the fast tests of changed files: ``python tests/changed.py FILE…``, as pre-commit does.
 
-tests/ mirrors bench/: bench/video/read.py is tested by tests/video/test_read.py; where no file has
-that name, by every test that imports the module, else by all of the folder.
+tests/ mirrors bench/: bench/data/video/decode.py is tested by tests/data/video/test_decode.py;
+where no file has that name, by every test that imports the module, else by all of the folder.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PIPELINE = ("tests/test_pipeline.py", "tests/test_config.py")
+PIPELINE = ("tests/test_pipeline.py", "tests/config/test_profile.py")
 EVERY_PAGE = tuple(f"tests/docs/test_{n}.py" for n in ("site", "commands_shown", "generated_pages"))
 OF_PAGES = {
     "README.md": ("tests/docs/test_front_page.py", "tests/test_readme.py"),
@@ -29,7 +29,7 @@ def tests_of(file: str) -> set[str]:
         return _of_module(path)
     if top == "methods" and path.suffix == ".py":
         own = _existing(f"tests/methods/test_{path.stem}.py")
-        return own | _existing("tests/training/test_contract.py")
+        return own | _existing("tests/training/test_method_check.py")
     if top == "tests" and path.suffix == ".py":
         return _of_test(path)
     if file in ("dvc.yaml", "params.yaml"):

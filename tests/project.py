@@ -36,8 +36,8 @@ def copy_project(folder: Path) -> None:
 
 def run_bench(folder: Path, *words: str, fresh: bool = True) -> Ended:
     """Run ``bench WORDS`` in ``folder``, here; not ``fresh``: no code has changed."""
-    from bench import sources
     from bench.cli.main import main
+    from bench.experiments import fingerprint as sources
 
     for cached in (sources.parsed, sources.normalised) if fresh else ():
         cached.cache_clear()  # a process runs one command

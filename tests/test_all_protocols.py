@@ -11,12 +11,12 @@ from project import Ended, copy_project, keep_methods, run_bench
 from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 
-from bench import facts
-from bench.config import load_config
-from bench.facts.splits import published_splits
-from bench.layout import Layout
-from bench.plan import plan
-from bench.stages.train import is_done
+from bench.config.paths import Layout
+from bench.config.profile import load_config
+from bench.data import reference as facts
+from bench.data.reference.published_splits import published_splits
+from bench.experiments.plan import plan
+from bench.pipeline.stages.train import is_done
 
 NEW = [c for names in published_splits("k220", "kinetics600")[0].values() for c in names]
 CLASSES = {

@@ -17,8 +17,8 @@ from project import ROOT, TINY_CLASSES, copy_project, keep_methods, run_bench, t
 from ruamel.yaml import YAML
 
 from bench.cli.stages import STAGES
-from bench.files import read_json, write_json
-from bench.scoring.curves import mean_curve
+from bench.evaluation.training_curves import mean_curve
+from bench.utils.io import read_json, write_json
 
 CLASSES = TINY_CLASSES
 DRAWS = ("tiny.fifty-fifty.00", "tiny.fifty-fifty.01")

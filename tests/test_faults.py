@@ -21,9 +21,9 @@ from torture.world import World
 
 from bench.data.index import read_index
 from bench.errors import UserError
-from bench.files import write_json
-from bench.stages import score
+from bench.pipeline.stages import score
 from bench.training.isolation import changed, process_state
+from bench.utils.io import write_json
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from bench.config.schema import Network
 from bench.losses import Law, alignment_floor, mean_cosine, mixing, nce, squared_error, synthesise
 from bench.method import Batch, Classes, Context
 from bench.models.centres import Anchor, Init, synthetic_loss
-from bench.settings import Network
-from bench.training.backbone import new_backbone
+from bench.models.factory import new_backbone
 from methods.aurl import AURL
 
 LAM = 10.0

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from project import run_bench
 
-from bench.registry import MethodFile
-from bench.training.contract import check_method
+from bench.experiments.method_registry import MethodFile
+from bench.training.method_check import check_method
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
 from project import ROOT, copy_project, run_bench
 from ruamel.yaml import YAML
 
-from bench import facts
+from bench.data import reference as facts
 
 KINETICS = ("archery", "crying", "drawing", "falling off bike", "high kick", "ice climbing")
 

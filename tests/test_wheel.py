@@ -11,12 +11,12 @@ import pytest
 from project import ROOT, Ended, keep_methods, tiny_parameters, write_tiny
 from ruamel.yaml import YAML
 
-from bench.files import read_json
-from bench.sources import source_digest
+from bench.experiments.fingerprint import source_digest
+from bench.utils.io import read_json
 
 SOURCES = ("bench", "methods", ".dvc")
 FILES = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "setup.py", "pyproject.toml")
-CORE = Path("bench", "training", "cell.py")
+CORE = Path("bench", "training", "run_cell.py")
 pytestmark = pytest.mark.slow
 
 
@@ -64,7 +64,11 @@ def make_tiny(folder: Path) -> None:
 def test_it_holds_one_package_with_its_data(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"bench"}
-    wanted = {"bench/facts/published.csv", "bench/starter/dvc.yaml", "bench/starter/.dvc/config"}
+    wanted = {
+        "bench/data/reference/published.csv",
+        "bench/starter/dvc.yaml",
+        "bench/starter/.dvc/config",
+    }
     assert wanted <= set(names)
     assert {f"bench/starter/methods/{p.name}" for p in (ROOT / "methods").glob("*.py")} <= set(
         names
@@ -98,7 +102,7 @@ def test_an_upgrade_wakes_the_stages_whose_code_it_changes(site: Path, tmp_path:
     folder.mkdir()
     run(upgraded, folder, "bench", "new")
     before = read_json(_code(upgraded, folder))
-    text = upgraded / "bench" / "tables" / "text.py"
+    text = upgraded / "bench" / "reports" / "tables" / "text.py"
     text.write_text(text.read_text(encoding="utf-8") + "\nNEW = 1\n", encoding="utf-8")
     after = read_json(_code(upgraded, folder))
     assert {name for name in before if before[name] != after[name]} == {"report", "table"}

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.api.found import default_row, find_cell, opened
+from bench.pipeline.inference.find_cell import default_row, find_cell, opened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.api.trained import Trained
+    from bench.pipeline.inference.trained import Trained
 
 Root = Path | str | None
 
@@ -35,7 +35,9 @@ def load(
 
     config, layout = opened(profile, root)
     found = find_cell(config, layout, method, seed, split)
-    from bench.api.trained import Trained  # torch, only where there is something to load
+    from bench.pipeline.inference.trained import (
+        Trained,  # torch, only where there is something to load
+    )
 
     row = Trained(config, layout, found)
     if row.note:
@@ -76,9 +78,9 @@ def table(
     ``numbers`` the columns are (metric, published/mean/std/n) as floats. ``attrs`` has the title,
     header and notes.
     """
-    from bench.api.frames import numbers_of, shown
-    from bench.stages.table import context
-    from bench.tables import build
+    from bench.pipeline.inference.dataframes import numbers_of, shown
+    from bench.pipeline.stages.table import context
+    from bench.reports.tables import build
 
     config, layout = opened(profile, root)
     found = build(which, context(config, layout, method))
@@ -87,9 +89,9 @@ def table(
 
 def results(profile: str | None = None, *, root: Root = None) -> "pd.DataFrame":
     """Return one row a cell: what it is, whether it is current, and every metric as a column."""
-    from bench.api.frames import one_row_a_cell
-    from bench.stages.table import context
-    from bench.tables.cells import cells
+    from bench.pipeline.inference.dataframes import one_row_a_cell
+    from bench.pipeline.stages.table import context
+    from bench.reports.tables.cell_states import cells
 
     return one_row_a_cell(cells(context(*opened(profile, root))))
 
@@ -98,8 +100,8 @@ def splits(
     dataset: str, protocol: str, *, profile: str | None = None, root: Root = None
 ) -> "pd.DataFrame":
     """Return a protocol's class splits: one row a split, class and side (seen, unseen, …)."""
-    from bench.api.class_splits import find_splits
-    from bench.api.frames import split_rows
+    from bench.pipeline.inference.dataframes import split_rows
+    from bench.pipeline.inference.find_splits import find_splits
 
     start = Path(root) if root else None
     return split_rows(find_splits(dataset, protocol, profile, start=start)[0])

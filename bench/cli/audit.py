@@ -10,7 +10,7 @@ from bench.cli import complete
 from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile, opened
 from bench.errors import unknown
-from bench.terminal import print_hanging
+from bench.utils.terminal import print_hanging
 
 _MADE = ("features", "objects", "boxes", "clip")  # inputs that were trained on something
 WORDS = (
@@ -32,12 +32,12 @@ def audit(
 
     Example: bench audit er
     """
-    from bench.audit.measure import measure
-    from bench.audit.rows import flags, touched
-    from bench.audit.stored import stored_audit
-    from bench.plan import PlannedCell, plan
-    from bench.records import Record, read_records
-    from bench.registry import scan
+    from bench.evaluation.leakage.flags import flags, touched
+    from bench.evaluation.leakage.measure import measure
+    from bench.evaluation.leakage.stored import stored_audit
+    from bench.experiments.method_registry import scan
+    from bench.experiments.plan import PlannedCell, plan
+    from bench.experiments.record import Record, read_records
 
     as_json = is_json(fmt, as_json)
     config, layout = opened(profile)

@@ -8,10 +8,10 @@ import typer
 from bench.cli import complete
 from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened, run_stage, train
-from bench.layout import Layout
+from bench.config.paths import Layout
 
 if TYPE_CHECKING:
-    from bench.config import Config
+    from bench.config.profile import Config
 
 app = typer.Typer(rich_markup_mode=None, help="Released checkpoints: import, export, list.")
 
@@ -35,7 +35,7 @@ def import_(
 
     Example: bench checkpoint import FILE --method aurl
     """
-    from bench.checkpoints import import_checkpoint
+    from bench.pipeline.released_checkpoints import import_checkpoint
 
     config, layout = opened(profile)
     row = import_checkpoint(config, layout, file, method, name)
@@ -64,7 +64,7 @@ def export(
 
     Example: bench checkpoint export aurl.transfer.seed0 --out aurl.pth.tar
     """
-    from bench.checkpoints import export_checkpoint
+    from bench.pipeline.released_checkpoints import export_checkpoint
 
     count = export_checkpoint(opened(profile)[1], cell, out, force)
     print(f"wrote {out}: {count} weights")
@@ -76,7 +76,7 @@ def list_(as_json: AsJson = False, profile: Profile = None) -> None:
 
     Example: bench checkpoint list --profile released
     """
-    from bench.files import read_json
+    from bench.utils.io import read_json
 
     _, layout = opened(profile)
     found = {

@@ -9,7 +9,7 @@ import typer
 from bench.cli import complete
 from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
-from bench.terminal import print_hanging
+from bench.utils.terminal import print_hanging
 
 
 def classify(
@@ -39,7 +39,7 @@ def classify(
     import warnings
 
     from bench.api import classify as ranked
-    from bench.api.names import checked
+    from bench.pipeline.inference.own_classes import checked
 
     as_json = is_json(fmt, as_json)
     names = checked(classes.split(",") if classes.strip() else [])

@@ -9,10 +9,10 @@ from bench.cli import complete
 from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
-from bench.terminal import print_hanging
+from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
-    from bench.tables import TableContext
+    from bench.reports.tables import TableContext
 
 # Part of a comparison -> what its interval is over, and the question that it answers.
 _BOOTSTRAP = {
@@ -71,10 +71,10 @@ def compare(
 
     Example: bench compare aurl base_ls
     """
-    from bench.files import dump_json
-    from bench.stages.table import context
-    from bench.tables.against import opening
-    from bench.tables.compare import compare as compared
+    from bench.pipeline.stages.table import context
+    from bench.reports.tables.comparability import opening
+    from bench.reports.tables.pairwise import compare as compared
+    from bench.utils.io import dump_json
 
     config, layout = opened(profile)
     whole = context(config, layout)

@@ -54,7 +54,7 @@ def protocols(context: typer.Context, incomplete: str) -> list[str]:
 
 def data_sets(context: typer.Context, incomplete: str) -> list[str]:
     """Complete a data set: of a profile, or a public one; after a comma, one more."""
-    from bench import facts
+    from bench.data import reference as facts
 
     before, comma, last = incomplete.rpartition(",")
     own = (one.get("datasets") for one in _parameters().values() if isinstance(one, dict))
@@ -67,8 +67,8 @@ def _starting(names: Iterable[str], incomplete: str) -> list[str]:
 
 
 def _root() -> Path | None:
+    from bench.config.paths import find_root
     from bench.errors import UserError
-    from bench.layout import find_root
 
     try:
         return find_root()
@@ -78,7 +78,7 @@ def _root() -> Path | None:
 
 def _parameters() -> dict[str, object]:
     """Return the profiles of params.yaml as they stand there; {} where it cannot be read."""
-    from bench.config import read_parameters
+    from bench.config.profile import read_parameters
     from bench.errors import UserError
 
     root = _root()

@@ -10,8 +10,8 @@ import typer
 
 from bench.cli.prepare import prepare
 from bench.cli.splits import AsJson, print_json
+from bench.config.paths import find_root
 from bench.errors import UserError
-from bench.layout import find_root
 
 app = typer.Typer(rich_markup_mode=None, help="Data sets on disk: index, check, prepare them.")
 
@@ -77,7 +77,7 @@ def check(
             f"data set '{name}' is generated: 'bench stage data' makes it and checks it; there is "
             "no manifest of 'bench data index' to check"
         )
-    from bench.data.check import check_manifest
+    from bench.data.integrity import check_manifest
 
     say = partial(print, file=sys.stderr if as_json else None)
     bad = check_manifest(
@@ -93,7 +93,7 @@ def _default(name: str) -> Path:
 
 def _generated() -> set[str]:
     """Return the data sets that a profile generates; what is wrong elsewhere in it is not asked."""
-    from bench.config import read_parameters
+    from bench.config.profile import read_parameters
 
     profiles = read_parameters(find_root())["profiles"].values()
     blocks = [one.get("datasets") for one in profiles if isinstance(one, dict)]
@@ -107,7 +107,7 @@ def _generated() -> set[str]:
 
 
 def _named(name: str) -> str:
-    from bench.config import named
+    from bench.config.profile import named
 
     try:
         return named(name)

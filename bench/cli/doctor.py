@@ -7,12 +7,12 @@ import typer
 
 from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile, opened
-from bench.layout import Layout
-from bench.terminal import print_hanging
+from bench.config.paths import Layout
+from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.timing import Estimate
+    from bench.config.profile import Config
+    from bench.pipeline.step_timing import Estimate
 
 
 def doctor(
@@ -27,7 +27,7 @@ def doctor(
 
     Example: bench doctor --profile paper
     """
-    from bench.doctor import MISSING, examine
+    from bench.pipeline.doctor import MISSING, examine
 
     as_json = is_json(fmt, as_json)
     config, layout = opened(profile)
@@ -61,11 +61,11 @@ def _time(config: "Config", layout: Layout) -> "tuple[Estimate | None, str]":
     """Return the estimate and its line; nothing that goes wrong in timing ends the report."""
     import os
 
-    from bench.doctor import cells_to_train, gpus
+    from bench.pipeline.doctor import cells_to_train, gpus
 
     try:
-        from bench.progress import duration
-        from bench.timing import estimate
+        from bench.pipeline.step_timing import estimate
+        from bench.utils.progress import duration
 
         cells, _ = cells_to_train(config, layout)
         if not cells:

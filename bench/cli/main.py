@@ -21,7 +21,6 @@ from bench.cli import (
     record,
     report,
     score,
-    show,
     stages,
     status,
     sweep,
@@ -29,10 +28,11 @@ from bench.cli import (
     words,
 )
 from bench.cli import splits as class_splits
-from bench.cli.ending import TERMINATED, terminable
-from bench.cli.grouped import Grouped
+from bench.cli import table as show
+from bench.cli.help_groups import Grouped
+from bench.cli.sigterm import TERMINATED, terminable
 from bench.errors import UserError, nearest
-from bench.terminal import plain_output
+from bench.utils.terminal import plain_output
 
 app = typer.Typer(
     cls=Grouped,

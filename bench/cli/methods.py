@@ -8,13 +8,13 @@ import typer
 from bench.cli import complete
 from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
+from bench.config.paths import Layout, find_root
 from bench.errors import UserError, unknown
-from bench.layout import Layout, find_root
-from bench.terminal import print_hanging
+from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.registry import MethodFile
+    from bench.config.profile import Config
+    from bench.experiments.method_registry import MethodFile
 
 
 def methods(
@@ -30,7 +30,7 @@ def methods(
 
     Example: bench methods aurl
     """
-    from bench.registry import load, scan
+    from bench.experiments.method_registry import load, scan
 
     config, layout = opened(profile)
     found = scan(layout.root)
@@ -69,8 +69,8 @@ def methods(
 
 def _value(config: "Config", layout: Layout, file: "MethodFile") -> dict[str, Any]:
     """Return what --json says of a method; its parameters are null where it cannot be imported."""
+    from bench.experiments.method_registry import load
     from bench.method import parameters_of
-    from bench.registry import load
 
     problem, parameters = "", None
     needs, wants = file.uses(config.methods.get(file.name, {}))
@@ -92,8 +92,8 @@ def _value(config: "Config", layout: Layout, file: "MethodFile") -> dict[str, An
 
 
 def _print_page(root: Path, found: "dict[str, MethodFile]") -> None:
-    from bench.stages.table import context
-    from bench.tables.pages import methods_page
+    from bench.pipeline.stages.table import context
+    from bench.reports.tables.method_pages import methods_page
 
     folder = root / "results" / "records"
     profiles = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
@@ -103,7 +103,7 @@ def _print_page(root: Path, found: "dict[str, MethodFile]") -> None:
 
 def _lacking(config: "Config", layout: Layout, file: "MethodFile") -> str:
     """Return the input that a method needs and the profile has not, with what to do."""
-    from bench.given import Inputs
+    from bench.experiments.input_availability import Inputs
 
     profile = config.profile
     used = [profile.train_on, *profile.transfer_sets(), *(n for n, _ in profile.per_split())]
@@ -112,7 +112,7 @@ def _lacking(config: "Config", layout: Layout, file: "MethodFile") -> str:
 
 
 def _state(file: "MethodFile") -> str:
-    from bench.registry import load
+    from bench.experiments.method_registry import load
 
     try:
         kind = load(file)
@@ -133,8 +133,8 @@ def check(
 
     Example: bench check aurl
     """
-    from bench.registry import scan
-    from bench.training.contract import check_method
+    from bench.experiments.method_registry import scan
+    from bench.training.method_check import check_method
 
     found = scan(find_root())
     if name is not None and name not in found:

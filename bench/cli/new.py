@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from bench.config.paths import find_root
 from bench.errors import UserError
-from bench.files import write_text
-from bench.layout import find_root
+from bench.utils.io import write_text
 
 
 def new(
@@ -38,7 +38,7 @@ def new(
 
 
 def _project(folder: Path) -> None:
-    from bench.start import start
+    from bench.pipeline.new_project import start
 
     try:
         root = find_root(folder)

@@ -10,12 +10,12 @@ import typer
 from bench.cli import complete
 from bench.cli.splits import AsJson, TextFormat, is_json, print_json
 from bench.cli.stages import Profile
+from bench.config.paths import Layout, find_root
 from bench.errors import UserError
-from bench.layout import Layout, find_root
-from bench.terminal import print_hanging
+from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
-    from bench.config import Config
+    from bench.config.profile import Config
 
 NEAR = 0.02  # distance to τ within which a class is listed as borderline
 
@@ -55,8 +55,8 @@ def splits_overlap(
 
     Example: bench splits overlap --train kinetics700 --test ucf101,hmdb51
     """
-    from bench.config import load_config
-    from bench.overlap import Nearest
+    from bench.config.profile import load_config
+    from bench.data.splits.overlap import Nearest
 
     as_json = is_json(fmt, as_json)
     root = find_root()
@@ -140,8 +140,8 @@ def _borderline(
 
 
 def _of_profile(layout: Layout) -> Any:
-    from bench.files import read_json
-    from bench.plan import VERDICTS
+    from bench.experiments.plan import VERDICTS
+    from bench.utils.io import read_json
 
     file = layout.splits / "overlap.json"
     overlap = read_json(file, "train", test=[str], tau=float, classes=VERDICTS)
@@ -163,8 +163,8 @@ def _of_union(
     """
     import numpy as np
 
-    from bench import facts
-    from bench.overlap import Nearest, nearest_test_classes, verdicts
+    from bench.data import reference as facts
+    from bench.data.splits.overlap import Nearest, nearest_test_classes, verdicts
 
     names = list(dict.fromkeys([train, *tests]))
     words = {name: facts.classes(name) for name in names}
@@ -213,9 +213,9 @@ def _vectors(
     Without a file those of the profile's words stage, if it has all data sets, else of the word
     vectors that the profile names; {} if they are not there.
     """
-    from bench.words.classes import class_vectors
-    from bench.words.store import load_class_vectors
-    from bench.words.vectors import read_vectors
+    from bench.data.words.class_vectors import class_vectors
+    from bench.data.words.store import load_class_vectors
+    from bench.data.words.vectors import read_vectors
 
     if file is None:
         try:

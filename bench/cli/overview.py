@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from bench.cli.status import all_cells, counted
 from bench.errors import UserError
-from bench.terminal import print_pairs, print_title
+from bench.utils.terminal import print_pairs, print_title
 
 if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.layout import Layout
-    from bench.tables.cells import Cell
+    from bench.config.paths import Layout
+    from bench.config.profile import Config
+    from bench.reports.tables.cell_states import Cell
 
 Pairs = list[tuple[str, str]]
 OUTSIDE = """\
@@ -26,7 +26,7 @@ def overview(commands: Collection[str]) -> None:
     ``commands`` are those that this version has: no other one is named.
     """
     from bench.cli.stages import opened
-    from bench.layout import find_root
+    from bench.config.paths import find_root
 
     try:
         find_root()

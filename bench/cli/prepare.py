@@ -11,9 +11,9 @@ from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from bench.config import Config
+    from bench.config.paths import Layout
+    from bench.config.profile import Config
     from bench.data.index import Index
-    from bench.layout import Layout
 
 _GB = 1e9
 
@@ -50,7 +50,7 @@ def prepare(
 
 def _prepare(config: "Config", layout: "Layout", name: str, jobs: int) -> None:
     from bench.data.index import read_index
-    from bench.training.inputs import open_video, store_folder
+    from bench.training.sources import open_video, store_folder
 
     index = read_index(layout.index, name)
     settings = config.profile.input.model_copy(update={"store": True})

@@ -13,7 +13,7 @@ from bench.cli.stages import Profile, opened
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from bench.records import Record
+    from bench.experiments.record import Record
 
 app = typer.Typer(rich_markup_mode=None, help="Records: what one cell left (docs/record.md).")
 
@@ -31,9 +31,9 @@ def show(
 
     Example: bench record show aurl.transfer.seed0
     """
-    from bench.records import read_record
-    from bench.stages.table import context
-    from bench.tables.cells import cells
+    from bench.experiments.record import read_record
+    from bench.pipeline.stages.table import context
+    from bench.reports.tables.cell_states import cells
 
     config, layout = opened(profile)
     record = read_record(record_file(layout.records, cell, config.name))
@@ -51,7 +51,7 @@ def schema_() -> None:
 
     Example: bench record schema
     """
-    from bench.records import schema
+    from bench.experiments.record import schema
 
     print(schema(), end="")
 
@@ -195,7 +195,7 @@ def _speed(record: "Record") -> str:
 
 def _number(metric: str, value: float) -> str:
     """Return percents with two digits, the distances of closeness and dispersion with four."""
-    from bench.tables.text import SCATTER
+    from bench.reports.tables.text import SCATTER
 
     return f"{value:.4f}" if metric in SCATTER else f"{value:.2f}"
 

@@ -9,7 +9,7 @@ import typer
 from bench.cli import complete
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError
-from bench.files import locked, sweep
+from bench.utils.io import locked, sweep
 
 
 def report(
@@ -42,7 +42,7 @@ def report(
 
     Example: bench report --compare aurl base_ls
     """
-    from bench.stages import report as stage
+    from bench.pipeline.stages import report as stage
 
     if links and not re.fullmatch(r"https?://[^\s\"'<>]+", links):
         raise UserError(f"--links {links}: give an address: https://example.org/project/blob/main")

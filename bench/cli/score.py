@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench import facts
 from bench.cli import complete
 from bench.cli.splits import AsJson, TestLists, TextFormat, is_json, print_json
 from bench.cli.stages import Profile, opened
+from bench.data import reference as facts
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from bench.scoring.predictions import Predictions
+    from bench.evaluation.predictions import Predictions
 
 KNOWN = (*complete.PROTOCOLS, "xu50")  # xu50: fifty-fifty on the published draws
 ONLY_NAMES = (
@@ -47,7 +47,7 @@ def score(
 
     Example: bench score mine.npz --dataset ucf101
     """
-    from bench.scoring.predictions import read_predictions
+    from bench.evaluation.predictions import read_predictions
 
     as_json = is_json(fmt, as_json)
     for name in protocol or ():
@@ -94,7 +94,7 @@ def _classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
     try:
         return facts.classes(dataset)
     except UserError:
-        from bench.api.class_splits import find_splits
+        from bench.pipeline.inference.find_splits import find_splits
 
         file, _ = find_splits(dataset, "full", profile)
         return {name: [] for name in file["splits"][0]["unseen"]}
@@ -103,7 +103,7 @@ def _classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
 def _evaluate(
     given: "Predictions", splits: list[dict[str, Any]], classes: set[str]
 ) -> dict[str, Any]:
-    from bench.scoring.protocol import evaluate
+    from bench.evaluation.score_predictions import evaluate
 
     if given.only_names and any(set(one["unseen"]) != classes for one in splits):
         raise UserError(ONLY_NAMES)
@@ -114,9 +114,9 @@ def _splits(
     dataset: str, protocol: str, classes: list[str], profile: str | None, lists: Path | None
 ) -> list[dict[str, Any]]:
     """Return a protocol's splits; full and half10 follow from the class list alone."""
-    from bench import protocols
-    from bench.api.class_splits import find_splits
-    from bench.config import FiftyFifty
+    from bench.config.profile import FiftyFifty
+    from bench.data.splits import protocols
+    from bench.pipeline.inference.find_splits import find_splits
 
     if protocol in ("full", "half10"):
         draw = protocols.full if protocol == "full" else protocols.half10
@@ -131,7 +131,7 @@ def _splits(
 def _print(dataset: str, given: "Predictions", expected: int | None, found: dict[str, Any]) -> None:
     from tabulate import tabulate
 
-    from bench.config import PER_SPLIT
+    from bench.config.profile import PER_SPLIT
 
     of = f" of {expected}" if expected else ""
     print(f"{dataset}: {len(given.labels)}{of} videos, {len(given.classes)} classes")

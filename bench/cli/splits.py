@@ -9,7 +9,7 @@ import typer
 from bench.cli import complete
 from bench.cli.stages import Profile
 from bench.errors import UserError, unknown
-from bench.terminal import print_hanging
+from bench.utils.terminal import print_hanging
 
 TextFormat = Annotated[
     str,
@@ -45,8 +45,8 @@ def splits_show(
 
     Example: bench splits show ucf101 truze --json
     """
-    from bench.api.class_splits import find_splits
-    from bench.config import PROTOCOLS, FiftyFifty
+    from bench.config.profile import PROTOCOLS, FiftyFifty
+    from bench.pipeline.inference.find_splits import find_splits
 
     as_json = is_json(fmt, as_json)
     if protocol not in PROTOCOLS:

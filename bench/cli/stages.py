@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import complete
+from bench.config.paths import Layout, find_root
 from bench.errors import UserError, unknown
-from bench.layout import Layout, find_root
 
 if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.stages.train import Launch
+    from bench.config.profile import Config
+    from bench.pipeline.stages.train import Launch
 
 STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table", "report")
 Profile = Annotated[
@@ -24,7 +24,7 @@ Profile = Annotated[
 
 def opened(profile: str | None) -> "tuple[Config, Layout]":
     """Return the configuration of a profile and where its files are."""
-    from bench.config import load_config
+    from bench.config.profile import load_config
 
     root = find_root()
     config = load_config(root, profile)
@@ -43,7 +43,7 @@ def stage(
     Example: bench stage splits
     """
     if name == "code":  # of a project outside the checkout: see bench.start
-        from bench.start import write_code
+        from bench.pipeline.new_project import write_code
 
         write_code(find_root())
         return
@@ -53,7 +53,7 @@ def stage(
 
 def run_stage(name: str, config: "Config", layout: Layout) -> None:
     """Run a stage by its name, one process at a time; what a killed one left half is removed."""
-    from bench.files import locked, sweep
+    from bench.utils.io import locked, sweep
 
     if name not in STAGES:
         raise unknown("stage", name, STAGES)
@@ -86,35 +86,35 @@ def _written(name: str, layout: Layout) -> tuple[Path, ...]:
 def _run(name: str, config: "Config", layout: Layout) -> None:
     """Run a stage; each one imports what it needs and no more."""
     if name == "data":
-        from bench.stages import data
+        from bench.pipeline.stages import data
 
         data.run(config, layout)
     elif name == "words":
-        from bench.stages import words
+        from bench.pipeline.stages import words
 
         words.run(config, layout)
     elif name == "splits":
-        from bench.stages import splits
+        from bench.pipeline.stages import splits
 
         splits.run(config, layout)
     elif name == "inputs":
-        from bench.stages import inputs
+        from bench.pipeline.stages import inputs
 
         inputs.run(config, layout)
     elif name == "audit":
-        from bench.stages import audit
+        from bench.pipeline.stages import audit
 
         audit.run(config, layout)
     elif name == "score":
-        from bench.stages import score
+        from bench.pipeline.stages import score
 
         score.run(config, layout)
     elif name == "table":
-        from bench.stages import table
+        from bench.pipeline.stages import table
 
         table.run(config, layout)
     else:
-        from bench.stages import report
+        from bench.pipeline.stages import report
 
         report.run(config, layout)
 
@@ -153,7 +153,7 @@ def train(
 
     Example: bench train --launcher slurm --launcher-option slurm_partition=gpu
     """
-    from bench.stages.train import Launch
+    from bench.pipeline.stages.train import Launch
 
     config, layout = opened(profile)
     launch = Launch(jobs, launcher, _options(launcher, options or []))
@@ -181,7 +181,7 @@ def _train(
     readings: bool = False,
     force: bool = False,
 ) -> None:
-    from bench.stages import train as stage_train
+    from bench.pipeline.stages import train as stage_train
 
     launch = launch or stage_train.Launch()
     failures = stage_train.run(config, layout, launch, only or [], readings, force)

@@ -10,14 +10,14 @@ import typer
 
 from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
-from bench.progress import duration
-from bench.terminal import console, on_terminal, print_pairs, print_title, shown
+from bench.utils.progress import duration
+from bench.utils.terminal import console, on_terminal, print_pairs, print_title, shown
 
 if TYPE_CHECKING:
-    from bench.config import Config
-    from bench.eta import MethodTime
-    from bench.layout import Layout
-    from bench.tables.cells import Cell
+    from bench.config.paths import Layout
+    from bench.config.profile import Config
+    from bench.pipeline.time_left import MethodTime
+    from bench.reports.tables.cell_states import Cell
 
 # State of a cell -> its word for a person, and its colour, which says no more than the word.
 STATES = {
@@ -83,8 +83,8 @@ def _show(config: "Config", found: "Sequence[Cell]") -> None:
 
 def all_cells(config: "Config", layout: "Layout") -> "list[Cell]":
     """Return every cell that is planned or recorded, with its state."""
-    from bench.stages.table import context
-    from bench.tables.cells import cells
+    from bench.pipeline.stages.table import context
+    from bench.reports.tables.cell_states import cells
 
     return cells(context(config, layout))
 
@@ -116,9 +116,9 @@ def _value(config: "Config", cells: "Sequence[Cell]") -> dict[str, Any]:
 
 
 def _times(config: "Config", layout: "Layout", jobs: int) -> "tuple[list[MethodTime], int]":
-    from bench.eta import method_times
-    from bench.plan import plan
-    from bench.stages.train import is_done, side_by_side
+    from bench.experiments.plan import plan
+    from bench.pipeline.stages.train import is_done, side_by_side
+    from bench.pipeline.time_left import method_times
 
     able = [c for c in plan(config, layout, config.readings.run) if not c.missing and not c.problem]
     left = [cell for cell in able if not is_done(layout, cell)]
@@ -130,7 +130,7 @@ def _times(config: "Config", layout: "Layout", jobs: int) -> "tuple[list[MethodT
 
 
 def _eta_value(times: "Sequence[MethodTime]", side: int) -> dict[str, Any]:
-    from bench.eta import total
+    from bench.pipeline.time_left import total
 
     methods = [asdict(one) | {"limit": one.limit} for one in times]
     return {"eta": {"seconds": total(times, side), "side_by_side": side, "methods": methods}}
@@ -138,7 +138,7 @@ def _eta_value(times: "Sequence[MethodTime]", side: int) -> dict[str, Any]:
 
 def _show_times(times: "Sequence[MethodTime]", side: int) -> None:
     """Print a line a method, and when the last cell ends."""
-    from bench.eta import total
+    from bench.pipeline.time_left import total
 
     width = max((len(one.method) for one in times), default=0)
     print("\ntime of the cells to train" if times else "\nnothing to train")

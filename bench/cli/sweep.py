@@ -9,7 +9,7 @@ from bench.cli import complete
 from bench.cli.splits import AsJson
 from bench.cli.stages import Profile, opened
 from bench.errors import UserError
-from bench.terminal import on_terminal
+from bench.utils.terminal import on_terminal
 
 
 def sweep(
@@ -41,11 +41,11 @@ def sweep(
 
     Example: bench sweep --over tau --save tau
     """
-    from bench.files import dump_sealed, write_text
-    from bench.saved import saved_sweep
-    from bench.sweeps import read_sweep
-    from bench.tables import render
-    from bench.tables.sweep import build_sweep
+    from bench.experiments.saved_sweeps import saved_sweep
+    from bench.pipeline.sweeps import read_sweep
+    from bench.reports.tables import render
+    from bench.reports.tables.sweep import build_sweep
+    from bench.utils.io import dump_sealed, write_text
 
     if name and (save or over):
         raise UserError("give the NAME of a saved sweep, or --save and --over for a new one")
@@ -56,7 +56,7 @@ def sweep(
     found = saved_sweep(config, layout, name) if name else read_sweep(config, layout, over or ())
     table = build_sweep(found, config.profile.title, config.profile.embedded)
     if on_terminal() and not (fmt or as_json or wide):
-        from bench.cli.screen import draw
+        from bench.cli.terminal_table import draw
 
         draw(table)
     else:

@@ -13,11 +13,11 @@ from bench.cli.record import record_file
 from bench.cli.splits import AsJson, print_json
 from bench.cli.stages import Profile, opened
 from bench.cli.verify_against import compared, show
+from bench.config.paths import find_root
 from bench.errors import UserError, unknown
-from bench.layout import find_root
 
 if TYPE_CHECKING:
-    from bench.records import Record
+    from bench.experiments.record import Record
 
 _ELSEWHERE = (
     "another machine moves a network that is trained end to end about as another seed does, so one "
@@ -80,7 +80,7 @@ def verify(
             raise UserError("--against goes with --from, --tolerance, --profile and --json alone")
         show(compared(root, folder, against, profile, tolerance), as_json, wide)
         return
-    from bench.verify.rerun import verify as repeat
+    from bench.pipeline.verify.rerun import verify as repeat
 
     name = opened(profile)[0].name
     chosen = _chosen(folder / "records" / name, name, method, cell)
@@ -109,8 +109,8 @@ def verify(
 
 def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[Record]":
     """Return the records to verify: the one of ``cell``, else the cheapest of each method."""
-    from bench.records import own_record, read_records
-    from bench.registry import scan
+    from bench.experiments.method_registry import scan
+    from bench.experiments.record import own_record, read_records
 
     if cell:
         if method:
@@ -132,7 +132,7 @@ def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[
 
 def _tables(root: Path, results: Path, profile: str | None, as_json: bool) -> None:
     """Compare the tables of one profile, or of every one; exit code 1 if any differs."""
-    from bench.verify.tables import differing, profiles
+    from bench.pipeline.verify.tables import differing, profiles
 
     known = profiles(results)
     if profile and profile not in known:

@@ -12,11 +12,11 @@ import typer
 
 from bench.cli.splits import print_json
 from bench.errors import UserError, unknown
-from bench.terminal import on_terminal
+from bench.utils.terminal import on_terminal
 
 if TYPE_CHECKING:
-    from bench.tables import Table
-    from bench.verify.elsewhere import Beside
+    from bench.pipeline.verify.against import Beside
+    from bench.reports.tables import Table
 
 
 def compared(
@@ -35,7 +35,7 @@ def show(found: "list[Beside]", as_json: bool, wide: bool) -> None:
     if as_json:
         print_json([{**asdict(one), "stands": one.stands} for one in found])
     else:
-        from bench.verify.told import tabled
+        from bench.pipeline.verify.against_text import tabled
 
         for one in found:
             _print(tabled(one), wide)
@@ -46,7 +46,7 @@ def show(found: "list[Beside]", as_json: bool, wide: bool) -> None:
 @contextmanager
 def _theirs(root: Path, folder: Path, given: str) -> Iterator[Path]:
     """Give the folder of results that ``given`` names, or those of a commit, while it is used."""
-    from bench.verify.tree import archived, commit_of
+    from bench.pipeline.verify.clean_tree import archived, commit_of
 
     path = Path(given)
     if path.is_dir():
@@ -67,8 +67,8 @@ def _beside(
     folder: Path, theirs: Path, given: str, profile: str | None, points: float
 ) -> "Iterator[Beside]":
     """Compare the records of one profile, or of every one in both; note what cannot be."""
-    from bench.verify.elsewhere import NotComparable, beside
-    from bench.verify.tables import profiles
+    from bench.pipeline.verify.against import NotComparable, beside
+    from bench.pipeline.verify.tables import profiles
 
     both = [name for name in profiles(folder) if name in profiles(theirs)]
     if profile and profile not in both:
@@ -89,10 +89,10 @@ def _beside(
 
 
 def _print(table: "Table", wide: bool) -> None:
-    from bench.tables import render
+    from bench.reports.tables import render
 
     if on_terminal() and not wide:
-        from bench.cli.screen import draw
+        from bench.cli.terminal_table import draw
 
         draw(table)
     else:

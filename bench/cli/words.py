@@ -23,9 +23,9 @@ def words(
 
     Example: bench words ucf101 --json
     """
-    from bench.words.classes import missing
-    from bench.words.rule import class_words
-    from bench.words.vectors import read_vectors
+    from bench.data.words.class_vectors import missing
+    from bench.data.words.tokenise import class_words
+    from bench.data.words.vectors import read_vectors
 
     as_json = is_json(fmt, as_json)
     dataset, names, kept = _find(dataset, profile, keep=vectors is None)
@@ -56,13 +56,13 @@ def _find(dataset: str, profile: str | None, keep: bool) -> tuple[str, list[str]
     words, else the first, with the file that it takes vectors from. A profile's own list of classes
     goes before the published one.
     """
-    from bench.api.class_splits import known_classes, profile_names
-    from bench.config import load_config
-    from bench.facts import classes
-    from bench.facts.names import finder
-    from bench.layout import Layout, find_root
-    from bench.stages.words import changed
-    from bench.words.rule import PUBLIC
+    from bench.config.paths import Layout, find_root
+    from bench.config.profile import load_config
+    from bench.data.reference import classes
+    from bench.data.reference.class_names import finder
+    from bench.data.words.tokenise import PUBLIC
+    from bench.pipeline.inference.find_splits import known_classes, profile_names
+    from bench.pipeline.stages.words import changed
 
     root = find_root()
     chosen = [profile] if profile else profile_names(root)

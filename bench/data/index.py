@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import UserError
-from bench.files import (
+from bench.utils.io import (
     DAMAGED,
     digest,
     file_digest,

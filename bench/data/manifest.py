@@ -22,14 +22,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.data.layouts import find_videos
+from bench.data.folders import find_videos
 from bench.data.lists import inside
-from bench.data.measure import Measurement, measure_file
-from bench.data.workers import DIED, TIMED_OUT, TIMEOUT, Lost, run
+from bench.data.probe import Measurement, measure_file
+from bench.data.reference import published_size
 from bench.errors import UserError
-from bench.facts import published_size
-from bench.files import DAMAGED, replacing
-from bench.progress import track
+from bench.utils.io import DAMAGED, replacing
+from bench.utils.progress import track
+from bench.utils.worker_pool import DIED, TIMED_OUT, TIMEOUT, Lost, run
 
 STAMP = ["path", "bytes", "mtime_ns"]
 """What a file is known by: while these are the same, it is not read again."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from bench.losses import Law, alignment_floor, mean_cosine, mixing, nce, synthesise
 from bench.method import Context
-from bench.models.released import Released
+from bench.models.released_names import Released
 from bench.models.towers import Joint
 
 Init = Literal["uniform", "normal"]

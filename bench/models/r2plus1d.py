@@ -12,13 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bench.models.released import Released
+from bench.models.released_names import Released
 
 
 class FactorisedConv3d(nn.Conv3d):
     """A ``1×k×k``, ``k×1×1`` or ``1×1×1`` convolution, computed by ``conv2d``.
 
-    It has no bias until a batch normalisation is folded into it (``bench.models.folded``).
+    It has no bias until a batch normalisation is folded into it
+    (``bench.models.batchnorm_folding``).
 
     Weights and result are those of ``nn.Conv3d`` (up to rounding). With channels_last_3d input
     both views are free; on a CPU the gain over ``nn.Conv3d`` is a few percent at most.

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench.errors import UserError
 from bench.method import Batch
-from bench.training.inputs import Source, to_device
+from bench.training.sources import Source, to_device
 
 _ORDER, _SAMPLE = 1, 2  # independent streams of random numbers
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import UserError
 from bench.training.job import Job
-from bench.training.pool import Outcome, Running
+from bench.training.worker_pool import Outcome, Running
 
 _RUNS = ("RUNNING", "COMPLETING")
 _DAY = 24 * 60  # minutes
@@ -70,7 +70,7 @@ def run_on_cluster(
 def _attempt(job: Job) -> tuple[str, str]:
     """Run in the cluster's job, which is a process of its own."""
     os.chdir(job.layout.root)
-    from bench.training.attempt import attempt
+    from bench.training.run_job import attempt
 
     return attempt(job, lambda step, loss: None)
 

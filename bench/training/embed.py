@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.data.video.decode import VideoError
 from bench.method import Batch, Classes, Method
-from bench.models.folded import quick_backbones
-from bench.training.inputs import Source, to_device
-from bench.training.world import ALONE, World
-from bench.video.read import VideoError
+from bench.models.batchnorm_folding import quick_backbones
+from bench.training.distributed import ALONE, World
+from bench.training.sources import Source, to_device
 
 CHUNK = 64  # clips at a time
 Inference = Literal["plain", "folded", "bf16"]

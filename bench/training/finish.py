@@ -8,11 +8,11 @@ from typing import Any
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
-from bench.files import file_digest, replace_folder, replacing, write_json, write_text
 from bench.method import Method
-from bench.training.best import BestOnTest, flat
+from bench.training.best_checkpoint import BestOnTest, flat
 from bench.training.embed import Embedded
 from bench.training.loop import Log
+from bench.utils.io import file_digest, replace_folder, replacing, write_json, write_text
 
 
 def finish(

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.layout import Layout
-from bench.registry import MethodFile
-from bench.settings import Input, Network, Train
+from bench.config.paths import Layout
+from bench.config.schema import Input, Network, Train
+from bench.experiments.method_registry import MethodFile
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.files import read_sealed, write_sealed
+from bench.config.schema import Train
 from bench.method import Classes, Method
-from bench.settings import Train
 from bench.training.batches import Batches, stream
-from bench.training.feed import feed
-from bench.training.meter import Meter
+from bench.training.device_feed import feed
+from bench.training.distributed import ALONE, World, shared_loss
 from bench.training.schedule import learning_rates
 from bench.training.step import Step
-from bench.training.world import ALONE, World, shared_loss
+from bench.training.timer import Meter
+from bench.utils.io import read_sealed, write_sealed
 
 Log = list[dict[str, float]]
 

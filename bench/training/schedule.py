@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.settings import Train
+from bench.config.schema import Train
 
 
 def learning_rates(train: Train) -> NDArray[np.float64]:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from bench.config.schema import Train
 from bench.errors import UserError
 from bench.method import Batch, Classes, Loss, Method
-from bench.settings import Train
-from bench.training.meter import Meter
+from bench.training.timer import Meter
 
 
 class Step:

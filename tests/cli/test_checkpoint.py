@@ -12,8 +12,8 @@ import torch
 from project import Ended, copy_project, keep_methods, run_bench
 from ruamel.yaml import YAML
 
-from bench.files import read_json
-from bench.video.encode import write_h264
+from bench.data.video.encode import write_h264
+from bench.utils.io import read_json
 
 CLASSES = ["alpha", "beta", "gamma", "delta"]
 TRAINED = "aurl.transfer.seed0"

@@ -10,9 +10,9 @@ import pytest
 from project import ROOT, Bench
 from ruamel.yaml import YAML
 
-from bench.progress import duration
-from bench.registry import scan
-from bench.timing import Pace
+from bench.experiments.method_registry import scan
+from bench.pipeline.step_timing import Pace
+from bench.utils.progress import duration
 
 # Of profile mini, with its three seeds: what does not learn by steps is the same with each.
 CELLS = sum(3 if file.learning == "steps" else 1 for file in scan(ROOT).values())

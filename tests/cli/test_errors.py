@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from project import Bench
 
-from bench.facts import classes
+from bench.data.reference import classes
 
 
 def one_line(ended: tuple[int, str, str]) -> str:

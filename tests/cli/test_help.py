@@ -8,12 +8,13 @@ import pytest
 import typer
 from project import Bench
 
-from bench.cli import complete, show
-from bench.cli.grouped import GROUPS
+from bench.cli import complete
+from bench.cli import table as show
+from bench.cli.help_groups import GROUPS
 from bench.cli.main import app
 from bench.cli.status import STATES
-from bench.config import PROTOCOLS
-from bench.tables import FORMATS, TABLES
+from bench.config.profile import PROTOCOLS
+from bench.reports.tables import FORMATS, TABLES
 
 TOP: Any = typer.main.get_command(app)
 

@@ -7,7 +7,7 @@ from project import ROOT, Bench, run_bench
 from ruamel.yaml import YAML
 
 from bench.cli.stages import STAGES
-from bench.start import CODE, pipeline
+from bench.pipeline.new_project import CODE, pipeline
 
 
 def names(folder: Path) -> set[str]:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from project import ROOT, Bench
-from tables.made_up import record
+from reports.tables.made_up import record
 
-from bench.config import load_config
-from bench.files import locked
-from bench.layout import Layout
-from bench.plan import plan
-from bench.records import write_record
+from bench.config.paths import Layout
+from bench.config.profile import load_config
+from bench.experiments.plan import plan
+from bench.experiments.record import write_record
+from bench.utils.io import locked
 
 
 def steps(out: str) -> list[str]:

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from project import ROOT, Bench
 
-from bench import facts, protocols
+from bench.data import reference as facts
+from bench.data.splits import protocols
 
 UCF, HMDB = sorted(facts.classes("ucf101")), sorted(facts.classes("hmdb51"))
 WORDS = {"CleanAndJerk": "weight lift", "HandstandPushups": "hand_stand PUSHUPS"}

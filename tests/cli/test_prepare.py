@@ -10,10 +10,10 @@ import pytest
 from project import Bench
 from ruamel.yaml import YAML
 
-from bench.config import load_config
+from bench.config.paths import Layout, find_root
+from bench.config.profile import load_config
 from bench.data.index import read_index
-from bench.layout import Layout, find_root
-from bench.training.inputs import open_video
+from bench.training.sources import open_video
 
 
 def test_training_and_embedding_read_the_same_from_the_store_and_from_the_videos(

@@ -9,7 +9,7 @@ import pytest
 from project import copy_project, keep_methods, run_bench, tiny_parameters, write_tiny
 from ruamel.yaml import YAML
 
-from bench.eta import MethodTime, total
+from bench.pipeline.time_left import MethodTime, total
 
 STEPS = 40
 

@@ -9,9 +9,9 @@ import pytest
 from project import ROOT
 from pty_run import CODE, lines, on_terminal
 
-from bench.config import load_config
-from bench.layout import Layout
-from bench.stages.table import texts
+from bench.config.paths import Layout
+from bench.config.profile import load_config
+from bench.pipeline.stages.table import texts
 
 
 @pytest.mark.parametrize("columns", [60, 100])

@@ -10,10 +10,10 @@ import pytest
 from project import ROOT, Bench
 from ruamel.yaml import YAML
 
-from bench import facts
-from bench.layout import Layout
-from bench.words.rule import PUBLIC
-from bench.words.vectors import write_vectors
+from bench.config.paths import Layout
+from bench.data import reference as facts
+from bench.data.words.tokenise import PUBLIC
+from bench.data.words.vectors import write_vectors
 
 
 @pytest.mark.parametrize("dataset", PUBLIC)

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.config import DataSet
+from bench.config.profile import DataSet
+from bench.config.schema import Input
+from bench.data.discovery import list_features
 from bench.data.index import Index, read_features, read_index, write_index
-from bench.data.listing import list_features
 from bench.errors import UserError
-from bench.files import file_digest
-from bench.settings import Input
-from bench.training.inputs import broken_rows, open_video
+from bench.training.sources import broken_rows, open_video
+from bench.utils.io import file_digest
 
 FEATURES = np.arange(15, dtype=np.float16).reshape(5, 3)
 NAMES = np.array(["b", "a", "b", "c", "a"])

@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hanging import hang_at_b
 from project import ROOT, Bench
-from test_workers import hang_at_b
 
 from bench.data.manifest import COLUMNS, read_manifest, update_manifest
-from bench.data.measure import Measurement
+from bench.data.probe import Measurement
 from bench.errors import UserError
 
 

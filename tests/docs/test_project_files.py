@@ -100,15 +100,15 @@ def test_hooks_run_without_a_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "tests"),
     [
-        ("bench/video/read.py", {"tests/video/test_read.py"}),
-        ("bench/training/cell.py", {"tests/training"}),
-        ("methods/er.py", {"tests/methods/test_er.py", "tests/training/test_contract.py"}),
+        ("bench/data/video/decode.py", {"tests/data/video/test_decode.py"}),
+        ("bench/training/run_cell.py", {"tests/training"}),
+        ("methods/er.py", {"tests/methods/test_er.py", "tests/training/test_method_check.py"}),
         ("docs/protocols.md", set(changed.EVERY_PAGE)),
         ("docs/tutorial.md", {*changed.EVERY_PAGE, "tests/docs/test_tutorial.py"}),
         ("Makefile", {"tests/docs/test_project_files.py"}),
-        ("tests/words/test_rule.py", {"tests/words/test_rule.py"}),
+        ("tests/data/words/test_tokenise.py", {"tests/data/words/test_tokenise.py"}),
         ("results/records/mini/aurl.transfer.seed0.json", set()),
-        ("bench/facts/splits.csv", {"tests/facts"}),
+        ("bench/data/reference/splits.csv", {"tests/facts"}),
     ],
 )
 def test_changed_files_have_their_tests(file: str, tests: set[str]) -> None:

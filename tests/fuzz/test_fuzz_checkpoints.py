@@ -18,9 +18,9 @@ from hostile import NAMES, changed_bytes, changed_json, seeds
 from project import Ended
 from safetensors.torch import save
 
-from bench.checkpoints import import_checkpoint, read_released
 from bench.cli.stages import opened
-from bench.inputs.classifier import _read
+from bench.features.classifier import _read
+from bench.pipeline.released_checkpoints import import_checkpoint, read_released
 
 
 class Evil:

@@ -12,14 +12,14 @@ from fuzzing import Target, fuzz
 from hostile import changed_bytes, changed_json, seeds
 from made_arrays import npy, npz
 
-from bench.config import DataSet
+from bench.config.profile import DataSet
+from bench.data.discovery import list_features
 from bench.data.index import Index, write_index
-from bench.data.listing import list_features
-from bench.files import dump_json
-from bench.inputs.classifier import read_scores, score_names
-from bench.inputs.objects import read_signatures
-from bench.inputs.texts import named, read_texts
-from bench.stored import read_objects, read_videos
+from bench.data.input_store import read_objects, read_videos
+from bench.features.classifier import read_scores, score_names
+from bench.features.objects import read_signatures
+from bench.features.texts import named, read_texts
+from bench.utils.io import dump_json
 
 _DEFINITIONS = [
     {"run": "to move fast", "jump": ["to leap", "to spring"]},

@@ -13,12 +13,12 @@ import pytest
 from fuzzing import Target, fuzz
 from hostile import NAMES, changed_bytes, seeds, value
 
-from bench.config import DataSet
+from bench.config.paths import Layout
+from bench.config.profile import DataSet
+from bench.data.discovery import list_videos
+from bench.data.folders import find_videos
 from bench.data.index import read_index, write_index
-from bench.data.layouts import find_videos
-from bench.data.listing import list_videos
 from bench.data.manifest import COLUMNS
-from bench.layout import Layout
 
 PATHS = ["run/a.avi", "run/b.avi", "jump/c.avi"]
 EVIL = ["/etc/passwd", "../x.avi", "run/../../x.avi", "run/link.avi", "\0", "", ".", "run"]

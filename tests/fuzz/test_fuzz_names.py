@@ -12,14 +12,14 @@ from fuzzing import Target, fuzz
 from hostile import NAMES
 from hypothesis import strategies as st
 
-from bench.config import row_id
+from bench.config.profile import row_id
 from bench.data.lists import inside
+from bench.data.reference.class_names import finder, key
+from bench.data.words.tokenise import class_words
 from bench.errors import UserError
-from bench.facts.names import finder, key
-from bench.inputs.texts import spoken, words_in
-from bench.tables import FORMATS, render
-from bench.tables.context import Table
-from bench.words.rule import class_words
+from bench.features.texts import spoken, words_in
+from bench.reports.tables import FORMATS, render
+from bench.reports.tables.context import Table
 
 _NAME = (
     st.sampled_from(NAMES)

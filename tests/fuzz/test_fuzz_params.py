@@ -12,9 +12,9 @@ from hostile import changed_bytes, changed_tree, seeds
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from bench.config import load_config
-from bench.layout import Layout
-from bench.plan import plan
+from bench.config.paths import Layout
+from bench.config.profile import load_config
+from bench.experiments.plan import plan
 
 SNIPPETS = [
     "x: &x [*x]\n", "? [1, 2]\n: 3\n", "{a: 1}: 2\n", "profile: mini\nprofile: mini\n", "<<: 3\n",

@@ -10,8 +10,8 @@ from fuzzing import Target, bench, fuzz
 from hostile import changed_json, seeds
 from project import ROOT
 
-from bench.records import read_record
-from bench.tables import FORMATS, TABLES
+from bench.experiments.record import read_record
+from bench.reports.tables import FORMATS, TABLES
 
 _TEXTS = [
     (ROOT / "results" / "records" / "mini" / f"{name}.json").read_text(encoding="utf-8")

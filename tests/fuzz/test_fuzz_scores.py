@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from made_arrays import npz
 from project import ROOT, Ended
 
-from bench.files import read_json
-from bench.scoring.predictions import read_predictions
+from bench.evaluation.predictions import read_predictions
+from bench.utils.io import read_json
 
 CLASSES = read_json(ROOT / "splits" / "mini" / "mini_ucf.full.json")["splits"][0]["unseen"]
 

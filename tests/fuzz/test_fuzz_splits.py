@@ -13,9 +13,9 @@ from fuzzing import Target, bench, fuzz
 from hostile import NAMES, changed_bytes, changed_json, seeds
 from project import ROOT
 
-from bench.config import FiftyFifty
-from bench.official import read_lists
-from bench.stages.splits import build
+from bench.config.profile import FiftyFifty
+from bench.data.splits.test_lists import read_lists
+from bench.pipeline.stages.splits import build
 
 _FILES = sorted((ROOT / "splits" / "mini").glob("*.json"))
 _DRAWS = [{"name": "a", "seen": ["run", "ride bike"], "unseen": ["jump"]}] * 2

@@ -10,9 +10,9 @@ from fuzzing import Target, fuzz
 from hostile import NAMES, changed_bytes, seeds
 from made_arrays import npz
 
-from bench.words.classes import given_class_vectors
-from bench.words.store import load_class_vectors
-from bench.words.vectors import read_vectors
+from bench.data.words.class_vectors import given_class_vectors
+from bench.data.words.store import load_class_vectors
+from bench.data.words.vectors import read_vectors
 
 WORDS = ("run", "jump", "ride", "bike")
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from bench.config.schema import Network
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context
-from bench.settings import Network
-from bench.training.backbone import new_backbone
+from bench.models.factory import new_backbone
 from methods.base_ls import BaseLS
 from methods.mufi import MUFI
 

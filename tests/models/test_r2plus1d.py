@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bench.models import folded
-from bench.models.folded import quick_backbones
+from bench.models import batchnorm_folding as folded
+from bench.models.batchnorm_folding import quick_backbones
 from bench.models.r2plus1d import FactorisedConv3d, R2Plus1D
 
 video = pytest.importorskip("torchvision.models.video")

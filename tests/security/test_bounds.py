@@ -10,10 +10,10 @@ import pytest
 from project import Bench
 from ruamel.yaml import YAML
 
+from bench.data.splits.test_lists import LARGEST, read_lists
+from bench.data.words.vectors import read_vectors
 from bench.errors import UserError
-from bench.files import read_json
-from bench.official import LARGEST, read_lists
-from bench.words.vectors import read_vectors
+from bench.utils.io import read_json
 
 _LAUGHS = "x0: &x0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 9)}]\n" for i in range(1, 12)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.errors import UserError
-from bench.files import unsealed
-from bench.records import read_record
+from bench.experiments.record import read_record
+from bench.utils.io import unsealed
 
 SOURCE = Path(__file__).resolve().parents[2]
 SHIM = Path(__file__).resolve().parent / "shim"

@@ -35,8 +35,8 @@ TAIL = """
   it, and run again. The stages then run again and find everything done; nothing is trained twice.
 * An earlier hour (2026-11-28, 644 tries with a part of the next, 352 kills) found a
   defect: one flipped bit in the *name* of a checksum let a cell's `run.json` pass, with all its
-  facts right, and stay. Such a file is refused now, and `tests/test_sealed.py` flips every bit of
-  one. Every try above is of the code since.
+  facts right, and stay. Such a file is refused now, and `tests/utils/test_sealed.py` flips every
+  bit of one. Every try above is of the code since.
 * In a run before, Ctrl-C was lost once in 13 tries. It was never repeated, and two ways in which it
   could be lost (in a destructor, at a worker's start) have been closed since.
 * `train.stall_s` (an hour) ends a cell in which no step and no video ended for so long.

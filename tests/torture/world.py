@@ -144,7 +144,7 @@ class World:
             self._write_videos(rng)
 
     def _write_videos(self, rng: np.random.Generator) -> None:
-        from bench.video.encode import write_h264
+        from bench.data.video.encode import write_h264
 
         for folder, classes in (("trained", TRAINED), ("tested", TESTED)):
             for name in classes:

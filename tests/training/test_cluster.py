@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from project import run_bench, tiny_project
 
-from bench.files import read_json
+from bench.utils.io import read_json
 
 
 @pytest.mark.slow

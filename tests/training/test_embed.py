@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.data.video.decode import VideoError
 from bench.method import Batch, Classes, Method
 from bench.training import embed as module
 from bench.training.embed import Embedded, embed
-from bench.video.read import VideoError
 
 PATHS = [f"v{row}.avi" for row in range(12)]
 CLASSES = Classes(["a", "b"], torch.tensor([[1.0, 0.0], [0.0, 1.0]]))

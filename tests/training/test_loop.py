@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.config.schema import Train
 from bench.method import Batch, Classes, Loss, Method
-from bench.settings import Train
 from bench.training.batches import Batches
-from bench.training.inputs import Vectors
 from bench.training.loop import Diverged, Log, train
+from bench.training.sources import Vectors
 
 SETTINGS = Train(steps=25, batch=4, lr=0.1, warmup=3, log_every=10, checkpoint_every=7)
 SEEN = Classes(["a", "b", "c"], torch.eye(3))

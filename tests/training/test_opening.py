@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from bench.layout import Layout
+from bench.config.paths import Layout
+from bench.config.schema import Input
+from bench.data.input_store import write_videos
 from bench.method import Method
-from bench.settings import Input
-from bench.stored import write_videos
-from bench.training import opening
+from bench.training import open_inputs as opening
 
 
 class Features(Method):

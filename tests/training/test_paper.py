@@ -9,9 +9,9 @@ import torch
 from project import ROOT
 from torch import Tensor
 
-from bench.config import load_config
+from bench.config.profile import load_config
 from bench.method import Context, as_tensor_classes
-from bench.training.backbone import new_backbone
+from bench.models.factory import new_backbone
 from bench.training.batches import Batches
 from bench.training.loop import train
 from bench.training.schedule import learning_rates

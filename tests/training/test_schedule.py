@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.settings import Train
+from bench.config.schema import Train
 from bench.training.schedule import learning_rates
 
 

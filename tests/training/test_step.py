@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.config.schema import Train
 from bench.errors import UserError
 from bench.method import Batch, Classes, Loss, Method
 from bench.models.r2plus1d import R2Plus1D
-from bench.settings import Train
-from bench.training.meter import PARTS, Meter
 from bench.training.step import Step
+from bench.training.timer import PARTS, Meter
 
 SEEN = Classes(["a", "b"], torch.eye(2))
 SETTINGS = Train(steps=3, batch=8, lr=0.1, warmup=0)

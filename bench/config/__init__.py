@@ -1,0 +1,1 @@
+"""params.yaml as checked objects, and where a profile's files are."""

@@ -1,0 +1,232 @@
+"""Which videos a folder holds, of which class and split: every layout that data sets come in.
+
+A file's class is that of its row in a list (a CSV), else the name of the folder that it stands in,
+else the one in a UCF101 name. Its split is that of its row, else of a folder train, val or test
+above it. Folders may be nested and linked; a loop of links is entered once.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from heapq import nsmallest
+from pathlib import Path
+from textwrap import shorten
+from typing import NamedTuple
+
+import pandas as pd
+
+from bench.data import reference as facts
+from bench.data.lists import SPLITS, Lists, Where, read_lists
+from bench.data.reference.class_names import finder, key
+from bench.errors import UserError
+
+VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".webm", ".mov", ".mpg", ".mpeg", ".m4v", ".flv", ".wmv")
+UCF_NAME = re.compile(r"v_(\w+)_g\d+_c\d+$")  # v_ApplyEyeMakeup_g01_c02
+
+NOT_UTF8 = "left out, file names that are not UTF-8 (rename them)"
+
+
+class Found(NamedTuple):
+    """Videos (path, class, split, bytes, mtime_ns; sorted by path) and what to tell the user."""
+
+    rows: pd.DataFrame
+    notes: list[str]
+
+
+def find_videos(name: str, root: Path, lists: Sequence[Path] = ()) -> Found:
+    """List the videos of data set ``name`` under ``root``, by class folders or by ``lists``.
+
+    Raises UserError for a folder with videos that no class is called, and for a list that cannot be
+    read, names an unknown class or leads out of ``root``.
+    """
+    known, meant = _known_classes(name)
+    resolve = _resolver(name, known)
+    listed = read_lists(lists, resolve) if lists else None
+    files, unreadable, empty = _scan(name, root)
+    odd = {"folders that cannot be read": unreadable, "folders without a video": empty}
+    rows: list[tuple[str, str, str, int, int]] = []
+    place = _by_lists(listed, resolve) if listed else _by_names(resolve, root)
+    for path, (size, changed) in files.items():
+        where = place(path) if _is_utf8(path) else NOT_UTF8
+        if isinstance(where, str):
+            odd.setdefault(where, []).append(path)
+        else:
+            rows.append((path, *where, size, changed))
+    if listed:
+        rows += [_named(root, path, *where) for path, where in listed.unseen_paths()]
+        odd["rows of the lists without a file"] = listed.unseen_clips()
+        odd |= listed.odd
+    if known:
+        present = {row[1] for row in rows}
+        odd["classes without a video"] = [one for one in known if one not in present]
+    notes = [*meant, *(_line(what, items) for what, items in odd.items() if items)]
+    _one_spelling(name, (row[1] for row in rows))
+    if not rows:
+        hint = "" if lists else "; videos without class folders need a list of classes (--list)"
+        said = f" ({shorten(notes[0], 200)})" if notes else ""
+        raise UserError(
+            f"data set {name}: no videos in {root}{said}, expected {root}/CLASS/VIDEO.avi{hint}"
+        )
+    table = pd.DataFrame(rows, columns=["path", "class", "split", "bytes", "mtime_ns"])
+    return Found(table.sort_values("path", ignore_index=True), notes)
+
+
+Place = Callable[[str], Where | str]  # of a path; a str says why it has none
+
+
+def _by_names(resolve: Callable[[str], str], root: Path) -> Place:
+    @cache
+    def of_folder(folder: str, parent: str) -> str:
+        try:
+            return resolve(folder)
+        except UserError as error:
+            told = shorten(str(error), 300, placeholder=" …")
+            raise UserError(
+                f"{root / parent} holds videos and is named after no class: {told}; rename it or "
+                "move it away"
+            ) from None
+
+    def place(path: str) -> Where | str:
+        parent, folder, split = _folders(path)
+        stem = path.rpartition("/")[2].rpartition(".")[0]
+        if folder:
+            return of_folder(folder, parent), split
+        if match := UCF_NAME.match(stem):
+            return resolve(match[1]), split
+        return "left out, files without a class folder (a --list can name their classes)"
+
+    return place
+
+
+def _by_lists(listed: Lists, resolve: Callable[[str], str]) -> Place:
+    @cache
+    def hint(folder: str) -> str:
+        try:
+            return resolve(folder) if folder else ""
+        except UserError:
+            return ""  # with a list, folders may have any name
+
+    def place(path: str) -> Where | str:
+        _, folder, split = _folders(path)
+        candidates = listed.find(path)
+        # One clip may stand in lists of two classes or splits: its folders decide.
+        for part, wanted in ((0, hint(folder)), (1, split)):
+            narrowed = [one for one in candidates if one[part] == wanted]
+            candidates = narrowed or candidates
+        if not candidates:
+            return "left out, files without a row in the lists"
+        if len({one[0] for one in candidates}) > 1:
+            return "left out, files with rows of several classes in the lists"
+        return candidates[0][0], candidates[0][1] or split
+
+    return place
+
+
+def _folders(path: str) -> tuple[str, str, str]:
+    """Return the folders of a file, the last one's name ("" if it is a split's), and the split."""
+    parent = path.rpartition("/")[0]
+    names = parent.split("/")
+    split = next((SPLITS[n.lower()] for n in names if n.lower() in SPLITS), "")
+    return parent, "" if names[-1].lower() in SPLITS else names[-1], split
+
+
+def _scan(name: str, root: Path) -> tuple[dict[str, tuple[int, int]], list[str], list[str]]:
+    """Return path -> (bytes, mtime_ns) of every video; folders that cannot be read; empty ones."""
+    files: dict[str, tuple[int, int]] = {}
+    unreadable, empty = [], []
+    todo: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(str(root), "", frozenset())]
+    while todo:
+        folder, inside, above = todo.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            if not inside:
+                raise UserError(
+                    f"data set {name}: folder {root} is missing or cannot be read "
+                    f"({error.strerror}); put the videos there, one folder a class, or set --root "
+                    f"or profiles.….datasets.{name}.root in params.yaml"
+                ) from None
+            unreadable.append(inside)
+            continue
+        holds = False
+        for entry in entries:
+            path = f"{inside}/{entry.name}" if inside else entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.name.lower().endswith(VIDEO_SUFFIXES):
+                holds = True
+                files[path] = _stat(entry)
+            elif _is_dir(entry):
+                holds = True
+                stat = entry.stat()
+                here = (stat.st_dev, stat.st_ino)
+                if here not in above:
+                    todo.append((entry.path, path, above | {here}))
+        if not holds and inside:
+            empty.append(inside)
+    return files, sorted(unreadable), sorted(empty)
+
+
+def _stat(entry: "os.DirEntry[str]") -> tuple[int, int]:
+    try:
+        stat = entry.stat()
+    except OSError:  # a link to nothing
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _is_dir(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _named(root: Path, path: str, label: str, split: str) -> tuple[str, str, str, int, int]:
+    """Return the row of a path that only a list names; it must not leave ``root`` by a link."""
+    file = root / path
+    if not os.path.exists(file):
+        return path, label, split, 0, 0
+    if not file.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"'{path}' of a list leads out of {root} by a link; put the file itself in")
+    stat = file.stat()
+    return path, label, split, stat.st_size, stat.st_mtime_ns
+
+
+def _known_classes(name: str) -> tuple[list[str], list[str]]:
+    """Return the classes of a public data set, else none and a note if ``name`` is close to one."""
+    try:
+        return list(facts.classes(name)), []
+    except UserError as error:
+        return [], [f"{error} If not, any class is taken"] if "did you mean" in str(error) else []
+
+
+def _resolver(name: str, known: Sequence[str]) -> Callable[[str], str]:
+    return cache(finder(f"class of {name}", known)) if known else str
+
+
+def _one_spelling(name: str, classes: Iterable[str]) -> None:
+    """Raise UserError where two classes are two spellings of one: their words would be the same."""
+    spelt: dict[str, str] = {}
+    for one in dict.fromkeys(classes):
+        first = spelt.setdefault(key(one) or one, one)
+        if first != one:
+            raise UserError(
+                f"data set {name}: '{first}' and '{one}' are two spellings of one class; use one"
+            )
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _line(what: str, items: Sequence[str]) -> str:
+    """Say how many ``items`` there are, and show the first three."""
+    first = ", ".join(nsmallest(3, items))
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in first)
+    return f"{what}: {len(items)} ({shown}{', …' if len(items) > 3 else ''})"

@@ -1,0 +1,166 @@
+"""The inputs that methods ask for, as files: ``data/<profile>/inputs/<input>/``.
+
+``<data set>.npy``: of videos, [N,n,...] in the order of the index; ``<data set>.classes.npy``: of
+classes, [K,...] in the order of the index's classes; ``<data set>.json``: key and digest of the
+former and the videos that failed; ``<data set>.classes.json``: digest of the latter;
+``objects.npz``: names, vectors [O,W], scored [O] (false: boxes alone know the object, and its
+probability is always 0) and, where they have texts, texts [O,E].
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import UserError
+from bench.utils.io import (
+    DAMAGED,
+    digest,
+    file_digest,
+    known_digest,
+    read_arrays,
+    read_json,
+    replacing,
+    write_json,
+)
+
+Array = NDArray[Any]
+AGAIN = "run 'bench stage inputs'"
+
+
+def write_videos(
+    folder: Path,
+    dataset: str,
+    key: str,
+    parts: Iterable[Array],
+    count: int,
+    failures: Mapping[int, str],
+) -> None:
+    """Write what ``parts`` yields, rows [k,n,...] in the index's order, ``count`` rows in all.
+
+    Memory holds one part. ``failures`` is read at the end, so that the iterable may fill it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / f"{dataset}.npy") as part:
+        done = 0
+        with part.open("wb") as handle:  # mapped, a full disk would end the process (SIGBUS)
+            for rows in map(np.ascontiguousarray, parts):
+                if not done:
+                    header = np.lib.format.header_data_from_array_1_0(rows)
+                    header["shape"] = (count, *rows.shape[1:])
+                    np.lib.format.write_array_header_1_0(handle, header)
+                handle.write(rows.data)
+                done += len(rows)
+        if not done or done != count:
+            raise UserError(f"{folder}: {done} of {count} videos of {dataset} were computed")
+        written = file_digest(part)
+    facts = {
+        "key": key,
+        "digest": written,
+        "failures": {str(row): why for row, why in failures.items()},
+    }
+    write_json(folder / f"{dataset}.json", facts)
+
+
+def write_classes(folder: Path, dataset: str, array: Array) -> str:
+    """Write an array [K,...] of a data set's classes; return its digest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / f"{dataset}.classes.npy") as part:
+        with part.open("wb") as handle:
+            np.save(handle, array)
+        written = file_digest(part)
+    write_json(folder / f"{dataset}.classes.json", {"digest": written})
+    return digest(array.tobytes())
+
+
+def write_objects(
+    folder: Path,
+    names: Sequence[str],
+    vectors: Array,
+    texts: Array | None = None,
+    scored: int | None = None,
+) -> str:
+    """Write the objects that scores or boxes count in; return their digest.
+
+    The first ``scored`` of them (default: all) have probabilities.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    count = len(names) if scored is None else scored
+    own: dict[str, Any] = {"names": np.array(names), "vectors": vectors}
+    own["scored"] = np.arange(len(names)) < count
+    own |= {} if texts is None else {"texts": texts}
+    with replacing(folder / "objects.npz") as part, part.open("wb") as handle:
+        np.savez(handle, **own)
+    numbers = [digest(a.tobytes()) for a in own.values() if a.dtype.kind == "f"]
+    return digest([list(names), *numbers, *([] if count == len(names) else [count])])
+
+
+def is_current(folder: Path, dataset: str, key: str) -> str:
+    """Return the digest of a data set's videos if they are whole and of this key, else ""."""
+    try:
+        facts = read_json(folder / f"{dataset}.json", "key", "digest")
+    except UserError:  # damaged: they are made anew
+        return ""
+    if not facts or facts["key"] != key:
+        return ""
+    whole = known_digest(folder / f"{dataset}.npy") == facts["digest"]
+    return str(facts["digest"]) if whole else ""
+
+
+def failed_videos(folder: Path, dataset: str) -> set[int]:
+    """Return the rows that failed when a data set's videos were written."""
+    facts = read_json(folder / f"{dataset}.json", failures={str: str})
+    return set(map(int, facts["failures"])) if facts else set()
+
+
+def read_videos(folder: Path, dataset: str, count: int) -> tuple[Array, dict[int, str]]:
+    """Return the array [N,n,...] of a data set's videos, mapped from its file, and the failures."""
+    facts = read_json(folder / f"{dataset}.json", "digest", failures={str: str})
+    array = _load(folder / f"{dataset}.npy", facts, "r")
+    if facts is None or array.ndim < 2 or len(array) != count:
+        raise UserError(f"{folder}: not of the {count} videos of {dataset}; {AGAIN}")
+    try:
+        return array, {int(row): why for row, why in facts["failures"].items()}
+    except ValueError as error:
+        raise UserError(f"{folder}/{dataset}.json: damaged ({error}); {AGAIN}") from None
+
+
+def read_classes(folder: Path, dataset: str, count: int) -> Array:
+    """Return the array [K,...] of a data set's classes."""
+    facts = read_json(folder / f"{dataset}.classes.json", "digest")
+    array = _load(folder / f"{dataset}.classes.npy", facts)
+    if not array.ndim or len(array) != count:
+        raise UserError(f"{folder}: not of the {count} classes of {dataset}; {AGAIN}")
+    return array
+
+
+def read_objects(folder: Path) -> tuple[list[str], Array, dict[str, Array]]:
+    """Return the objects' names, their vectors [O,W], and ``scored`` [O] and ``texts`` [O,E]."""
+    path = folder / "objects.npz"
+    try:
+        arrays = read_arrays(path, "names", "vectors", optional=["texts", "scored"])
+        names, vectors = list(map(str, arrays.pop("names"))), arrays.pop("vectors")
+        for name, array in {"vectors": vectors, **arrays}.items():
+            if array.ndim != 1 + (name != "scored") or len(array) != len(names):
+                raise ValueError(f"{len(names)} names do not fit {list(array.shape)}")
+        return names, vectors, arrays
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; {AGAIN}") from None
+    except DAMAGED as error:
+        raise UserError(f"{path}: damaged ({error}); {AGAIN}") from None
+
+
+def _load(path: Path, facts: Any, mode: Any = None) -> Array:
+    try:
+        if facts is not None and known_digest(path) not in ("", facts["digest"]):
+            raise ValueError("not the file that was written")
+        array: Array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it is an archive, not one array")
+        return array
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; {AGAIN}") from None
+    except DAMAGED as error:
+        raise UserError(f"{path}: damaged ({error}); {AGAIN}") from None

@@ -1,0 +1,1 @@
+"""Class splits: protocols, the overlap exclusion, official test lists."""

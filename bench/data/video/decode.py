@@ -1,0 +1,223 @@
+"""Decode video files exactly: every frame counted from the first one, never after a seek."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from bench.data.video.colour import Converter, Pixels, is_on_its_side
+from bench.errors import UserError
+
+Backend = Literal["auto", "pyav", "decord"]
+
+
+class VideoError(Exception):
+    """A video that cannot be used: ``path`` and ``reason``, printed as one line."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Keep both in ``args`` too, so that the error crosses process boundaries."""
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Return the one line."""
+        return f"{self.path}: {self.reason}"
+
+
+def read_frames(
+    path: Path, wanted: Sequence[int] | None = None, backend: Backend = "auto"
+) -> Pixels:
+    """Return the ``wanted`` frames (any order, repeats allowed; None: all) as uint8 [n,H,W,3] RGB.
+
+    They are the frames that ``ffmpeg -i path -fps_mode passthrough -pix_fmt rgb24`` writes,
+    whatever the backend: ``decord`` reads what ``decord_is_exact`` allows and leaves the rest to
+    PyAV; ``auto`` is PyAV, which is exact for every file and nowhere slower. Each needed frame is
+    decoded and converted once; decoding stops after the last one. Raises ``VideoError`` for an
+    unreadable file or a frame past the end.
+    """
+    needed = None if wanted is None else sorted(set(wanted))
+    frames = list(frames_of(path, needed, backend))
+    if wanted is not None and needed is not None and list(wanted) != needed:
+        place = {index: k for k, index in enumerate(needed)}
+        frames = [frames[place[index]] for index in wanted]
+    return np.stack(frames) if frames else np.empty((0, 0, 0, 3), np.uint8)
+
+
+def frames_of(
+    path: Path, needed: Sequence[int] | None = None, backend: Backend = "auto"
+) -> Iterable[Pixels]:
+    """Give the ``needed`` frames (sorted; None: all) in file order with the ``backend``."""
+    if backend != "decord" or not decord_is_exact(path):
+        return iter_frames(path, needed)
+    return _decord_frames(path, range(count_frames(path)) if needed is None else needed)
+
+
+def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pixels]:
+    """Yield the distinct ``wanted`` frames (None: all) in file order, each uint8 [H,W,3] RGB.
+
+    Frames stand as a player shows them, turned by the quarters that the file says. Holds one frame
+    at a time, so that a long or large video fits in memory. A change of size within the file is
+    scaled to the first frame's size. Raises ``VideoError``.
+    """
+    needed = None if wanted is None else set(wanted)
+    if needed is not None:
+        if not needed:
+            return
+        if min(needed) < 0:
+            raise VideoError(path, f"no frame {min(needed)}")
+    last = -1 if needed is None else max(needed)
+    converter = Converter()
+    count = 0
+    for index, frame in enumerate(_decoded(path)):
+        count = index + 1
+        try:
+            if index == 0:
+                converter.begin(frame)
+            rgb = converter.rgb(frame) if needed is None or index in needed else None
+        except av.FFmpegError as error:
+            raise VideoError(path, f"frame {index} has no colours: {_reason(error)}") from error
+        if rgb is not None:
+            yield rgb
+        if index == last:
+            return
+    if needed is not None:
+        raise VideoError(path, f"no frame {last}, it has {count}")
+
+
+class Measured(NamedTuple):
+    """A video's decodable frames, frames a second and size as shown; ``announced`` by its header.
+
+    0 stands for what the file does not say.
+    """
+
+    frames: int
+    fps: float
+    width: int
+    height: int
+    announced: int
+
+
+def measure_video(path: Path) -> Measured:
+    """Decode a whole video and return what it holds. Raises ``VideoError``."""
+    count, size = 0, (0, 0)
+    with _opened(path) as (container, stream):
+        for frame in _frames(path, container, stream):
+            if not count:
+                size = (frame.width, frame.height)
+                size = size[::-1] if is_on_its_side(frame) else size
+            count += 1
+        return Measured(count, float(stream.average_rate or 0), *size, stream.frames)
+
+
+def count_frames(path: Path) -> int:
+    """Return how many frames decode, by decoding them: headers overstate. Raises ``VideoError``."""
+    return measure_video(path).frames
+
+
+def _decoded(path: Path) -> Iterator[VideoFrame]:
+    """Yield every frame in order of presentation; a file without any is a ``VideoError``."""
+    with _opened(path) as (container, stream):
+        yield from _frames(path, container, stream)
+
+
+def _frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    count = 0
+    try:
+        for frame in container.decode(stream):
+            yield frame
+            count += 1
+    except av.FFmpegError as error:
+        raise VideoError(path, f"breaks off after {count} frames: {_reason(error)}") from error
+    if not count:
+        raise VideoError(path, "no decodable frame")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file for one sequential pass in the calling thread (safe after a fork)."""
+    if path.exists() and not path.is_file():
+        raise VideoError(path, "not a file")
+    try:
+        # "file:" and the whitelist: a name with a colon is no URL, and a playlist inside a
+        # would-be video fetches nothing.
+        container = av.open(
+            f"file:{path}", metadata_errors="ignore", options={"protocol_whitelist": "file"}
+        )
+    except (av.FFmpegError, OSError) as error:
+        raise VideoError(path, f"cannot be opened: {_reason(error)}") from error
+    with container:
+        stream = container.streams.best("video")
+        if not isinstance(stream, VideoStream):
+            raise VideoError(path, "no video stream")
+        if stream.codec_context is None:  # though the stub says that there always is one
+            raise VideoError(path, "of a codec that ffmpeg does not know")
+        stream.thread_type = "NONE"
+        stream.codec_context.thread_count = 1  # libdav1d heeds this alone
+        stream.codec_context.flags |= Flags.unaligned  # as ffmpeg: a crop at the left is exact
+        yield container, stream
+
+
+def _reason(error: av.FFmpegError | OSError) -> str:
+    return (error.strerror or type(error).__name__).splitlines()[0]
+
+
+def decord_is_exact(path: Path) -> bool:
+    """Tell from the header whether decord 0.6, read from the first frame, gives ffmpeg's pixels.
+
+    By measurement (docs/video.md) it does for H.264, HEVC, VP8 and VP9 in MP4 or Matroska, in
+    8-bit 4:2:0 of even sides of 96 or more. Elsewhere it rounds MPEG-4 otherwise, drops the first
+    frames of MPEG-1 and transport streams, spoils colours or cannot read at all. Raises
+    ``VideoError``.
+    """
+    with _opened(path) as (container, stream):
+        codec = stream.codec_context
+        sides = (codec.width, codec.height)
+        return (
+            bool(DECORD_CONTAINERS & set(container.format.name.split(",")))
+            and codec.codec.canonical_name in DECORD_CODECS
+            and codec.pix_fmt in ("yuv420p", "yuvj420p")
+            and all(side >= 96 and side % 2 == 0 for side in sides)
+        )
+
+
+DECORD_CONTAINERS = {"mp4", "matroska"}
+DECORD_CODECS = {"h264", "hevc", "vp8", "vp9"}
+
+
+def _decord_frames(path: Path, needed: Sequence[int]) -> list[Pixels]:
+    """Return the sorted ``needed`` frames with decord, read from frame 0: its seeks are inexact."""
+    try:
+        import decord
+    except ImportError as error:
+        raise UserError(
+            "video backend 'decord' is not installed: pip install decord, or use 'pyav'"
+        ) from error
+    if not needed:
+        return []
+    if needed[0] < 0:
+        raise VideoError(path, f"no frame {needed[0]}")
+    last = needed[-1]
+    try:
+        reader = decord.VideoReader(str(path), num_threads=1)
+        length = len(reader)
+        batch: Pixels | None = None
+        if last < length:
+            batch = reader.get_batch(range(last + 1)).asnumpy()
+    except (decord.DECORDError, RuntimeError, IndexError):
+        return list(iter_frames(path, needed))  # which knows the reason, if it is the file's
+    if batch is None:
+        raise VideoError(path, f"no frame {last}, it has {length}")
+    # Past the true end decord repeats the last frame in silence, and its length is the header's.
+    if last and np.array_equal(batch[last], batch[last - 1]):
+        count = count_frames(path)
+        if last >= count:
+            raise VideoError(path, f"no frame {last}, it has {count}")
+    return [batch[index] for index in needed]

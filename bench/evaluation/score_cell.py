@@ -1,0 +1,167 @@
+"""From one cell's embeddings and the split files to its metrics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bench.evaluation.metrics import (
+    LEFT_OUT,
+    Cosines,
+    accuracies,
+    class_means,
+    closeness,
+    dispersion,
+    generalised,
+    ranks_and_own,
+)
+from bench.utils.bitstrings import pack
+
+
+@dataclass
+class Scores:
+    """Metrics as a record carries them; keys are "<data set>.<protocol>.<metric>".
+
+    ``videos`` and ``right`` (packed bits, in the index's order) are by "<data set>.<protocol>" and
+    split, of test data sets.
+    """
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    per_split: dict[str, dict[str, float]] = field(default_factory=dict)
+    per_class: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    videos: dict[str, dict[str, int]] = field(default_factory=dict)
+    right: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def score(
+    arrays: Mapping[str, Any],
+    names: Mapping[str, Sequence[str]],
+    splits: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
+    rows: Mapping[str, Mapping[str, int]] | None = None,
+) -> Scores:
+    """Score embeddings ("<data set>.video", ".class", ".label", optionally ".score") per protocol.
+
+    ``names`` are each data set's embedded classes, ``splits`` maps (data set, protocol) to its
+    splits. A split with "videos" is scored on these alone: ``rows`` maps their names to rows of the
+    data set's index, ".row" holds those of the embeddings. A split with "held_out" is scored over
+    its seen and unseen classes (``metrics.generalised``), its scatter over the unseen ones. The
+    data set "seen" is scored over all its classes. The similarities are computed once a data set,
+    and never held for all videos. A split with a class that was not embedded is a ValueError.
+    """
+    scores = Scores()
+    for dataset, classes in names.items():
+        place = {name: i for i, name in enumerate(classes)}
+        everything = [{"name": "full", "unseen": list(classes)}]
+        wanted = {p: s for (d, p), s in splits.items() if d == dataset} or {"full": everything}
+        columns: list[Sides] = []
+        for protocol, listed in wanted.items():
+            for one in listed:
+                try:
+                    columns.append(_sides(one, place))
+                except KeyError:
+                    reason = f"{dataset} {protocol} {one['name']}: class not embedded"
+                    raise ValueError(reason) from None
+        whole, table = _Parts.ranked(dataset, arrays, [[*u, *s] for u, s in columns])
+        ordered = zip(columns, table.T, strict=True)
+        for protocol, listed in wanted.items():
+            values: dict[str, dict[str, float]] = {}
+            for one in listed:
+                sides, rank = next(ordered)
+                part = whole
+                if "videos" in one:
+                    known = (rows or {}).get(dataset, {})
+                    chosen = [known[v] for v in one["videos"] if v in known]
+                    mask = np.isin(whole.rows, chosen)
+                    part, rank = whole.only(mask), rank[mask]
+                found, per_class = _one(part, rank, *sides)
+                for metric, value in found.items():
+                    values.setdefault(metric, {})[str(one["name"])] = value
+                if dataset != "seen":
+                    bits = part.right(rank)
+                    scope, split = f"{dataset}.{protocol}", str(one["name"])
+                    scores.videos.setdefault(scope, {})[split] = len(bits)
+                    scores.right.setdefault(scope, {})[split] = pack(bits)
+                if len(listed) == 1:
+                    scores.per_class[f"{dataset}.{protocol}"] = {
+                        classes[c]: pair for c, pair in per_class.items()
+                    }
+            for metric, by_split in values.items():
+                key = f"{dataset}.{protocol}.{metric}"
+                scores.metrics[key] = round(float(np.mean(list(by_split.values()))), 6)
+                if len(listed) > 1:
+                    scores.per_split[key] = {k: round(v, 6) for k, v in by_split.items()}
+    return scores
+
+
+Sides = tuple[list[int], list[int]]  # columns of the unseen classes, and of the seen if ranked
+
+
+def _sides(split: Mapping[str, Any], place: Mapping[str, int]) -> Sides:
+    """Return a split's columns; KeyError for a class without one."""
+    seen = split["seen"] if "held_out" in split else ()
+    return [place[name] for name in split["unseen"]], [place[name] for name in seen]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Of one data set of K classes: video [N,D], labels [N], rows [N] of the index, and the cosine
+    [N] of each video with its own class if they lie in one space.
+    """
+
+    classes: int
+    video: Any
+    labels: Any
+    rows: Any
+    cosines: Any
+
+    @classmethod
+    def ranked(
+        cls, dataset: str, arrays: Mapping[str, Any], columns: Sequence[Sequence[int]]
+    ) -> tuple["_Parts", Any]:
+        """Return them, and the ranks [N,S] of all splits."""
+        video, of_class = arrays[f"{dataset}.video"], arrays[f"{dataset}.class"]
+        labels = arrays[f"{dataset}.label"]
+        rows = arrays.get(f"{dataset}.row", np.arange(len(labels)))
+        given, cosines = arrays.get(f"{dataset}.score"), Cosines(video, of_class)
+        own: Any
+        table, own = ranks_and_own(cosines if given is None else given, labels, columns)
+        if given is not None:  # its values are no cosines, and the two may lie in two spaces
+            one_space = video.shape[1] == of_class.shape[1]
+            own = ranks_and_own(cosines, labels, [])[1] if one_space else None
+        return cls(len(of_class), video, labels, rows, own), table
+
+    def only(self, mask: Any) -> "_Parts":
+        cut = None if self.cosines is None else self.cosines[mask]
+        return _Parts(self.classes, self.video[mask], self.labels[mask], self.rows[mask], cut)
+
+    def right(self, rank: Any) -> Any:
+        """Return, for each video of a split in the index's order, if it is right [M]."""
+        there = rank != LEFT_OUT
+        return (rank[there] == 0)[np.argsort(self.rows[there], kind="stable")]
+
+    @cached_property
+    def centres(self) -> Any:
+        """Mean embedding of each class [K,D]."""
+        return class_means(self.video, self.labels, self.classes)
+
+    @cached_property
+    def own(self) -> Any:
+        """Mean cosine of each class's videos with the class [K]; None where there are none."""
+        if self.cosines is None:
+            return None
+        return class_means(self.cosines, self.labels, self.classes)
+
+
+def _one(
+    part: _Parts, rank: Any, columns: Sequence[int], seen: Sequence[int]
+) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
+    if seen:
+        values, per_class = generalised(rank, part.labels, seen, columns)
+    else:
+        values, per_class = accuracies(rank, part.labels, columns)
+    if part.own is not None:
+        values["closeness"] = closeness(part.own, columns)
+    values["dispersion"] = dispersion(part.centres, columns)
+    return values, per_class

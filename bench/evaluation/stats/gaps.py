@@ -1,0 +1,175 @@
+"""Whether a gap between two rows is larger than noise: would its sign survive other seeds, classes?
+
+* one model tested on many classes (transfer): the classes are a sample, and so are the seeds;
+* one model tested on random class splits (half10): the splits share classes; and the seeds;
+* one model per random draw of the classes (fifty-fifty): the draws share classes.
+
+Student's t, with Welch–Satterthwaite degrees of freedom where several variances are added.
+``benchmarks/coverage.py`` measures how often each interval holds the truth.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.evaluation.stats.distributions import t_quantile, t_tail
+from bench.evaluation.stats.spread import ROUNDING
+
+ClassCounts = Mapping[str, tuple[int, int]]  # class -> (videos, right)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A difference of means; 95 % interval and p value, ``None`` where n is too small for them."""
+
+    difference: float
+    interval: tuple[float, float] | None
+    p: float | None = None  # of one comparison: the chance of such a gap if there were none
+    variances: dict[str, float] = field(default_factory=dict)  # what the interval is made of
+    floor: float | None = None  # estimate of the half width that the classes alone would leave
+
+
+def _gap(
+    difference: float, parts: Mapping[str, tuple[float, float, float]], together: float | None = 0.0
+) -> Gap:
+    """Make an interval of parts: source -> (variance, the estimate that it came from, its df).
+
+    The first part is that of the classes; ``together`` is what of it more seeds would take away
+    (``None``: not known, no floor).
+    """
+    variances = {source: variance for source, (variance, _, _) in parts.items()}
+    variance = sum(variances.values())
+    first, _, first_df = next(iter(parts.values()))
+    left = None if together is None else max(first - together, 0.0)
+    floor = None if left is None else t_quantile(first_df) * math.sqrt(left)
+    if variance <= ROUNDING**2:
+        level = abs(difference) < ROUNDING
+        return Gap(difference, (difference, difference), float(level), variances, floor)
+    kept = [(raw, df) for part, raw, df in parts.values() if part > 0]
+    # Where much is taken off, the formula falls below what each part is known by.
+    df = max(variance**2 / sum(raw**2 / df for raw, df in kept), min(df for _, df in kept))
+    half = t_quantile(df) * math.sqrt(variance)
+    p = t_tail(difference / math.sqrt(variance), df)
+    return Gap(difference, (difference - half, difference + half), p, variances, floor)
+
+
+def transfer_gap(
+    a: Sequence[float],
+    b: Sequence[float],
+    classes_a: Sequence[ClassCounts],
+    classes_b: Sequence[ClassCounts],
+    fixed: tuple[bool, bool] = (False, False),
+) -> Gap:
+    """Compare two rows on the same test classes.
+
+    ``a``, ``b``: one accuracy in percent per seed; ``classes_*``: for each seed the videos of
+    each class and how many are right. Two sources of variance (a two-way layout, seeds × classes):
+    classes, as a ratio estimate C/(C − 1)·Σ w_c²(d_c − d)², with w_c the share of videos and
+    d = Σ w_c d_c; of each row its seeds, s²/n less what seeds and classes do together, which the
+    first term holds already. No interval from fewer than two seeds or classes, or from different
+    class sets; a ``fixed`` row is the same with every seed: one suffices and adds no variance.
+    """
+    difference = float(np.mean(a) - np.mean(b))
+    tested = [{c for c, (n, _) in counts.items() if n} for counts in (*classes_a, *classes_b)]
+    names = sorted(set[str]().union(*tested))
+    same = all(one == set(names) for one in tested)
+    rows = ((a, classes_a, fixed[0]), (b, classes_b, fixed[1]))
+    seeds = [min(len(v), len(counts)) for v, counts, same_always in rows if not same_always]
+    if min([len(names), *seeds]) < 2 or not classes_a or not classes_b or not same:
+        return Gap(difference, None)
+    (videos_a, rates_a), (videos_b, rates_b) = (
+        _rates(one, names) for one in (classes_a, classes_b)
+    )
+    weight = (videos_a + videos_b) / (videos_a + videos_b).sum()
+    by_class = rates_a.mean(axis=0) - rates_b.mean(axis=0)
+    n = len(names)
+    ratio = n / (n - 1) * float(np.square(weight * (by_class - weight @ by_class)).sum())
+    parts = {"classes": (ratio, ratio, n - 1.0)}
+    together = 0.0
+    for name, rates, (values, _, same_always) in zip("ab", (rates_a, rates_b), rows, strict=True):
+        if not same_always:
+            raw = float(np.var(values, ddof=1)) / len(values)
+            both = _together(rates, weight)
+            together += both
+            # At most the raw variance's df: a difference of variances is no better known.
+            parts[f"seeds of {name}"] = (max(raw - both, 0.0), raw, len(values) - 1.0)
+    return _gap(difference, parts, together)
+
+
+def _rates(
+    seeds: Sequence[ClassCounts], names: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the videos [C] of the classes and the percent right [seeds, C]."""
+    counts = np.array([[seed[name] for name in names] for seed in seeds], float)
+    return counts[:, :, 0].mean(axis=0), 100 * counts[:, :, 1] / counts[:, :, 0]
+
+
+def _together(rates: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """Return the variance of a row's mean by what differs between classes from seed to seed."""
+    seeds, n = rates.shape
+    rest = rates - rates.mean(axis=0)
+    rest = rest - (rest @ weight)[:, None]
+    squares = float(np.square(rest * weight).sum())
+    return float(squares / (seeds - 1) / seeds * n / (n - 1))
+
+
+def splits_gap(
+    a: Sequence[Mapping[str, float]],
+    b: Sequence[Mapping[str, float]],
+    classes: tuple[int, int],
+    fixed: tuple[bool, bool] = (False, False),
+) -> Gap:
+    """Compare two rows whose models are each tested on the same random class splits.
+
+    ``a``, ``b``: for each seed, split -> accuracy; ``classes``: in a split, and in all of them. J
+    splits of m among K classes scatter by s² about the mean over K, which stands itself for other
+    classes: its variance is s²·m/(K − m), so that s²(1/J + m/(K − m)) is that of their mean. Seeds
+    as in ``transfer_gap``, less what seeds and splits do together. No interval from fewer than two
+    splits or seeds.
+    """
+    means = [np.array([np.mean(list(seed.values())) for seed in row]) for row in (a, b)]
+    difference = float(means[0].mean() - means[1].mean())
+    names = sorted(set[str]().union(*a, *b))
+    same = all(set(seed) == set(names) for seed in (*a, *b))
+    inside, among = classes
+    seeds = [len(row) for row, same_always in zip((a, b), fixed, strict=True) if not same_always]
+    if min([len(names), *seeds]) < 2 or inside >= among or not same:
+        return Gap(difference, None)
+    by_split = [np.array([[seed[name] for name in names] for seed in row]) for row in (a, b)]
+    factor = 1 / len(names) + inside / (among - inside)
+    shared = factor * float(np.var(by_split[0].mean(axis=0) - by_split[1].mean(axis=0), ddof=1))
+    parts = {"classes": (shared, shared, min(len(names), among) - 1.0)}
+    together = 0.0
+    for name, values, same_always in zip("ab", by_split, fixed, strict=True):
+        if not same_always:
+            n = len(values)
+            raw = float(np.var(values.mean(axis=1), ddof=1)) / n
+            rest = values - values.mean(axis=0) - (values.mean(axis=1) - values.mean())[:, None]
+            both = factor * float(np.square(rest).sum()) / (n - 1) / (len(names) - 1) / n
+            together += both
+            parts[f"seeds of {name}"] = (max(raw - both, 0.0), raw, n - 1.0)
+    return _gap(difference, parts, together)
+
+
+def draws_gap(
+    a: Mapping[str, float], b: Mapping[str, float], seen: int = 1, unseen: int = 1
+) -> Gap:
+    """Compare two rows trained and tested on the same random draws of the classes.
+
+    ``a``, ``b``: draw -> accuracy; only common draws count (without any: the means' difference).
+    Draws share classes, so their variance is corrected, s²(1/n + unseen/seen), with the classes of
+    a draw (Nadeau & Bengio 2003); however many draws, it is known no better than from all classes
+    (whose number is unknown for 1 + 1).
+    No interval from fewer than two draws.
+    """
+    paired = np.array([a[draw] - b[draw] for draw in sorted(a.keys() & b.keys())])
+    if not len(paired):
+        return Gap(float(np.mean(list(a.values())) - np.mean(list(b.values()))), None)
+    if len(paired) < 2:
+        return Gap(float(paired[0]), None)
+    variance = float(np.var(paired, ddof=1)) * (1 / len(paired) + unseen / max(seen, 1))
+    units = min(len(paired), seen + unseen) if seen + unseen > 2 else len(paired)
+    return _gap(float(paired.mean()), {"draws": (variance, variance, units - 1.0)}, None)

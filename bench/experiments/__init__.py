@@ -1,0 +1,1 @@
+"""Which cells a profile asks for, their fingerprints, records and run folders."""

@@ -1,0 +1,232 @@
+"""The cells that a profile asks for: rows × seeds × training splits, each with its fingerprint.
+
+Needs neither torch nor data, so that a table can tell which records are outdated. Parts of the
+fingerprint that cannot be known without data (the manifests, the word vectors) are left out then.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.config.paths import Layout
+from bench.config.profile import ONE_SPLIT, Config, row_id
+from bench.data.splits.staleness import fits_draws, fits_tau
+from bench.errors import UserError, unknown
+from bench.experiments.fingerprint import source_digest
+from bench.experiments.input_availability import Inputs
+from bench.experiments.method_registry import MethodFile, scan
+from bench.experiments.record import cell_name
+from bench.utils.io import digest, read_json
+
+TRANSFER = "transfer"
+_NAMES = [str]
+SPLITS = [
+    {
+        "name": str, "seen": _NAMES, "unseen": _NAMES,
+        "videos?": _NAMES, "held_out?": _NAMES, "validation?": _NAMES,
+    }
+]  # fmt: skip
+"""Shape of the ``splits`` of a split file (see ``bench.data.splits.protocols.Split``)."""
+VERDICTS = [{"class": str, "kept": bool, "nearest": str, "dataset": str, "distance": float}]
+"""Shape of the ``classes`` of an overlap file (see ``bench.data.splits.overlap.verdicts``)."""
+
+
+UNFIT = "not that of params.yaml"
+"""The part "split" of a cell whose split file was made of another τ or other draws."""
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One training to be: method, reading, training split, seed, and what decides its outcome."""
+
+    row: str
+    method: str
+    reading: dict[str, Any]
+    label: str
+    split: str
+    seed: int
+    parts: dict[str, str]
+    problem: str = ""  # "file:line reason" of a method file that cannot be parsed
+    missing: str = ""  # an input that it needs and the profile has not, and what to do
+    inputs: dict[str, str] = field(default_factory=dict)  # what it is given -> made by what
+    checkpoint: str = ""  # name of the imported checkpoint that is evaluated instead of trained
+
+    @property
+    def cell(self) -> str:
+        """The cell's name."""
+        return cell_name(self.row, self.split, self.seed)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the outcome; the name carries seed and split."""
+        return digest({**self.parts, "seed": str(self.seed), "split name": self.split})
+
+
+def plan(config: Config, layout: Layout, readings: bool = False) -> list[PlannedCell]:
+    """List the cells of a profile; with ``readings`` those of the alternative readings as well."""
+    files = scan(layout.root)
+    for name in config.methods:
+        if name not in files:
+            raise unknown("method in params.yaml 'methods'", name, files)
+    for name in config.profile.own:
+        if name not in files:
+            raise unknown(f"method in params.yaml 'profiles.{config.name}.own'", name, files)
+    rows = [(file, dict[str, Any]()) for file in files.values()]
+    if readings:
+        rows += _readings(config, files)
+    known = _known_parts(config, layout)
+    inputs = Inputs(config, layout)
+    core = _core(layout.root)
+    cells = _imported(config, layout, files, core)
+    for file, reading in rows:
+        values = {**config.methods.get(file.name, {}), **reading}
+        own = {"core": core, "source": _source(file, layout.root), "method": digest(values)}
+        own["settings"] = _settings(config, file.name, trained=True)
+        seeds = config.profile.train_of(file.name).seeds
+        for split, split_parts in known.items():
+            tests = config.profile.transfer_sets() if split == TRANSFER else [split.split(".")[0]]
+            trained = [] if file.learning == "none" else [config.profile.train_on, *tests]
+            given = inputs.of(file, values, [n for n in [*trained, *tests] if n])
+            for seed in seeds if file.learning == "steps" else seeds[:1]:
+                cells.append(
+                    PlannedCell(
+                        row=row_id(file.name, reading),
+                        method=file.name,
+                        reading=reading,
+                        label=file.label,
+                        split=split,
+                        seed=seed,
+                        parts=own | split_parts | given.parts,
+                        problem=file.problem,
+                        missing="" if file.problem else given.missing,
+                        inputs=given.sources,
+                    )
+                )
+    return cells
+
+
+def _readings(
+    config: Config, files: dict[str, MethodFile]
+) -> list[tuple[MethodFile, dict[str, Any]]]:
+    """List the alternative readings; UserError for one that its row's name cannot tell."""
+    rows = []
+    for one in config.readings.rows:
+        if one.method not in files:
+            raise unknown("method in params.yaml 'readings'", one.method, files)
+        for parameter, value in one.set.items():
+            if not re.fullmatch(r"[\w.=+-]*", row_id("", {parameter: value})):
+                raise UserError(
+                    f"params.yaml: readings.rows: {one.method} has {parameter}: {value!r}, which "
+                    "names files; take a value of letters, digits and _ . = + - alone"
+                )
+        rows.append((files[one.method], dict(one.set)))
+    return rows
+
+
+def _imported(
+    config: Config, layout: Layout, files: dict[str, MethodFile], core: str
+) -> list[PlannedCell]:
+    """List the imported checkpoints of a profile: evaluated on its test sets, never trained."""
+    tests = config.profile.transfer_sets()
+    cells = []
+    for path in sorted(layout.checkpoints.glob("*.json")) if tests else ():
+        facts = read_json(path, "method", "digest", "chosen")
+        file = files.get(facts["method"])
+        if file is None:
+            continue
+        reading = {"checkpoint": path.stem}
+        on_test = ", chosen on test data" if facts["chosen"] == "best_on_test" else ""
+        cells.append(
+            PlannedCell(
+                row=row_id(file.name, reading),
+                method=file.name,
+                reading=reading,
+                label=f"{file.label}, checkpoint {path.stem}{on_test}",
+                split=TRANSFER,
+                seed=0,
+                parts={
+                    "core": core,
+                    "source": _source(file, layout.root),
+                    "method": digest(config.methods.get(file.name, {})),
+                    "settings": _settings(config, file.name),
+                    "checkpoint": facts["digest"],
+                    **_data_parts(layout, tests),
+                },
+                problem=file.problem,
+                checkpoint=path.stem,
+            )
+        )
+    return cells
+
+
+def _settings(config: Config, method: str, trained: bool = False) -> str:
+    profile = config.profile
+    blocks = {
+        "input": profile.input_of(method).numbers(),
+        "network": profile.network.model_dump(mode="json"),
+    }
+    return digest(blocks | ({"train": profile.train_of(method).numbers()} if trained else {}))
+
+
+def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
+    """Return training split -> the parts of the fingerprint that can be known now."""
+    profile = config.profile
+    splits: dict[str, dict[str, str]] = {}
+    if profile.train_on:
+        parts = _data_parts(layout, [profile.train_on, *profile.transfer_sets()])
+        shape = {"digest": str, "tau?": float, "classes?": VERDICTS}
+        overlap = read_json(layout.splits / "overlap.json", whole=shape)
+        if overlap:
+            parts["split"] = overlap["digest"] if fits_tau(overlap, profile.tau) else UNFIT
+        # Only the tested classes are embedded: of these sets not all, which is part of the outcome.
+        narrow = {
+            name: sorted(set(profile.datasets[name].protocols) & {"half10", "k220"})
+            for name in profile.transfer_sets()
+            if not set(profile.datasets[name].protocols) & {"full", "official3"}
+        }
+        if narrow:
+            parts["tests"] = digest(narrow)
+        splits[TRANSFER] = parts
+    for name, protocol in profile.per_split():
+        found = split_file(layout, name, protocol)["splits"]
+        fit = protocol in ONE_SPLIT or fits_draws(name, found, profile.fifty_fifty)
+        for one in found:
+            splits[f"{name}.{protocol}.{one['name']}"] = {
+                "split": digest(one) if fit else UNFIT,
+                **_data_parts(layout, [name]),
+            }
+    return splits
+
+
+def split_file(layout: Layout, name: str, protocol: str, *texts: str) -> dict[str, Any]:
+    """Read a data set's split file with its ``splits`` and ``texts``; UserError without it."""
+    path = layout.splits / f"{name}.{protocol}.json"
+    file: dict[str, Any] | None = read_json(path, *texts, splits=SPLITS)
+    if file is None:
+        raise UserError(f"{path} is missing; run 'bench stage splits'")
+    return file
+
+
+def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:
+    infos = {name: read_json(layout.index / f"{name}.json", "digest") for name in datasets}
+    words = read_json(layout.words / "words.json", digests={str: str})
+    parts = {}
+    if all(infos.values()):
+        parts["data"] = digest({name: info["digest"] for name, info in infos.items() if info})
+    if words:
+        parts["words"] = digest({name: words["digests"].get(name) for name in datasets})
+    return parts
+
+
+def code_parts(file: MethodFile, root: Path) -> dict[str, str]:
+    """Return the parts of a fingerprint that a method's code decides."""
+    return {"core": _core(root), "source": _source(file, root)}
+
+
+def _core(root: Path) -> str:
+    return source_digest(root / "bench" / "training" / "run_cell.py", root)
+
+
+def _source(file: MethodFile, root: Path) -> str:
+    return digest(file.problem) if file.problem else source_digest(file.path, root)

@@ -1,0 +1,1 @@
+"""Load a trained row and classify new videos."""

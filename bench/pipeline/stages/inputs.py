@@ -1,0 +1,40 @@
+"""Stage inputs: what methods ask for beside the videos, made once for all of them.
+
+What cannot be made is no error of the run: the status file says what it lacks, and the methods
+that need it are rows with the status *missing*.
+"""
+
+from typing import Any
+
+from bench.config.paths import Layout
+from bench.config.profile import Config
+from bench.features.makers import MAKERS
+from bench.features.workspace import Lacking, NotDescribed, Work
+from bench.utils.io import write_json
+
+
+def run(config: Config, layout: Layout) -> None:
+    """Write ``data/<profile>/inputs`` and ``results/inputs/<profile>.json``.
+
+    The latter maps input -> ``source`` (what it is made by), ``digests`` of the data sets that
+    have it, and ``lacking``: data set -> why it has not, and what to do.
+    """
+    work = Work(config, layout)
+    layout.inputs.mkdir(parents=True, exist_ok=True)
+    status: dict[str, Any] = {}
+    for name, make in MAKERS.items():
+        digests: dict[str, str] = {}
+        lacking: dict[str, str] = {}
+        source = ""
+        try:
+            for dataset in work.datasets:
+                try:
+                    source, digests[dataset] = make(work, dataset)
+                except Lacking as error:
+                    lacking[dataset] = str(error)
+        except NotDescribed:
+            continue
+        status[name] = {"source": source, "digests": digests, "lacking": lacking}
+        state = "ok" if not lacking else f"missing: {next(iter(lacking.values()))}"
+        print(f"{name}: {len(digests)} of {len(work.datasets)} data sets, {state}", flush=True)
+    write_json(layout.inputs_status, status)

@@ -1,0 +1,124 @@
+"""Stage words: one vector for each class of each data set of the profile."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.config.paths import Layout
+from bench.config.profile import Config
+from bench.data.words.class_vectors import Words, class_vectors, given_class_vectors
+from bench.data.words.tokenise import class_words
+from bench.data.words.vectors import read_vectors, write_vectors
+from bench.errors import UserError
+from bench.features.object_names import object_names
+from bench.features.texts import spoken, text_words
+from bench.utils.io import digest, read_json, replacing, write_json
+
+Arrays = dict[str, NDArray[np.float32]]
+SAMPLE = 1 << 20  # bytes at either end of a file that tell it from another one
+
+
+def run(config: Config, layout: Layout) -> None:
+    """Write ``data/<profile>/words``: classes.npz and words.json.
+
+    Beside them: vectors.npz, the unit vectors of the words used (where the profile gives class
+    vectors, of the words of its inputs alone), and the embedded world's vectors.bin, which it
+    trains. words.json has the words of each class, the digests of the class vectors and
+    ``sources``, what ``changed`` looks at.
+    """
+    names = {name: _classes(layout, name) for name in config.profile.datasets}
+    words = {name: class_words(name, classes) for name, classes in names.items()}
+    more = _other_words(config, layout, names)
+    layout.words.mkdir(parents=True, exist_ok=True)
+    if config.profile.words.kind == "class_vectors":
+        files = [_file(config, name) for name in names]
+        arrays = {
+            name: given_class_vectors(layout.root / file, classes, name)
+            for (name, classes), file in zip(names.items(), files, strict=True)
+        }
+        if config.profile.words.vectors is not None:
+            files.append(config.profile.words.vectors)
+            write_vectors(layout.words / "vectors.npz", read_vectors(layout.root / files[-1], more))
+    elif config.profile.words.kind == "corpus":
+        from bench.data.synthetic.corpus import train_vectors
+
+        files = []
+        train_vectors(layout.words / "vectors.bin")
+        arrays = _looked_up(layout.words / "vectors.bin", words, more, layout)
+    elif config.profile.words.file is None:
+        raise UserError(f"profile {config.name}: words of kind word2vec need 'file: PATH'")
+    else:
+        files = [config.profile.words.file]
+        arrays = _looked_up(layout.root / files[0], words, more, layout)
+    stored: dict[str, Any] = {}
+    for name, array in arrays.items():
+        stored[f"{name}.names"] = np.array(list(names[name]))
+        stored[f"{name}.vectors"] = array
+    with replacing(layout.words / "classes.npz") as part, part.open("wb") as handle:
+        np.savez(handle, **stored)
+    facts = {
+        "digests": {name: digest(array.tobytes()) for name, array in arrays.items()},
+        "sources": {str(file): _sample(layout.root / file) for file in files},
+        "classes": words,
+    }
+    write_json(layout.words / "words.json", facts)
+    print(f"class vectors of {sum(map(len, names.values()))} classes")
+
+
+def changed(layout: Layout) -> list[str]:
+    """Return the files outside the checkout that are others than those the stage read.
+
+    DVC does not watch them. Size and both ends are compared: milliseconds, whatever the size. A
+    file that is not there is not listed: what was taken from it is kept.
+    """
+    facts = read_json(layout.words / "words.json", sources={str: dict}) or {}
+    return [
+        file
+        for file, sample in facts.get("sources", {}).items()
+        if (layout.root / file).is_file() and _sample(layout.root / file) != sample
+    ]
+
+
+def _other_words(config: Config, layout: Layout, names: Mapping[str, list[str]]) -> set[str]:
+    """Return the words of definitions and object names; the vectors need not have them all."""
+    try:
+        objects = object_names(config.profile, layout.root)
+    except UserError:
+        objects = []  # the stage inputs says what is wrong with them
+    named = (spoken(one).split() for one in objects)
+    return text_words(config.profile, layout.root, names) | {w for words in named for w in words}
+
+
+def _looked_up(path: Path, words: Mapping[str, Words], more: set[str], layout: Layout) -> Arrays:
+    """Return data set -> class vectors [K,D] from a file of word vectors; keep those used."""
+    needed = {word for classes in words.values() for listed in classes.values() for word in listed}
+    vectors = read_vectors(path, needed | more)
+    arrays = class_vectors(words, vectors, path.name)
+    write_vectors(layout.words / "vectors.npz", vectors)
+    return arrays
+
+
+def _sample(path: Path) -> dict[str, Any]:
+    """Return a file's size and the digest of its first and last ``SAMPLE`` bytes."""
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        head = handle.read(SAMPLE)
+        handle.seek(max(0, size - SAMPLE))
+        return {"bytes": size, "sample": digest(head + handle.read())}
+
+
+def _classes(layout: Layout, name: str) -> list[str]:
+    facts = read_json(layout.index / f"{name}.json", classes=[str])
+    if facts is None:
+        raise UserError(f"{layout.index}/{name}.json is missing; run 'bench stage data'")
+    return list(facts["classes"])
+
+
+def _file(config: Config, name: str) -> Path:
+    files = config.profile.words.files
+    if name not in files:
+        raise UserError(f"profile {config.name}: words.files names no file for data set {name}")
+    return files[name]

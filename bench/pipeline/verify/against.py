@@ -1,0 +1,184 @@
+"""All records of a profile beside those of another training: has a row's mean moved?"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.errors import UserError
+from bench.evaluation.stats.multiple_comparisons import holm
+from bench.evaluation.stats.paired_tests import paired_t
+from bench.evaluation.stats.spread import pooled, spread
+from bench.experiments.record import Record, read_records
+from bench.pipeline.verify.compare import Verdict, changed, compare, otherwise
+
+
+class NotComparable(UserError):
+    """No cell of a profile can be compared."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One accuracy of a row, in percent, over the cells that both folders have."""
+
+    row: str
+    metric: str
+    n: int
+    here: float
+    there: float
+    difference: float  # there − here
+    std: float | None  # of a cell's difference; None for n = 1
+    seeds_std: float | None  # of the difference of two seeds of one training split, here
+    interval: tuple[float, float] | None  # 95 %, Student's t over the cells
+    p: float | None  # of such a difference if it were chance; None where no cell's differs
+    largest: tuple[str, float]  # the cell that moved most, and by how much
+    p_holm: float | None = None  # corrected for all rows and accuracies of the profile
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the mean moved by more than the cells' own scatter explains."""
+        return self.p_holm is not None and self.p_holm <= 0.05
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What two folders of records say of one profile."""
+
+    profile: str
+    machine: list[str]  # in what environment those there were made, where it is another one
+    verdicts: list[Verdict]  # of each cell in both that was made alike
+    unlike: dict[str, list[str]]  # cell -> what it was made with that differs; left out
+    remade: dict[str, list[str]]  # cell -> inputs that each machine made, of other bits; compared
+    alone: tuple[int, int]  # cells here alone, there alone
+    copies: int  # cells whose two records are of one training: they say nothing; left out
+    rows: list[Moved]
+
+    @property
+    def broken(self) -> list[str]:
+        """Cells of one machine and one code that differ: they do not repeat."""
+        return [v.cell for v in self.verdicts if v.word == "different" and not v.elsewhere]
+
+    @property
+    def scatter(self) -> tuple[float, float] | None:
+        """A cell's move and the difference of two seeds: deviations, pooled over moved rows."""
+        both = [
+            (row.std**2, row.seeds_std**2)
+            for row in self.rows
+            if row.std is not None and row.seeds_std is not None and row.largest[1]
+        ]
+        if not both:
+            return None
+        cell, seeds = (math.sqrt(sum(one) / len(both)) for one in zip(*both, strict=True))
+        return cell, seeds
+
+    @property
+    def stands(self) -> bool:
+        """Whether nothing differs that should not."""
+        return not self.broken and not any(row.beyond_chance for row in self.rows)
+
+
+def beside(here: Path, there: Path, profile: str, points: float) -> Beside:
+    """Compare the records of two folders ``results``; ``points`` as in ``compare``.
+
+    Cells of other code, parameters, data or splits are named and left out of every number. So are
+    those with other inputs (a detector's scores, say), but for those that another machine made: a
+    record does not tell whether it made them by the same weights.
+    NotComparable where no cell is left, UserError where a record is damaged.
+    """
+    own, other = (
+        {record.cell: record for record in read_records(folder / "records" / profile)}
+        for folder in (here, there)
+    )
+    both = [(own[name], other[name]) for name in own if name in other]
+    pairs = [(a, b) for a, b in both if (a.started, a.wall_s) != (b.started, b.wall_s)]
+    unlike = {a.cell: list(_unlike(a, b)) for a, b in pairs}
+    remade = {a.cell: unlike[a.cell] for a, b in pairs if _remade(a, b, unlike[a.cell])}
+    unlike = {cell: names for cell, names in unlike.items() if names and cell not in remade}
+    alike = [(a, b) for a, b in pairs if a.cell not in unlike]
+    if not alike:
+        found = Counter(name for names in unlike.values() for name in names)
+        copies = "the same trainings" if both else "no cell is in both"
+        why = ", ".join(name for name, _ in found.most_common()) or copies
+        raise NotComparable(f"no record of profile {profile} can be compared ({why})")
+    machine = dict.fromkeys(
+        line for a, b in alike for line in changed(a.environment, b.environment, "here")
+    )
+    return Beside(
+        profile,
+        list(machine),
+        [compare(a, b, points) for a, b in alike],
+        unlike,
+        remade,
+        (len(own) - len(both), len(other) - len(both)),
+        len(both) - len(pairs),
+        list(_tested(_rows(alike))),
+    )
+
+
+def _unlike(here: Record, there: Record) -> Iterator[str]:
+    for record, name in ((here, "here"), (there, "there")):
+        if record.status != "ok":
+            yield f"{record.status} {name}"
+    if here.status == there.status == "ok":
+        yield from otherwise(here, there)
+
+
+def _remade(here: Record, there: Record, unlike: Sequence[str]) -> bool:
+    """Tell whether all that differs are inputs, which another machine computes to other bits."""
+    inputs = bool(unlike) and all(name.startswith("input ") for name in unlike)
+    return inputs and bool(changed(here.environment, there.environment))
+
+
+def _headlines(records: Iterable[Record]) -> list[str]:
+    """Return each test data set's first accuracy: top1, of gzsl the harmonic mean."""
+    first: dict[str, str] = {}
+    for record in records:
+        for key in record.metrics:
+            name, protocol, metric = key.rsplit(".", 2)
+            if metric == ("harmonic" if protocol == "gzsl" else "top1") and name != "seen":
+                first.setdefault(name, key)
+    return list(first.values())
+
+
+def _rows(pairs: Sequence[tuple[Record, Record]]) -> Iterator[Moved]:
+    rows: dict[str, list[tuple[Record, Record]]] = defaultdict(list)
+    for pair in pairs:
+        rows[pair[0].row].append(pair)
+    keys = _headlines(a for a, _ in pairs)
+    for row, cells in sorted(rows.items()):
+        for key in keys:
+            measured = [(a, b) for a, b in cells if key in a.metrics and key in b.metrics]
+            if measured:
+                yield _moved(row, key, measured)
+
+
+def _moved(row: str, key: str, cells: Sequence[tuple[Record, Record]]) -> Moved:
+    gaps = [b.metrics[key] - a.metrics[key] for a, b in cells]
+    splits: dict[str, list[float]] = defaultdict(list)
+    for a, _ in cells:
+        splits[a.split].append(a.metrics[key])
+    seeds = pooled(list(splits.values()))
+    found = spread(gaps)
+    interval, p = paired_t(gaps)
+    worst = max(range(len(gaps)), key=lambda i: abs(gaps[i]))
+    return Moved(
+        row,
+        key,
+        found.n,
+        spread([a.metrics[key] for a, _ in cells]).mean,
+        spread([b.metrics[key] for _, b in cells]).mean,
+        found.mean,
+        found.std,
+        seeds.std * math.sqrt(2) if seeds and seeds.std is not None else None,
+        interval,
+        p,
+        (cells[worst][0].cell, gaps[worst]),
+    )
+
+
+def _tested(rows: Iterable[Moved]) -> Iterator[Moved]:
+    listed = list(rows)
+    corrected = iter(holm([row.p for row in listed if row.p is not None]))
+    for row in listed:
+        yield row if row.p is None else replace(row, p_holm=next(corrected))

@@ -1,0 +1,145 @@
+"""A clean tree for one record: the code that made it, its data and its splits."""
+
+import io
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+from bench.config.paths import Layout
+from bench.errors import UserError
+from bench.experiments.fingerprint import source_digest
+from bench.experiments.method_registry import scan
+from bench.experiments.plan import TRANSFER
+from bench.experiments.record import Record
+from bench.utils.io import dump_json, read_json, write_text
+
+CODE = ("bench", "methods", "params.yaml", "dvc.yaml")
+
+
+def put_code(root: Path, record: Record, tree: Path) -> str:
+    """Put the record's code into ``tree`` and say which: its commit, or the present code.
+
+    Raises UserError where neither is the code that made the record.
+    """
+    short = record.git_commit[:8]
+    core = source_digest(root / "bench" / "training" / "run_cell.py", root)
+    own = [name for name in CODE if (root / name).exists()]  # of a started project all but bench/
+    installed = "bench" not in own
+    if record.git_dirty:
+        why = f"commit {short} had changes beside it that were not committed"
+    elif not record.git_commit:
+        why = "the record names no commit"
+    elif installed and record.parts.get("core") != core:
+        why = "the installed bench is another version than the record's"
+    elif not archived(root, record.git_commit, tree, *own):
+        why = f"commit {short} is not in this repository"
+    else:
+        return f"code of commit {short}" + ", bench as installed" * installed
+    present = {"core": core}
+    file = scan(root).get(record.method)
+    present["source"] = source_digest(file.path, root) if file and not file.problem else ""
+    other = [part for part, value in present.items() if record.parts.get(part) != value]
+    if other:
+        raise UserError(f"{why}, and the present code is another ({', '.join(other)})")
+    unwanted = shutil.ignore_patterns("__pycache__")
+    for name in own:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, tree / name, ignore=unwanted)
+        else:
+            shutil.copy(root / name, tree / name)
+    return f"present code, whose fingerprint is the record's ({why})"
+
+
+def archived(root: Path, commit: str, tree: Path, *paths: str) -> bool:
+    """Extract ``paths`` of a commit into ``tree``; False if the repository has not all of them."""
+    if not re.fullmatch("[0-9a-f]{7,64}", commit):
+        return False
+    words = ["git", "archive", "--format=zip", commit, "--", *paths]
+    done = subprocess.run(words, cwd=root, capture_output=True)
+    if done.returncode:
+        return False
+    with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
+        archive.extractall(tree)
+    return True
+
+
+def commit_of(root: Path, name: str) -> str:
+    """Return the full hash of what git calls ``name`` (HEAD, a branch, a hash), "" if nothing."""
+    words = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+    try:
+        done = subprocess.run(words, cwd=root, capture_output=True, text=True)
+    except FileNotFoundError:  # no git on this machine
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def has_data(layout: Layout, record: Record) -> bool:
+    """Tell whether the stages before training have run here for the record's data sets."""
+    files = [layout.words / "words.json", *(layout.index / f"{name}.json" for name in record.data)]
+    return all(file.is_file() for file in files)
+
+
+def link_data(layout: Layout, tree: Layout) -> None:
+    """Give ``tree`` the data that are there: read, never written, by training."""
+    for kind in ("index", "words", "inputs", "checkpoints"):
+        there, here = getattr(layout, kind), getattr(tree, kind)
+        if there.is_dir():
+            here.parent.mkdir(parents=True, exist_ok=True)
+            here.symlink_to(there.resolve(), target_is_directory=True)
+    if layout.inputs_status.is_file():
+        write_text(tree.inputs_status, layout.inputs_status.read_text(encoding="utf-8"))
+
+
+def other_data(layout: Layout, record: Record) -> str:
+    """Say which data set is not the recorded one, "" if all are."""
+    for name, recorded in record.data.items():
+        if other := _other(layout.index / f"{name}.json", recorded):
+            return f"data of {name}: {other}"
+    return ""
+
+
+def put_splits(layout: Layout, record: Record, tree: Layout) -> None:
+    """Give ``tree`` the recorded splits: those of ``splits/``, or of the record's commit.
+
+    Raises UserError if neither are those of the record.
+    """
+    path = str(layout.splits.relative_to(layout.root))
+    reason = other_splits(layout.splits, record)
+    if not reason:
+        shutil.copytree(layout.splits, tree.splits, dirs_exist_ok=True)
+    elif (
+        record.git_dirty
+        or not archived(layout.root, record.git_commit, tree.root, path)
+        or other_splits(tree.splits, record)
+    ):
+        raise UserError(reason)
+
+
+def keep_one_split(tree: Layout, record: Record) -> None:
+    """Leave in the training split's file that split alone, so that no other is trained."""
+    if record.split != TRANSFER:
+        dataset, protocol, name = record.split.split(".", 2)
+        path = tree.splits / f"{dataset}.{protocol}.json"
+        file = read_json(path, splits=[dict])
+        file["splits"] = [one for one in file["splits"] if one["name"] == name]
+        write_text(path, dump_json(file))
+
+
+def other_splits(folder: Path, record: Record) -> str:
+    """Say which split file of a folder is not the recorded one, "" if all are."""
+    recorded = dict(record.split_digests)
+    if record.split == TRANSFER and "split" in record.parts:
+        recorded["overlap"] = record.parts["split"]
+    for name, value in recorded.items():
+        if other := _other(folder / f"{name}.json", value):
+            return f"split file {name}: {other}"
+    return ""
+
+
+def _other(path: Path, recorded: str) -> str:
+    """Say how the digest that a file carries differs from the recorded one, "" if it does not."""
+    facts = read_json(path, "digest")
+    found = facts["digest"] if facts else "missing"
+    return "" if found == recorded else f"{found} here, {recorded} in the record"

@@ -1,0 +1,76 @@
+"""Videos that should have been scored, and those that were not, with reasons."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bench.reports.page.figure_style import GREY, PALETTE, Sheet, lacking, short
+from bench.reports.page.model import Coverage, Figure
+from bench.reports.tables.rows import Row
+
+KEY = "coverage"
+TITLE = "Data coverage"
+
+
+def gather(rows: Sequence[Row]) -> tuple[Coverage, ...]:
+    """Return, by data set, the least complete record's videos and every loss of any record.
+
+    The training split's videos are the data set "training": what a record says of them is how many.
+    """
+    expected: dict[str, tuple[int, int]] = {}
+    failed: dict[str, dict[str, str]] = {}
+    for record in (record for row in rows for record in row.records):
+        seen = {name: (one.expected, one.scored) for name, one in record.coverage.items()}
+        used = record.training_videos
+        if used.get("expected"):
+            name = f"training ({', '.join(sorted(record.data.keys() - record.coverage.keys()))})"
+            name = name if record.data.keys() - record.coverage.keys() else "training"
+            seen[name] = (used["expected"], used.get("used", 0))
+        for name, pair in seen.items():
+            before = expected.setdefault(name, pair)
+            expected[name] = max(before, pair, key=lambda one: (one[0] - one[1], one[0]))
+        for name, one in record.coverage.items():
+            failed.setdefault(name, {}).update(one.failed)
+    return tuple(
+        Coverage(name, *pair, tuple(sorted(failed.get(name, {}).items())))
+        for name, pair in sorted(expected.items())
+    )
+
+
+def draw(found: Sequence[Coverage]) -> Figure:
+    """Return a bar a data set: used, and lost."""
+    if not found:
+        return lacking(KEY, TITLE, "No record says yet what it was scored on; run 'dvc repro'.")
+    sheet = Sheet(KEY, 7.2, 0.9 + 0.3 * len(found))
+    (axes,) = sheet.axes
+    for at, one in enumerate(found):
+        share = 100 * one.used / one.expected if one.expected else 0.0
+        said = f"{one.dataset}: {one.used} of {one.expected} videos used ({share:.1f} %)"
+        used = axes.barh(at, share, color=PALETTE[0], height=0.55, alpha=0.85)
+        lost = axes.barh(at, 100 - share, left=share, color=PALETTE[1], height=0.55, hatch="////")
+        sheet.hover(said + f", {one.expected - one.used} lost", *used, *lost)
+        axes.text(102, at, f"{one.used} / {one.expected}", va="center")
+    axes.set_yticks(range(len(found)), [short(one.dataset) for one in found])
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.set_xlim(0, 118)
+    axes.set_xticks(range(0, 101, 20))
+    axes.set_xlabel("percent of the videos that should have been used")
+    axes.grid(False, axis="y")
+    axes.axvline(100, color=GREY, lw=0.6)
+    lost_ones = sum(one.expected - one.used for one in found)
+    return sheet.figure(
+        TITLE,
+        "Videos used of those that should have been, of the least complete record of each data set "
+        "(blue: used; hatched: lost). A video that cannot be read is never replaced by another: it "
+        "is missing from the numbers, and listed here.",
+        f"Videos used of those expected for {len(found)} data sets; {lost_ones} were lost.",
+        ("data set", "expected", "used", "lost", "reasons"),
+        [_line(one) for one in found],
+    )
+
+
+def _line(one: Coverage) -> tuple[str, ...]:
+    reasons = Counter(reason for _, reason in one.failed)
+    texts = [f"{reason} ({count})" for reason, count in reasons.most_common(5)]
+    lost = one.expected - one.used
+    said = "; ".join(texts) or ("not said by the records" if lost else "—")
+    return one.dataset, str(one.expected), str(one.used), str(lost), said

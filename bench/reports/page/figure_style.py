@@ -1,0 +1,199 @@
+"""How every figure looks: one sheet, ink that follows the page's text colour, one palette."""
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape, quoteattr
+
+from bench.errors import visible
+from bench.reports.page.model import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+INK = "#010203"  # stands for the page's text colour; in a PNG it is black to the eye
+# Of Okabe & Ito what has a contrast of 3 to both white and near-black, and two more of that kind.
+PALETTE = ("#1a80c4", "#d55e00", "#009e73", "#b85c9e", "#9a7b00")
+MARKERS = ("o", "s", "^", "D", "v")
+GREY = "#808080"
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.parse_math": False,  # a label may hold a $
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.alpha": 0.15,
+    "grid.linewidth": 0.6,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.markersize": 5.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "report",
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    ),
+    "grid.color": INK,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a row is drawn wherever it stands: never told by its colour alone."""
+
+    colour: str = GREY
+    marker: str = "."
+    number: str = ""  # beside its marker, and in the figure's table; of rows without a colour
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw within this block: matplotlib reads its style whenever it makes a part."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the page has other fonts
+        yield
+
+
+def short(text: str, most: int = 30) -> str:
+    """Return a name of somebody's file as a figure can hold it: visible, one line, cut."""
+    text = " ".join(visible(text).split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+@dataclass
+class Sheet:
+    """A figure being drawn, ``width`` × ``height`` in inches, with ``grid`` of rows and columns."""
+
+    key: str
+    width: float
+    height: float
+    grid: tuple[int, int] = (1, 1)
+    share: tuple[bool, bool] = (False, False)  # x, y
+    heights: Sequence[float] | None = None  # of the grid's rows, to each other
+    hovers: dict[str, str] = field(default_factory=dict)
+    axes: list["Axes"] = field(init=False)
+    _laid_out: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        from matplotlib.figure import Figure as Canvas
+
+        self._canvas = Canvas((self.width, self.height), layout="constrained")
+        found = self._canvas.subplots(
+            *self.grid, squeeze=False, sharex=self.share[0], sharey=self.share[1],
+            height_ratios=self.heights,
+        )  # fmt: skip
+        self.axes = list(found.flat)
+
+    @property
+    def dpi(self) -> float:
+        """Pixels an inch of matplotlib's own coordinates."""
+        return float(self._canvas.dpi)
+
+    def lay_out(self) -> None:
+        """Fix where everything stands, once, so that labels can be placed by it."""
+        if not self._laid_out:
+            self._laid_out = True
+            engine = self._canvas.get_layout_engine()
+            assert engine is not None  # it was asked for
+            engine.execute(self._canvas)
+            self._canvas.set_layout_engine("none")
+
+    def hover(self, text: str, *artists: "Artist") -> None:
+        """Say ``text`` where the mouse rests on any of the artists."""
+        for artist in artists:
+            name = f"hover{len(self.hovers)}"
+            artist.set_gid(name)
+            self.hovers[name] = text
+
+    def legend(self, handles: Sequence[Any] | None = None, columns: int = 3) -> None:
+        """Put one legend for all axes in a spare one, else below: of all labelled lines."""
+        if handles is None:
+            named = {
+                label: handle
+                for axes in self.axes
+                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+            }
+            handles = list(named.values())
+        spare = [axes for axes in self.axes if not axes.axison]
+        if handles and spare:
+            spare[0].legend(handles=handles, loc="upper left")
+        elif handles:
+            self._canvas.legend(handles=handles, loc="outside lower left", ncols=columns)
+
+    def figure(
+        self,
+        title: str,
+        text: str,
+        alt: str,
+        columns: Sequence[str] = (),
+        rows: Sequence[Sequence[str]] = (),
+    ) -> Figure:
+        """Return the finished figure."""
+        return Figure(
+            self.key,
+            title,
+            text,
+            svg=_svg(self._saved("svg").decode(), self.key, alt, self.hovers),
+            alt=alt,
+            columns=tuple(columns),
+            rows=tuple(map(tuple, rows)),
+            png=self._saved("png"),
+        )
+
+    def _saved(self, kind: str) -> bytes:
+        out = io.BytesIO()
+        plain: dict[str, Any] = (
+            {"metadata": {"Date": None, "Creator": None}, "transparent": True}
+            if kind == "svg"
+            else {"metadata": {"Software": None}, "dpi": 144, "facecolor": "white"}
+        )
+        self.lay_out()
+        self._canvas.savefig(out, format=kind, **plain)
+        return out.getvalue()
+
+
+def lacking(key: str, title: str, why: str) -> Figure:
+    """Return a figure that cannot be drawn: why, and what to do."""
+    return Figure(key, title, "", lacking=why)
+
+
+_SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
+_PLACES = re.compile(r'\b(?:d|x|y|transform)="[^"]*"')
+_LONG = re.compile(r"(\.\d\d)\d+")
+
+
+def _svg(text: str, key: str, alt: str, hovers: dict[str, str]) -> str:
+    """Make matplotlib's file one element for a page: own ids, the page's ink, no style sheet."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
+    text = re.sub(r"\s*<!--.*?-->", "", text, flags=re.S)  # they repeat every text
+    text = _PLACES.sub(lambda found: _LONG.sub(r"\1", found[0]), text)
+    for name, said in hovers.items():
+        title = f"<title>{escape(visible(said))}</title>"
+        text = text.replace(f'<g id="{name}">', f'<g id="{name}">{title}', 1)
+    text = re.sub(r'\bid="', f'id="{key}-', text)
+    text = re.sub(r"url\(#", f"url(#{key}-", text)
+    text = re.sub(r'href="#', f'href="#{key}-', text)
+    text = re.sub(r"\bfont: ([^;\"]*?px) [^;\"]*", r"font: \1 system-ui, sans-serif", text)
+    text = re.sub(r"\bfont-family: [^;\"]*", "font-family: system-ui, sans-serif", text)
+    text = text.replace(INK, "currentColor")
+    width, height = (float(size) * 4 / 3 for size in _SIZE.search(text).groups())  # type: ignore[union-attr]
+    root = (
+        f'width="{width:g}" height="{height:g}" role="img" aria-label={quoteattr(visible(alt))} '
+        f'style="--wide: {width:g}px" stroke-linejoin="round" stroke-linecap="butt"'
+    )
+    text = _SIZE.sub(lambda _: root, text, count=1)
+    return re.sub(r"\n\s*", "\n", text).strip()

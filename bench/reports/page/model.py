@@ -1,0 +1,61 @@
+"""What a report is made of: plain data that a page shows, without knowing where it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.reports.tables.context import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with the words and the numbers behind it; a lacking one says why and what to do."""
+
+    key: str  # file name and anchor: "gap", "plane", …
+    title: str
+    text: str  # plain paragraphs: what is shown, n, and how to read it
+    svg: str = ""  # one <svg> element, its ids prefixed by the key; "" if lacking
+    alt: str = ""  # a sentence that says what the figure shows, for screen readers
+    lacking: str = ""  # why there is none and what to do
+    columns: tuple[str, ...] = ()  # the numbers behind the figure, as a table under it
+    rows: tuple[tuple[str, ...], ...] = ()
+    png: bytes = b""  # the same on white
+
+
+@dataclass(frozen=True)
+class Video:
+    """A test video and what one model (row ``method``, one seed) took it for."""
+
+    path: str  # "<data set>/<path in it>"
+    label: str
+    predicted: str
+    right: bool
+    image: bytes  # JPEG: a few frames side by side
+    method: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Videos of one data set: those that should have been used, and the others with reasons."""
+
+    dataset: str
+    expected: int
+    used: int
+    failed: tuple[tuple[str, str], ...] = ()  # (path, reason)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows."""
+
+    profile: str
+    title: str
+    is_embedded_world: bool
+    built_from: str  # commits of the records, date of the newest, how many
+    tables: tuple[Table, ...]  # ablation, sota, protocols, readings, splits, overlap
+    figures: tuple[Figure, ...]
+    videos: tuple[Video, ...]
+    records: Mapping[str, Mapping[str, Mapping[str, Any]]]  # row -> cell -> facts
+    environment: tuple[tuple[str, str], ...]  # name, value; several values joined
+    coverage: tuple[Coverage, ...]
+    videos_lacking: str = ""  # why there are no videos, and what to do

@@ -1,0 +1,101 @@
+"""The report's page: one HTML file that needs nothing beside it and asks nothing of the network."""
+
+import base64
+import hashlib
+import re
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from bench.errors import visible
+from bench.reports.page.evidence import anchors, quotes, records
+from bench.reports.page.grid import Behind, Grid, grid, plain_grid
+from bench.reports.page.model import Report
+from bench.reports.tables.context import EMBEDDED
+
+_BREAKS = re.compile(r"(?<=[./+=,])(?=\w)")
+
+
+def page(report: Report, root: str = "../../..", figures: str = "figures", links: str = "") -> str:
+    """Return the page as HTML; ``root`` and ``figures`` lead from it to the project and figures.
+
+    ``links``: where the project's files are read instead of ``root``, an address (``https://…``).
+
+    What a report lacks is a sentence on the page that says what to do, never an error.
+    """
+    evidence, sources = records(report), tuple(quotes())
+    behind = Behind(
+        {one.row: one.anchor for one in evidence},
+        {one.row: len(one.entries) for one in evidence},
+        sources,
+    )
+    titles = [table.title for table in report.tables]
+    names = anchors("table", [title.partition(",")[0].lower() for title in titles])
+    tables = [
+        grid(table, names[table.title.partition(",")[0].lower()], behind, (report.title, EMBEDDED))
+        for table in report.tables
+    ]
+    script, style = _asset("page.js"), _asset("page.css")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            embedded=EMBEDDED,
+            tables=tables,
+            figures=report.figures,
+            behind_figure={one.key: _behind(one) for one in report.figures if one.rows},
+            videos=[(video, _image(video.image)) for video in report.videos],
+            evidence=evidence,
+            sources=sources,
+            root=links.rstrip("/") or quote(root.rstrip("/"), safe="/+="),
+            folder=figures.rstrip("/"),
+            script=Markup(script),
+            style=Markup(style),
+            digest=digest,
+        )
+    )
+
+
+def _behind(figure: Any) -> Grid:
+    return plain_grid(
+        f"numbers-{figure.key}", f"Numbers behind: {figure.title}", figure.columns, figure.rows
+    )
+
+
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / "assets" / name).read_text(encoding="utf-8")
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["breaks"] = _breaks
+    made.filters["path"] = lambda text: quote(text, safe="/+=")
+    made.filters["drawn"] = Markup
+    return made
+
+
+def _shown(value: Any) -> Any:
+    """Names and reasons are of others: what acts instead of showing (bidi marks) is shown."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _breaks(text: str) -> Markup:
+    """Escape a name that has no spaces, and allow it to break after its marks."""
+    return Markup("<wbr>").join(escape(part) for part in _BREAKS.split(visible(text)))
+
+
+def _image(image: bytes) -> str:
+    kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

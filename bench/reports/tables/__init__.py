@@ -1,0 +1,32 @@
+"""From records to tables: ``render(build("ablation", context), "md")``."""
+
+from collections.abc import Callable
+
+from bench.errors import unknown
+from bench.reports.tables.ablation import build_ablation
+from bench.reports.tables.context import Table, TableContext
+from bench.reports.tables.protocols import build_protocols
+from bench.reports.tables.readings import build_readings
+from bench.reports.tables.render import FORMATS, render
+from bench.reports.tables.sota import build_sota
+from bench.reports.tables.splits import build_overlap, build_splits
+
+_BUILDERS: dict[str, Callable[[TableContext], Table]] = {
+    "ablation": build_ablation,
+    "sota": build_sota,
+    "protocols": build_protocols,
+    "readings": build_readings,
+    "splits": build_splits,
+    "overlap": build_overlap,
+}
+TABLES = tuple(_BUILDERS)
+
+
+def build(which: str, context: TableContext) -> Table:
+    """Build one of ``TABLES``; an unknown name is a ``UserError``."""
+    if which not in _BUILDERS:
+        raise unknown("table", which, TABLES)
+    return _BUILDERS[which](context)
+
+
+__all__ = ["FORMATS", "TABLES", "Table", "TableContext", "build", "render"]

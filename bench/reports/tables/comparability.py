@@ -1,0 +1,97 @@
+"""Which measured number may stand against which published one (a Δ)."""
+
+from collections.abc import Iterable
+
+from bench.config.profile import TRANSFER
+from bench.data.reference import Published, published_size
+from bench.experiments.plan import SPLITS
+from bench.experiments.plan import TRANSFER as SPLIT
+from bench.experiments.record import Record
+from bench.reports.tables.context import EMBEDDED, TableContext
+from bench.reports.tables.rows import Row
+
+WHOLE = {"full", "gzsl", "fifty-fifty", "official3"}  # protocols with every class on a side
+ENOUGH = 0.99  # of the published videos
+
+
+def here(context: TableContext, dataset: str) -> tuple[int, int]:
+    """Return how many classes and videos of a data set there are, 0 where nothing tells.
+
+    A draw tests a part of the videos; a cell that is trained once tests them all.
+    """
+    names: set[str] = set()
+    for protocol in WHOLE & {*context.tests.get(dataset, ())}:
+        stored = context.stored(f"{dataset}.{protocol}", splits=SPLITS) or {"splits": []}
+        names |= {name for one in stored["splits"] for name in (*one["seen"], *one["unseen"])}
+    once = [one.coverage for one in context.records if one.split == SPLIT]
+    return len(names), max((own[dataset].expected for own in once if dataset in own), default=0)
+
+
+def opening(context: TableContext) -> list[str]:
+    """Return the first lines above a table of measured numbers."""
+    parts = {name: lacking(context, name) for name in context.tests}
+    return [
+        context.header,
+        *([EMBEDDED] if context.is_embedded_world else []),
+        *(f"Only a part of {name} is here: {found}." for name, found in parts.items() if found),
+    ]
+
+
+def lacking(context: TableContext, dataset: str) -> str:
+    """Say what lacks of a public data set: "9 of 101 classes, 22 of 13,320 videos", or "".
+
+    k220 alone tests a part by its definition: nothing lacks of that data set.
+    """
+    size = published_size(dataset)
+    if not size or {*context.tests.get(dataset, ())} <= {"k220"}:
+        return ""
+    pairs = zip(here(context, dataset), size[:2], ("classes", "videos"), strict=True)
+    return ", ".join(f"{n:,} of {of:,} {what}" for n, of, what in pairs if 0 < n < of)
+
+
+def videos(context: TableContext, scope: str) -> int:
+    """Return the published number of videos of a scope's data set if some lack here, else 0."""
+    dataset, _, protocol = scope.partition(".")
+    size = published_size(dataset) if protocol in TRANSFER else None
+    return size[1] if size and lacking(context, dataset) else 0
+
+
+def comparable(context: TableContext, number: Published) -> bool:
+    """Return whether a number measured here may stand against a published one at all.
+
+    The data set is whole, its protocol is tested, and a row has as many clips.
+    """
+    if context.is_embedded_world or number.protocol not in context.tests.get(number.dataset, ()):
+        return False
+    size = published_size(number.dataset)
+    if size and lacking(context, number.dataset):
+        classes, count = here(context, number.dataset)
+        if 0 < classes < size[0] or 0 < count < ENOUGH * size[1]:
+            return False
+    clips = _clips(context, context.records) or {context.clips}
+    return bool({None, number.clips} & clips) or number.clips is None
+
+
+def stands(context: TableContext, row: Row, number: Published) -> bool:
+    """Return whether a row's number may stand against a published one.
+
+    That is ``comparable``, with the row's own clips, and trained on the same: with or without the
+    classes near a test class, which τ = 0 keeps. Who trained an imported checkpoint is not asked.
+    """
+    clips = _clips(context, row.records) | {number.clips}
+    if not comparable(context, number) or len(clips - {None}) > 1:
+        return False
+    if number.protocol not in TRANSFER or not context.train or "checkpoint" in row.reading:
+        return number.protocol in TRANSFER or number.train == number.dataset
+    if row.learning == "none" or number.train == "none":
+        return row.learning == "none" and number.train == "none"
+    tau = (context.stored("overlap") or {}).get("tau")
+    filtered = number.tau_filtered if tau is None else tau > 0
+    return number.train == context.train and number.tau_filtered == filtered
+
+
+def _clips(context: TableContext, records: Iterable[Record]) -> set[int | None]:
+    """Return how many clips of a test video these saw; None for features, which have none."""
+    if context.clips is None:
+        return {None}
+    return {one.parameters.get("input", {}).get("test_clips", context.clips) for one in records}

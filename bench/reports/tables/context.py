@@ -1,0 +1,112 @@
+"""What a table is made of: the records, the plan, and what the profile says about both."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.config.profile import ONE_SPLIT
+from bench.experiments.method_registry import MethodFile
+from bench.experiments.plan import SPLITS, PlannedCell
+from bench.experiments.record import Record
+from bench.utils.io import read_json
+
+EMBEDDED = (
+    "This is a small generated world: its numbers are no evidence about the paper and are not "
+    "comparable with the published ones, which stand apart."
+)
+
+
+@dataclass(frozen=True)
+class TableContext:
+    """Everything that a table needs, without data, torch or a trained model."""
+
+    profile: str
+    header: str  # one line that names the profile and its setting
+    is_embedded_world: bool
+    train: str  # training data set of the cells that are trained once ("" if there are none)
+    tests: dict[str, tuple[str, ...]]  # test data set -> protocols, the primary one first
+    records: list[Record]
+    planned: list[PlannedCell]
+    splits: Path  # the profile's folder of split files
+    files: dict[str, MethodFile] = field(default_factory=dict)  # methods/, as far as they declare
+    only: str = ""  # the one method of the table of protocols
+    audit: Mapping[str, Any] | None = field(default_factory=dict)  # of the stage, None: not run
+    clips: int | None = None  # clips of a test video, if a method has no number of its own
+
+    @property
+    def primary(self) -> list[str]:
+        """Return ``<data set>.<first protocol>`` for every test data set."""
+        return [f"{name}.{protocols[0]}" for name, protocols in self.tests.items()]
+
+    def per_split(self, scope: str) -> bool:
+        """Return whether ``<data set>.<protocol>`` is trained on seen classes of its own."""
+        return any(one.split.startswith(f"{scope}.") for one in self.planned or self.records)
+
+    def per_draw(self, scope: str) -> bool:
+        """Return whether draws of the classes are what is repeated, not seeds."""
+        return scope.partition(".")[2] not in ONE_SPLIT and self.per_split(scope)
+
+    def headline(self, scope: str) -> str:
+        """Return the metric of a scope's accuracy column: top1, of gzsl the harmonic mean."""
+        return f"{scope}.harmonic" if scope.endswith(".gzsl") else f"{scope}.top1"
+
+    @property
+    def headlines(self) -> list[str]:
+        """Return the accuracies of every data set under every protocol."""
+        return [self.headline(f"{name}.{p}") for name, found in self.tests.items() for p in found]
+
+    def repeated(self, scopes: Iterable[str]) -> str:
+        """Return what the n of these scopes counts: seeds, draws, or both."""
+        kinds = {self.per_draw(scope) for scope in scopes}
+        return " or ".join("draws" if per_draw else "seeds" for per_draw in sorted(kinds))
+
+    def tested(self, protocol: str) -> list[str]:
+        """Return the accuracies that are measured under a protocol."""
+        names = (name for name, protocols in self.tests.items() if protocol in protocols)
+        return [self.headline(f"{name}.{protocol}") for name in names]
+
+    def stored(self, name: str, *texts: str, **shapes: Any) -> Any | None:
+        """Read ``<name>.json`` of the split files, ``None`` if absent, ``UserError`` if damaged."""
+        return read_json(self.splits / f"{name}.json", "digest", *texts, **shapes)
+
+    def has_splits(self, scope: str) -> bool:
+        """Return whether the split file of ``<data set>.<protocol>`` is there, with splits."""
+        return bool((self.stored(scope, splits=SPLITS) or {}).get("splits"))
+
+    def split_sizes(self, scope: str) -> tuple[int, int]:
+        """Return the tested classes of one split and of all together; (1, 1) without the file."""
+        splits = (self.stored(scope, splits=SPLITS) or {}).get("splits")
+        if not splits:
+            return 1, 1
+        return len(splits[0]["unseen"]), len({name for one in splits for name in one["unseen"]})
+
+    def draw_sizes(self, scope: str) -> tuple[int, int]:
+        """Return the seen and unseen classes of one draw; (1, 1) without a split file."""
+        splits = (self.stored(scope, splits=SPLITS) or {}).get("splits")
+        return (len(splits[0]["seen"]), len(splits[0]["unseen"])) if splits else (1, 1)
+
+
+class Column(NamedTuple):
+    """A column: the group that it stands in ("" for none), its name, and a row's text in it."""
+
+    group: str
+    name: str
+    text: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A finished table of strings: ``columns`` are (group, name), ``data`` is its json form."""
+
+    title: str
+    header: list[str]
+    columns: list[tuple[str, str]]
+    rows: list[list[str]]
+    notes: list[str]
+    data: list[dict[str, Any]]
+
+
+def filled(columns: Sequence[Column], rows: Iterable[Any]) -> list[list[str]]:
+    """Return the texts of every row."""
+    return [[column.text(row) for column in columns] for row in rows]

@@ -1,0 +1,92 @@
+"""The class splits and the training classes that the τ exclusion leaves out, as tables."""
+
+from typing import Any
+
+from bench.experiments.plan import SPLITS, VERDICTS
+from bench.reports.tables.context import Column, Table, TableContext, filled
+from bench.reports.tables.rows import MISSING
+
+NEAREST_KEPT = 10
+_COLUMNS = {"dataset": "data set"} | {
+    name: name
+    for name in ("protocol", "definition", "splits", "seen", "unseen", "digest", "status")
+}
+
+
+_MORE = {"videos": "listed videos", "held_out": "seen videos", "validation": "validation"}
+
+
+def _text(value: Any) -> str:
+    """Return a value's text; of a list of counts its range."""
+    if not isinstance(value, list):
+        return str(value)
+    low, high = min(value), max(value)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _cell(entry: dict[str, Any], key: str) -> str:
+    names = _MORE.values() if key == "unseen" else ()
+    more = [f", {_text(entry[name])} {name}" for name in names if name in entry]
+    return "".join([_text(entry.get(key, MISSING)), *more])
+
+
+def build_splits(context: TableContext) -> Table:
+    """Build the table of split files: protocol, definition, number of splits, classes, digest."""
+    data: list[dict[str, Any]] = []
+    for dataset, protocols in context.tests.items():
+        for protocol in protocols:
+            entry: dict[str, Any] = {"dataset": dataset, "protocol": protocol}
+            stored = context.stored(f"{dataset}.{protocol}", "definition", splits=SPLITS)
+            if stored:
+                splits = stored["splits"]
+                entry |= {"definition": stored["definition"], "splits": len(splits)}
+                for side in ("seen", "unseen"):
+                    entry[side] = [len(split[side]) for split in splits] or [0]
+                for side, name in _MORE.items():
+                    if splits and all(side in split for split in splits):
+                        entry[name] = [len(split[side]) for split in splits]
+                entry["digest"] = stored["digest"]
+            data.append(entry | {"status": "ok" if stored else "not built"})
+    missing = any(entry["status"] != "ok" for entry in data)
+    return Table(
+        f"Class splits, profile {context.profile}",
+        [context.header, "Seen and unseen: classes of a split (training and test)."],
+        [("", name) for name in _COLUMNS.values()],
+        [[_cell(entry, key) for key in _COLUMNS] for entry in data],
+        ["Build the missing split files: run 'dvc repro'."] if missing else [],
+        data,
+    )
+
+
+def build_overlap(context: TableContext) -> Table:
+    """Build the table of the removed training classes, then of the nearest that were kept."""
+    columns: list[Column] = [
+        Column("", "class", lambda one: one["class"]),
+        Column("", "kept", lambda one: "yes" if one["kept"] else "no"),
+        Column("", "nearest test class", lambda one: one["nearest"]),
+        Column("", "data set", lambda one: one["dataset"]),
+        Column("", "distance", lambda one: f"{max(0.0, one['distance']):.3f}"),
+    ]
+    header, shown = [context.header], []
+    notes = ["No overlap file: run 'dvc repro' (a profile without a training data set has none)."]
+    stored = context.stored("overlap", "train", test=[str], tau=float, classes=VERDICTS)
+    if stored:
+        classes = sorted(stored["classes"], key=lambda one: (one["distance"], one["class"]))
+        removed = [one for one in classes if not one["kept"]]
+        kept = [one for one in classes if one["kept"]]
+        shown = removed + kept[:NEAREST_KEPT]
+        rule = (
+            f"τ = {stored['tau']}: a class is kept if no test class is nearer (cosine distance of "
+            "the class vectors)."
+            if stored["tau"] > 0
+            else "τ = 0: no class is left out."
+        )
+        header.append(
+            f"{rule} Kept {len(kept)} of {len(classes)} classes of {stored['train']}; test classes "
+            f"of {', '.join(stored['test'])}. Digest {stored['digest']}."
+        )
+        nearest = len(shown) - len(removed)
+        notes = [f"All {len(removed)} removed classes, then the {nearest} nearest kept."]
+    title = f"Training classes near a test class, profile {context.profile}"
+    names = [column[:2] for column in columns]
+    return Table(title, header, names, filled(columns, shown), notes, shown)

@@ -1,0 +1,196 @@
+"""One cell, from its job to its finished folder: embeddings, log, model, run.json."""
+
+import math
+import platform
+import random
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from bench.data.index import read_index
+from bench.data.words.store import load_class_vectors
+from bench.errors import UserError
+from bench.experiments.method_registry import load
+from bench.method import Context, Method, as_tensor_classes, create, parameters_of
+from bench.models.factory import new_backbone
+from bench.training.batches import Batches
+from bench.training.best_checkpoint import BestOnTest
+from bench.training.device import prepare
+from bench.training.distributed import ALONE, World
+from bench.training.embed import Embedded, embed
+from bench.training.finish import finish
+from bench.training.job import Job
+from bench.training.loop import Trained, train
+from bench.training.open_inputs import open_classes, open_objects, open_sources
+from bench.training.sample_rows import first_per_class, held_out_rows, rows_of, without_failures
+from bench.utils.io import file_digest, read_json
+
+Report = Callable[[int, float], None]
+
+
+def run_cell(job: Job, report: Report = lambda step, loss: None, world: World = ALONE) -> None:
+    """Train, embed, and move the whole result to ``runs/<profile>/<cell>``; or raise.
+
+    ``report`` gets the number of finished steps and the last logged loss (NaN before) after each
+    step and every few embedded videos. All processes of a ``world`` call this; the first writes.
+    """
+    started, wall, cpu = time.gmtime(), time.perf_counter(), time.process_time()
+    device = prepare(job.train.device)
+    random.seed(job.seed)
+    np.random.seed(job.seed)
+    torch.manual_seed(job.seed)
+    kind = load(job.method)
+    method = create(kind, job.values)
+    trains = job.checkpoint is None and kind.learning != "none"
+    names = list(dict.fromkeys([*([job.train_on] if trains else []), *job.tests]))
+    indices = {name: read_index(job.layout.index, name) for name in names}
+    sources = {name: open_sources(job, method, index) for name, index in indices.items()}
+    vectors = {
+        name: load_class_vectors(job.layout.words, name)
+        for name in dict.fromkeys([*names, *filter(None, [job.train_on])])
+    }
+
+    first = sources[names[0]]
+    rows: list[int] = []
+    held_out: set[int] = set()
+    usable: tuple[list[int], list[int]] = [], []
+    if job.checkpoint:  # its classes are known by number alone
+        width = len(next(iter(vectors[names[0]].values())))
+        seen = as_tensor_classes(job.seen, np.zeros((len(job.seen), width)), device)
+    elif trains:
+        index = indices[job.train_on]
+        seen = open_classes(job, index, job.seen, vectors[job.train_on], device)
+        held_out = held_out_rows(job.held_out, index)
+        rows, labels = rows_of(index, job.seen, held_out)
+        usable = without_failures(rows, labels, first, index)
+    else:
+        of_seen = np.stack([vectors[job.train_on][c] for c in job.seen])
+        seen = as_tensor_classes(job.seen, of_seen, device)
+    dims = {name: source.dim for name, source in first.items()}
+    backbone, dim = new_backbone(job.network, dims.get("video", 0))
+    objects = open_objects(job, device)
+    method.build(Context(seen, dims, job.network.head, backbone, dim, objects))
+    imported = _load(method, job.checkpoint) if job.checkpoint else {}
+    method.to(device)
+    part = world.part(job.train.batch, method) if trains else slice(None)
+    batches = Batches(first, *usable, job.train.batch, job.seed, part)
+    state = job.layout.scratch / "state" / f"{job.cell}-{job.fingerprint}.pt"
+    parts: dict[str, Embedded] = {}
+    done = 0, math.nan
+
+    def stepped(step: int, loss: float) -> None:
+        nonlocal done
+        done = step, loss
+        report(*done)
+
+    def alive() -> None:
+        report(*done)
+
+    def embed_all() -> None:
+        for name, listed in job.tests.items():
+            chosen = rows_of(indices[name], listed, rows if held_out else ())
+            classes = open_classes(job, indices[name], listed, vectors[name], device)
+            parts[name] = embed(
+                method, sources[name], indices[name].paths, *chosen, classes, alive,
+                inference=job.network.inference, world=world,
+            )  # fmt: skip
+
+    best = BestOnTest(state) if world.first else None
+
+    def evaluate(step: int) -> None:
+        embed_all()
+        if best:
+            best.offer(step, parts)
+
+    trained = Trained([], {}, 1)
+    if not trains:
+        pass
+    elif method.fit is not None:
+        method.fit(batches, seen)
+    else:
+        workers = job.input.workers
+        trained = train(
+            method, batches, seen, job.train, state, workers, stepped, evaluate, world=world
+        )
+    if not (trains and method.fit is None and job.train.eval_every):  # the last step has done it
+        embed_all()
+    some = first_per_class(*usable, job.input.seen_per_class)
+    if some[0]:
+        paths = indices[job.train_on].paths
+        parts["seen"] = embed(
+            method, first, paths, *some, seen, alive,
+            inference=job.network.inference, world=world,
+        )  # fmt: skip
+    if best:
+        log = trained.log
+        facts = {
+            **job.facts,
+            "fingerprint": job.fingerprint,
+            "parameters": _parameters(job, kind, method) | imported,
+            "environment": environment(device),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", started),
+            "wall_s": round(time.perf_counter() - wall, 2),
+            "cpu_s": round(time.process_time() - cpu, 2),
+            "world_size": world.size,
+            "speed": trained.speed,
+            "micro_batches": trained.micro_batches,
+            "steps": job.train.steps if log else 0,
+            "effective_batch": job.train.batch if log else 0,
+            "losses": log[-1] if log else {},
+            "best_on_test_step": best.step,
+            "digests": {name: indices[name].digest for name in names},
+            "training_videos": {"expected": len(rows), "used": len(usable[0])},
+            "embedded": {
+                name: {"names": list(e.names), "expected": e.expected, "failed": e.failed}
+                for name, e in parts.items()
+            },
+        }
+        model = method if job.train.keep_model and not job.checkpoint else None
+        finish(job.layout.runs / job.cell, facts, parts, log, model, best)
+        state.unlink(missing_ok=True)
+    world.gather(None)  # nobody goes on before the result is there
+
+
+def _load(method: Method, checkpoint: Path) -> dict[str, Any]:
+    """Load imported weights; return what ``parameters`` says of them, and that nothing trained."""
+    facts = read_json(checkpoint.with_suffix(".json"), "digest")
+    if facts is None or not checkpoint.is_file() or file_digest(checkpoint) != facts["digest"]:
+        raise UserError(f"{checkpoint}: not what was imported; import the checkpoint again")
+    state = load_file(checkpoint)
+    for name, weight in method.state_dict().items():
+        if name not in state or state[name].shape != weight.shape:
+            raise UserError(f"{checkpoint}: {name} fits not the profile's network or word vectors")
+    method.load_state_dict(state)
+    return {"train": {}, "checkpoint": facts}
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Return the versions and the machine that a result came from."""
+    packages = ("torch", "torchvision", "numpy", "av", "gensim")
+    found = {name: version(name) for name in packages}
+    cuda = device.type == "cuda"
+    return {
+        "python": platform.python_version(),
+        **found,
+        "cuda": str(torch.version.cuda) if cuda else "",
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "machine": platform.machine(),
+        "capability": "" if cuda else torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def _parameters(job: Job, kind: type[Method], method: Method) -> dict[str, Any]:
+    return {
+        "method": {name: getattr(method, name) for name in parameters_of(kind)},
+        "train": job.train.numbers(),
+        "input": job.input.model_dump(mode="json"),
+        "network": job.network.model_dump(mode="json"),
+        "inputs": dict(job.inputs),
+    }
