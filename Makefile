@@ -18,10 +18,11 @@ repro: install ## environment, pipeline and ablation table; works alone in a fre
 	  || { echo "error: set DVC_SITE_CACHE_DIR to a folder of your own" >&2; exit 2; }
 	dvc repro; status=$$?; bench table --which ablation; exit $$status
 
-test: install ## ruff, mypy and the fast tests; works alone in a fresh clone
+test: install ## ruff, mypy, the import contract and the fast tests; works alone in a fresh clone
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 slow: install ## the tests that take minutes

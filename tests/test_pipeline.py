@@ -1,74 +1,36 @@
-"""dvc.yaml names exactly what each stage uses; importing bench does nothing."""
+"""dvc.yaml names the rooms that each stage uses; importing bench does nothing."""
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from project import ROOT
 from ruamel.yaml import YAML
 
-from bench import sources
 from bench.cli.stages import STAGES
-from bench.config import load_config
+from bench.config.profile import load_config
+from bench.experiments import fingerprint
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-# Names, messages and the way of writing: they decide nothing that a stage writes.
-HARMLESS = {"__init__", "errors", "files", "layout", "processes", "progress", "terminal"}
-# What a stage imports and does not use: parameters of others (its own stand in `params`), the hash
-# of the world's generator (a stamp), the import of a method (its text is read instead).
-PARAMETERS = {"config.py", "described.py", "settings.py"}
-UNUSED = {
-    "data": PARAMETERS | {"sources.py"},
-    # Of image models it takes the names of torchvision's categories, when a profile asks for them.
-    "words": PARAMETERS
-    | {"data/index.py", "method.py", "models/objects.py"}
-    | {"inputs/classifier.py", "inputs/detector.py"},
-    "splits": {"described.py", "settings.py"},
-    "inputs": {"described.py", "losses.py", "method.py", "registry.py", "sources.py"},
-    "audit": PARAMETERS
-    | {"data/index.py", "method.py", "models/objects.py"}
-    | {"inputs/classifier.py", "inputs/detector.py"},
-    "train": {"described.py"},
-    "score": {"described.py", "method.py"},
-    "table": {"described.py", "method.py"},
-    "report": {"described.py", "method.py"},
-}
 
 
-@pytest.fixture
-def used(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> set[Path]:
-    """Give the project's files that a stage imports, directly or not."""
-    monkeypatch.setattr(sources, "NEUTRAL", frozenset())
-    name = request.getfixturevalue("name")
-    found = set(sources.closure(ROOT / "bench" / "stages" / f"{name}.py", ROOT))
+def rooms_used(name: str) -> set[str]:
+    """Return the rooms of bench/ (or loose modules) that a stage imports, directly or not."""
+    found = set(fingerprint.closure(ROOT / "bench" / "pipeline" / "stages" / f"{name}.py", ROOT))
     if name == "train":  # it imports the methods by path
         for path in (ROOT / "methods").glob("*.py"):
-            found |= set(sources.closure(path, ROOT))
-    packages = {path for path in found if path.name == "__init__.py"}
-    empty = {path for path in packages if sources.normalised(path) in ("", "pass")}
-    unused = {f"{module}.py" for module in HARMLESS} | UNUSED.get(name, set())
-    return found - empty - {ROOT / "bench" / module for module in unused}
-
-
-def dependencies(name: str) -> list[Path]:
-    return [ROOT / dep for dep in PIPELINE[name]["deps"] if dep.startswith(("bench/", "methods"))]
+            found |= set(fingerprint.closure(path, ROOT))
+    parts = [path.relative_to(ROOT).parts for path in found if path.name != "__init__.py"]
+    return {"/".join(p if p[1] == "pipeline" else p[:2]) for p in parts if p[0] == "bench"}
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_module_that_a_stage_uses_is_a_dependency(name: str, used: set[Path]) -> None:
-    deps = dependencies(name)
-    lacking = [p for p in used if not any(d == p or d in p.parents for d in deps)]
-    assert not sorted(str(path.relative_to(ROOT)) for path in lacking)
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_no_dependency_is_superfluous(name: str, used: set[Path]) -> None:
-    data = {ROOT / "methods"}  # whose files stages read as data, too
-    for dep in set(dependencies(name)) - data:
-        assert dep.exists(), dep
-        if dep.suffix != ".csv":
-            assert any(dep == path or dep in path.parents for path in used), dep
+def test_a_stage_depends_on_the_rooms_that_it_imports(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprint, "NEUTRAL", frozenset())
+    listed = {dep for dep in PIPELINE[name]["deps"] if dep.startswith("bench/")}
+    assert listed == rooms_used(name) - {"bench/utils", "bench/errors.py"}
 
 
 def test_what_is_planned_in_three_stages_has_the_same_parameters() -> None:
