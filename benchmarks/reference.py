@@ -1,6 +1,6 @@
 """Write docs/cli/ and the list of rooms in docs/architecture.md. `make docs`
 
-docs/cli/ has a page a group of commands (``bench/cli/help_groups.py``) and a list of all of them.
+docs/cli/ has a page a group of commands (``bench/cli/main.py``) and a list of all of them.
 The commands' text is typer's own (`typer bench.cli.main utils docs`), the rooms' the first sentence
 of each docstring.
 """
@@ -33,8 +33,7 @@ def commands() -> dict[str, str]:
     from typer.cli import get_docs_for_click
     from typer.main import get_command
 
-    from bench.cli.help_groups import GROUPS
-    from bench.cli.main import app
+    from bench.cli.main import GROUPS, app
 
     command = get_command(app)
     _whole_sentences(command)
@@ -53,7 +52,7 @@ def commands() -> dict[str, str]:
         rows = [f"| [`bench {name}`]({file}#bench-{name}) | {help_} |" for name, help_ in said]
         index.append("\n".join([f"## {title}\n", "| command | |", "|---|---|", *rows, ""]))
     if parts:
-        raise KeyError(f"commands of no group: {', '.join(parts)}; see bench/cli/help_groups.py")
+        raise KeyError(f"commands of no group: {', '.join(parts)}; see bench/cli/main.py")
     return {"index.md": "\n".join(index), **pages}
 
 

@@ -16,7 +16,7 @@ import pytest
 from project import ROOT, TINY_CLASSES, copy_project, keep_methods, run_bench, tiny_parameters
 from ruamel.yaml import YAML
 
-from bench.cli.stages import STAGES
+from bench.cli.stage_commands import STAGES
 from bench.evaluation.training_curves import mean_curve
 from bench.utils.io import read_json, write_json
 

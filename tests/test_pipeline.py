@@ -7,7 +7,7 @@ import pytest
 from project import ROOT
 from ruamel.yaml import YAML
 
-from bench.cli.stages import STAGES
+from bench.cli.stage_commands import STAGES
 from bench.config.profile import load_config
 from bench.experiments import fingerprint
 

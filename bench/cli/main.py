@@ -1,38 +1,89 @@
-"""The command ``bench``. A user's mistake is one line on stderr and exit code 2."""
+"""The command ``bench``: its subcommands, its exit codes and its one-line errors."""
 
 import errno
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from bench.cli import (
-    audit,
-    checkpoint,
-    classify,
-    compare,
-    data,
-    doctor,
-    methods,
-    new,
-    overlap,
-    overview,
-    record,
-    report,
-    score,
-    stages,
-    status,
-    sweep,
-    verify,
-    words,
+    audit_command,
+    checkpoint_commands,
+    data_commands,
+    method_commands,
+    prediction_commands,
+    record_commands,
+    result_commands,
+    split_commands,
+    stage_commands,
+    status_commands,
+    verify_command,
 )
-from bench.cli import splits as class_splits
-from bench.cli import table as show
-from bench.cli.help_groups import Grouped
-from bench.cli.sigterm import TERMINATED, terminable
 from bench.errors import UserError, nearest
 from bench.utils.terminal import plain_output
+
+GROUPS = {
+    "Run": ("doctor", "train", "stage", "status"),
+    "Look at results": ("table", "report", "compare", "record", "sweep"),
+    "Is it real?": ("verify", "audit"),
+    "Add a method": ("new", "methods", "check"),
+    "Data, classes, splits": ("data", "words", "splits"),
+    "From elsewhere": ("classify", "score", "checkpoint"),
+}
+
+
+class Grouped(TyperGroup):
+    """The top of the command line; a command of no group stands under "More"."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each group with its commands."""
+        left = dict.fromkeys(self.list_commands(ctx))
+        groups = [(title, [n for n in names if n in left]) for title, names in GROUPS.items()]
+        known = {name for _, names in groups for name in names}
+        width = max(map(len, left), default=0)
+        for title, names in [*groups, ("More", [name for name in left if name not in known])]:
+            if not names:
+                continue
+            with formatter.section(title):
+                said = [(n, self.commands[n].get_short_help_str(limit=200)) for n in names]
+                formatter.write_dl([(f"{name:<{width}}", text) for name, text in said])
+
+
+TERMINATED = 128 + signal.SIGTERM
+
+
+@contextmanager
+def terminable() -> Iterator[list[int]]:
+    """Make of SIGTERM an interrupt within the block; the list given holds those that came.
+
+    Not under torchrun: a rank may wait for one that is gone in a call that no exception ends, and
+    torchrun would wait with it.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        came.append(number)
+        if callable(signal.getsignal(signal.SIGINT)):  # a pool's own, which loses none
+            signal.raise_signal(signal.SIGINT)
+        else:  # Ctrl-C is ignored, as a shell's '&' has it
+            raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not usual or current_thread() is not main_thread() or "TORCHELASTIC_RUN_ID" in os.environ:
+        yield came
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
 
 app = typer.Typer(
     cls=Grouped,
@@ -42,29 +93,18 @@ app = typer.Typer(
     help="Reproducibility benchmark for zero-shot video classification. "
     "'bench' alone says where you are and what to do next.",
 )
-splits = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
-app.add_typer(splits, name="splits")
-app.add_typer(data.app, name="data")
-splits.command("show")(class_splits.splits_show)
-splits.command("overlap")(overlap.splits_overlap)
-app.add_typer(checkpoint.app, name="checkpoint")
-app.add_typer(record.app, name="record")
-app.command("stage")(stages.stage)
-app.command("train")(stages.train)
-app.command("table")(show.table)
-app.command("report")(report.report)
-app.command("sweep")(sweep.sweep)
-app.command("classify")(classify.classify)
-app.command("compare")(compare.compare)
-app.command("status")(status.status)
-app.command("audit")(audit.audit)
-app.command("words")(words.words)
-app.command("score")(score.score)
-app.command("doctor")(doctor.doctor)
-app.command("verify")(verify.verify)
-app.command("methods")(methods.methods)
-app.command("new")(new.new)
-app.command("check")(methods.check)
+app.add_typer(data_commands.app, name="data")
+app.add_typer(split_commands.app, name="splits")
+app.add_typer(checkpoint_commands.app, name="checkpoint")
+app.add_typer(record_commands.app, name="record")
+for command in (
+    stage_commands.stage, stage_commands.train, status_commands.status, status_commands.doctor,
+    result_commands.table, result_commands.report, result_commands.sweep, result_commands.compare,
+    verify_command.verify, audit_command.audit, split_commands.words, method_commands.methods,
+    method_commands.new, method_commands.check, prediction_commands.classify,
+    prediction_commands.score,
+):  # fmt: skip
+    app.command(command.__name__)(command)
 
 
 @app.callback(invoke_without_command=True)
@@ -77,7 +117,7 @@ def _top(
 
         print(f"bench {__version__}")
     elif context.invoked_subcommand is None:
-        overview.overview(getattr(context.command, "commands", ()))
+        status_commands.overview(getattr(context.command, "commands", ()))
 
 
 # Full, over a limit, or not to be written; anything else is a defect and shows its traceback.

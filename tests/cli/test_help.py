@@ -8,11 +8,9 @@ import pytest
 import typer
 from project import Bench
 
-from bench.cli import complete
-from bench.cli import table as show
-from bench.cli.help_groups import GROUPS
-from bench.cli.main import app
-from bench.cli.status import STATES
+from bench.cli import completion, result_commands
+from bench.cli.main import GROUPS, app
+from bench.cli.status_commands import STATES
 from bench.config.profile import PROTOCOLS
 from bench.reports.tables import FORMATS, TABLES
 
@@ -60,9 +58,9 @@ def test_the_top_lists_each_command_once_in_a_group_and_cuts_no_sentence(bench: 
 
 
 def test_literals_of_the_command_line_are_the_originals() -> None:
-    assert complete.PROTOCOLS == PROTOCOLS
-    assert complete.TABLES == TABLES
-    assert show.FORMATS == FORMATS
+    assert completion.PROTOCOLS == PROTOCOLS
+    assert completion.TABLES == TABLES
+    assert result_commands.FORMATS == FORMATS
     assert set(STATES) == {
         "ok",
         "outdated",

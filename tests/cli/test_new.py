@@ -6,7 +6,7 @@ import pytest
 from project import ROOT, Bench, run_bench
 from ruamel.yaml import YAML
 
-from bench.cli.stages import STAGES
+from bench.cli.stage_commands import STAGES
 from bench.pipeline.new_project import CODE, pipeline
 
 

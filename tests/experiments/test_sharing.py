@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from project import commit_all, run_bench, run_dvc, run_tool, tiny_project
 
-from bench.cli.stages import STAGES
+from bench.cli.stage_commands import STAGES
 from bench.data.index import read_index
 
 TABLES = ("ablation", "sota", "protocols", "readings", "splits", "overlap")

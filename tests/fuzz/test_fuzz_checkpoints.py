@@ -18,7 +18,7 @@ from hostile import NAMES, changed_bytes, changed_json, seeds
 from project import Ended
 from safetensors.torch import save
 
-from bench.cli.stages import opened
+from bench.cli.options import opened
 from bench.features.classifier import _read
 from bench.pipeline.released_checkpoints import import_checkpoint, read_released
 

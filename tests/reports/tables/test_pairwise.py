@@ -9,7 +9,7 @@ import pytest
 from made_up import context, record
 from project import Bench
 
-from bench.cli.compare import _text
+from bench.cli.result_commands import _comparison
 from bench.errors import UserError
 from bench.evaluation.stats.power import seeds_needed, variance_factors
 from bench.experiments.record import Record, write_record
@@ -169,13 +169,13 @@ def test_flags_of_the_audit_stand_below_a_comparison(tmp_path: Path, records: li
     result = compare(
         context(tmp_path, taking, [], audit=audit), ("mine", "other"), SCOPE, resamples=200
     )
-    lines = _text(result)
+    lines = _comparison(result)
     assert any(
         one.startswith("  both: ‡ cannot be excluded") and "training" in one for one in lines
     )
     assert any(one.startswith("  mine: ‡") and "features" in one for one in lines)
     silent = compare(context(tmp_path, records, [], audit=None), ("mine", "other"), SCOPE, 200)
-    assert "not audited" in " ".join(_text(silent))
+    assert "not audited" in " ".join(_comparison(silent))
 
 
 def test_the_command_prints_both_forms(bench: Bench, project: Path, records: list[Record]) -> None:

@@ -1,18 +1,180 @@
-"""``bench compare``: two rows of the tables, and how sure their difference is."""
+"""``bench table``, ``report``, ``sweep`` and ``compare``: results of the recorded cells."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli import complete
-from bench.cli.splits import AsJson
-from bench.cli.stages import Profile, opened
+from bench.cli import completion
+from bench.cli.options import AsJson, Profile, opened
 from bench.errors import UserError, unknown
-from bench.utils.terminal import print_hanging
+from bench.utils.io import locked
+from bench.utils.terminal import on_terminal, print_hanging
 
 if TYPE_CHECKING:
     from bench.reports.tables import TableContext
+
+
+FORMATS = ("md", "latex", "csv", "html", "json")
+
+
+def table(
+    which: Annotated[
+        str,
+        typer.Option(
+            "--which",
+            "-w",
+            help=f"{', '.join(completion.TABLES)}.",
+            autocompletion=completion.among(*completion.TABLES),
+        ),
+    ] = "ablation",
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="md, latex, csv, html or json. Default: md; on a terminal what fits it.",
+            show_default=False,
+            autocompletion=completion.among(*FORMATS),
+        ),
+    ] = "",
+    as_json: AsJson = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="On a terminal: every column, in long lines.")
+    ] = False,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            "-m",
+            help="The one method that 'protocols' shows.",
+            autocompletion=completion.methods,
+        ),
+    ] = "",
+    profile: Profile = None,
+) -> None:
+    """Print a table from the records that are there.
+
+    Example: bench table --which sota
+    """
+    from bench.pipeline.stages.table import context
+    from bench.reports.tables import build, render
+
+    config, layout = opened(profile)
+    if method and which != "protocols":
+        raise UserError(f"--method goes with '--which protocols', not with '{which}'")
+    found = build(which, context(config, layout, method))
+    if on_terminal() and not (fmt or as_json or wide):
+        from bench.cli.terminal_table import draw
+
+        draw(found)
+        return
+    print(render(found, "json" if as_json else fmt or "md").rstrip("\n"))
+
+
+def report(
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--compare", metavar="A B", help="Two rows for the figure class by class."),
+    ] = None,
+    row: Annotated[
+        str,
+        typer.Option(
+            "--row",
+            help="The row of confusions, map, curves and videos.",
+            autocompletion=completion.rows,
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; default: results/report/PROFILE.")
+    ] = None,
+    links: Annotated[
+        str,
+        typer.Option(
+            "--links",
+            metavar="URL",
+            help="Where the project's files can be read, for a page that is published alone.",
+        ),
+    ] = "",
+    profile: Profile = None,
+) -> None:
+    """Write the page of tables and figures.
+
+    Example: bench report --compare aurl base_ls
+    """
+    from bench.pipeline.stages import report as stage
+    from bench.utils.io import sweep as sweep_up
+
+    if links and not re.fullmatch(r"https?://[^\s\"'<>]+", links):
+        raise UserError(f"--links {links}: give an address: https://example.org/project/blob/main")
+    config, layout = opened(profile)
+    folder = layout.report if out is None else out.absolute()
+    try:
+        if out is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out}: {error.strerror}; name a folder to write to") from None
+    with locked(layout.scratch / "locks" / "stage-report"):
+        sweep_up(folder)
+        stage.run(config, layout, compare, row, None if out is None else folder, links)
+
+
+def sweep(
+    name: Annotated[str, typer.Argument(help="A saved sweep; default: the experiments.")] = "",
+    save: Annotated[
+        str, typer.Option("--save", help="Save under this name in results/sweeps/, for git.")
+    ] = "",
+    over: Annotated[
+        list[str] | None,
+        typer.Option("--over", help="Only experiments that change this parameter (repeat it)."),
+    ] = None,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="md, latex, csv, html or json. Default: md; on a terminal what fits it.",
+            show_default=False,
+            autocompletion=completion.among("md", "latex", "csv", "html", "json"),
+        ),
+    ] = "",
+    as_json: AsJson = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="On a terminal: every column, in long lines.")
+    ] = False,
+    profile: Profile = None,
+) -> None:
+    """Print accuracies per setting of a sweep.
+
+    Example: bench sweep --over tau --save tau
+    """
+    from bench.experiments.saved_sweeps import saved_sweep
+    from bench.pipeline.sweeps import read_sweep
+    from bench.reports.tables import render
+    from bench.reports.tables.sweep import build_sweep
+    from bench.utils.io import dump_sealed, write_text
+
+    if name and (save or over):
+        raise UserError("give the NAME of a saved sweep, or --save and --over for a new one")
+    for one in filter(None, (name, save)):
+        if not re.fullmatch(r"[\w+=.-]*\w", one) or one.startswith("."):
+            raise UserError(f"'{one}' is no name of a sweep: use letters, digits, '_' and '-'")
+    config, layout = opened(profile)
+    found = saved_sweep(config, layout, name) if name else read_sweep(config, layout, over or ())
+    table = build_sweep(found, config.profile.title, config.profile.embedded)
+    if on_terminal() and not (fmt or as_json or wide):
+        from bench.cli.terminal_table import draw
+
+        draw(table)
+    else:
+        print(render(table, "json" if as_json else fmt or "md").rstrip("\n"))
+    if save:
+        path = layout.sweeps / f"{save}.json"
+        write_text(path, dump_sealed(found))
+        typer.echo(f"saved in {path.relative_to(layout.root)}", err=True)
+
 
 # Part of a comparison -> what its interval is over, and the question that it answers.
 _BOOTSTRAP = {
@@ -37,11 +199,11 @@ def compare(
     a: Annotated[
         str,
         typer.Argument(
-            help="A row: a method, or method+parameter=value.", autocompletion=complete.rows
+            help="A row: a method, or method+parameter=value.", autocompletion=completion.rows
         ),
     ],
     b: Annotated[
-        str, typer.Argument(help="The row to compare it to.", autocompletion=complete.rows)
+        str, typer.Argument(help="The row to compare it to.", autocompletion=completion.rows)
     ],
     dataset: Annotated[
         str,
@@ -49,7 +211,7 @@ def compare(
             "--dataset",
             "-d",
             help="A test data set; default: every one.",
-            autocompletion=complete.data_sets,
+            autocompletion=completion.data_sets,
         ),
     ] = "",
     protocol: Annotated[
@@ -57,7 +219,7 @@ def compare(
         typer.Option(
             "--protocol",
             help="Default: the first of each data set.",
-            autocompletion=complete.protocols,
+            autocompletion=completion.protocols,
         ),
     ] = "",
     as_json: AsJson = False,
@@ -89,7 +251,7 @@ def compare(
             print_hanging(line, 0)
         for one in found:
             print()
-            for line in _text(one):
+            for line in _comparison(one):
                 print_hanging(line, 23 if line.startswith("  ") else 2)
         print()
         for line in _FOOT:
@@ -110,7 +272,7 @@ def _scopes(context: "TableContext", dataset: str, protocol: str) -> list[str]:
     return found
 
 
-def _text(one: dict[str, Any]) -> list[str]:
+def _comparison(one: dict[str, Any]) -> list[str]:
     means = [
         f"{mean['mean']:.1f}" + ("" if mean["std"] is None else f" ± {mean['std']:.1f}")
         for mean in one["means"]

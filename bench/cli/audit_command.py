@@ -1,4 +1,4 @@
-"""``bench audit``: which test classes a method's training and pre-training have seen."""
+"""``bench audit``: test classes that a method's training and pre-training have seen."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import complete
-from bench.cli.splits import AsJson, TextFormat, is_json, print_json
-from bench.cli.stages import Profile, opened
+from bench.cli import completion
+from bench.cli.options import AsJson, Profile, TextFormat, opened
+from bench.cli.output import is_json, print_json
 from bench.errors import unknown
 from bench.utils.terminal import print_hanging
 
@@ -22,7 +22,7 @@ WORDS = (
 def audit(
     method: Annotated[
         str | None,
-        typer.Argument(help="One method or row; default: all.", autocompletion=complete.rows),
+        typer.Argument(help="One method or row; default: all.", autocompletion=completion.rows),
     ] = None,
     fmt: TextFormat = "text",
     as_json: AsJson = False,

@@ -1,6 +1,6 @@
-"""What a shell completes: names of methods, profiles, data sets, cells, read from files alone.
+"""Shell completion: names of methods, profiles, data sets and cells, read from files.
 
-A completion that cannot be read (no project here, a damaged file) offers nothing and says nothing.
+What cannot be read (no project here, a damaged file) completes to nothing.
 """
 
 import re

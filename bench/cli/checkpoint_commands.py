@@ -1,17 +1,19 @@
-"""``bench checkpoint``: released files in, evaluated rows; and cells out in the released form."""
+"""``bench checkpoint``: import released files as rows, export cells in the released form."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli import complete
-from bench.cli.splits import AsJson, print_json
-from bench.cli.stages import Profile, opened, run_stage, train
+from bench.cli import completion
+from bench.cli.options import AsJson, Profile, opened
+from bench.cli.output import print_json
+from bench.cli.stage_commands import run_stage, train
 from bench.config.paths import Layout
 
 if TYPE_CHECKING:
     from bench.config.profile import Config
+
 
 app = typer.Typer(rich_markup_mode=None, help="Released checkpoints: import, export, list.")
 
@@ -25,7 +27,7 @@ def import_(
             "--method",
             "-m",
             help="The method that it belongs to.",
-            autocompletion=complete.methods,
+            autocompletion=completion.methods,
         ),
     ],
     name: Annotated[str, typer.Option("--name", help="Default: the file's name.")] = "",
@@ -53,7 +55,7 @@ def export(
     cell: Annotated[
         str,
         typer.Argument(
-            help="A folder of runs/<profile>: aurl.transfer.seed0.", autocompletion=complete.cells
+            help="A folder of runs/<profile>: aurl.transfer.seed0.", autocompletion=completion.cells
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],

@@ -1,4 +1,4 @@
-"""``bench record``: one cell's record in readable form, and the schema of all of them."""
+"""``bench record``: the record of a cell in readable form, and the schema of records."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli import complete
-from bench.cli.splits import AsJson
-from bench.cli.stages import Profile, opened
+from bench.cli import completion
+from bench.cli.options import AsJson, Profile, opened
 from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from bench.experiments.record import Record
+
 
 app = typer.Typer(rich_markup_mode=None, help="Records: what one cell left (docs/record.md).")
 
@@ -22,7 +22,7 @@ app = typer.Typer(rich_markup_mode=None, help="Records: what one cell left (docs
 def show(
     cell: Annotated[
         str,
-        typer.Argument(help="For example aurl.transfer.seed0.", autocompletion=complete.cells),
+        typer.Argument(help="For example aurl.transfer.seed0.", autocompletion=completion.cells),
     ],
     as_json: AsJson = False,
     profile: Profile = None,
@@ -42,7 +42,9 @@ def show(
         return
     states = {one.about.cell: one for one in cells(context(config, layout))}
     found = states.get(cell)
-    _print(record, f"{found.state} {found.reason}".strip() if found else "not planned any more")
+    _print_record(
+        record, f"{found.state} {found.reason}".strip() if found else "not planned any more"
+    )
 
 
 @app.command("schema")
@@ -82,7 +84,7 @@ def _no_cell(cell: str, known: Sequence[str], profile: str) -> UserError:
     )
 
 
-def _print(record: "Record", state: str) -> None:
+def _print_record(record: "Record", state: str) -> None:
     """Print what a record says, section by section, and its metrics as a table."""
     from rich.console import Console
     from rich.table import Table
@@ -100,10 +102,10 @@ def _print(record: "Record", state: str) -> None:
         console.print(Text(title, "bold"))
         console.print(grid)
         console.print()
-    console.print(_metrics("metrics", record.metrics, record))
+    console.print(_metrics_table("metrics", record.metrics, record))
     if record.metrics_best_on_test:
         title = f"best on test (step {record.best_on_test_step})"
-        console.print(_metrics(title, record.metrics_best_on_test, record))
+        console.print(_metrics_table(title, record.metrics_best_on_test, record))
 
 
 def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -157,7 +159,7 @@ def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[st
     )
 
 
-def _metrics(title: str, metrics: Mapping[str, float], record: "Record") -> Any:
+def _metrics_table(title: str, metrics: Mapping[str, float], record: "Record") -> Any:
     """Return metrics as a table: a line for each data set and protocol."""
     from rich.table import Table
 

@@ -1,23 +1,29 @@
-"""``bench verify``: train a recorded cell again, or build the committed tables again."""
+"""``bench verify``: train a recorded cell again, rebuild the tables, or compare two trainings."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli import complete
-from bench.cli.record import record_file
-from bench.cli.splits import AsJson, print_json
-from bench.cli.stages import Profile, opened
-from bench.cli.verify_against import compared, show
+from bench.cli import completion
+from bench.cli.options import AsJson, Profile, opened
+from bench.cli.output import print_json
+from bench.cli.record_commands import record_file
 from bench.config.paths import find_root
 from bench.errors import UserError, unknown
+from bench.utils.terminal import on_terminal
 
 if TYPE_CHECKING:
     from bench.experiments.record import Record
+    from bench.pipeline.verify.against import Beside
+    from bench.reports.tables import Table
+
 
 _ELSEWHERE = (
     "another machine moves a network that is trained end to end about as another seed does, so one "
@@ -29,13 +35,14 @@ def verify(
     method: Annotated[
         str | None,
         typer.Argument(
-            help="A method or row; default: one cell of each method.", autocompletion=complete.rows
+            help="A method or row; default: one cell of each method.",
+            autocompletion=completion.rows,
         ),
     ] = None,
     cell: Annotated[
         str,
         typer.Option(
-            "--cell", help="This cell: aurl.transfer.seed0.", autocompletion=complete.cells
+            "--cell", help="This cell: aurl.transfer.seed0.", autocompletion=completion.cells
         ),
     ] = "",
     tables: Annotated[
@@ -78,7 +85,7 @@ def verify(
     if against is not None:
         if method or cell or fresh:
             raise UserError("--against goes with --from, --tolerance, --profile and --json alone")
-        show(compared(root, folder, against, profile, tolerance), as_json, wide)
+        _show_against(_compared(root, folder, against, profile, tolerance), as_json, wide)
         return
     from bench.pipeline.verify.rerun import verify as repeat
 
@@ -152,3 +159,83 @@ def _tables(root: Path, results: Path, profile: str | None, as_json: bool) -> No
         print_json(told)
     if wrong:
         raise typer.Exit(1)
+
+
+def _compared(
+    root: Path, folder: Path, given: str, profile: str | None, points: float
+) -> "list[Beside]":
+    """Compare the records of ``folder`` with those of ``given``, a folder or a commit.
+
+    ``points`` are granted to an accuracy as in ``bench verify``.
+    """
+    with _theirs(root, folder, given) as theirs:
+        return list(_beside(folder, theirs, given, profile, points))
+
+
+def _show_against(found: "list[Beside]", as_json: bool, wide: bool) -> None:
+    """Print them; exit code 1 if a mean moved by more than chance, or a repeated cell differs."""
+    if as_json:
+        print_json([{**asdict(one), "stands": one.stands} for one in found])
+    else:
+        from bench.pipeline.verify.against_text import tabled
+
+        for one in found:
+            _print_against(tabled(one), wide)
+    if not all(one.stands for one in found):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _theirs(root: Path, folder: Path, given: str) -> Iterator[Path]:
+    """Give the folder of results that ``given`` names, or those of a commit, while it is used."""
+    from bench.pipeline.verify.clean_tree import archived, commit_of
+
+    path = Path(given)
+    if path.is_dir():
+        if path.resolve() == folder:
+            raise UserError(f"--against {given}: the folder itself; give another's, or HEAD")
+        yield path
+        return
+    commit = commit_of(root, given)
+    if not commit:
+        raise UserError(f"--against {given}: neither a folder nor a commit of this repository")
+    with TemporaryDirectory(prefix="bench-") as tree:
+        if not archived(root, commit, Path(tree), "results"):
+            raise UserError(f"--against {given}: commit {commit[:8]} has no results/")
+        yield Path(tree) / "results"
+
+
+def _beside(
+    folder: Path, theirs: Path, given: str, profile: str | None, points: float
+) -> "Iterator[Beside]":
+    """Compare the records of one profile, or of every one in both; note what cannot be."""
+    from bench.pipeline.verify.against import NotComparable, beside
+    from bench.pipeline.verify.tables import profiles
+
+    both = [name for name in profiles(folder) if name in profiles(theirs)]
+    if profile and profile not in both:
+        raise unknown(f"profile in {folder} and in --against {given}", profile, both)
+    if not both:
+        raise UserError(f"--against {given}: no profile of {folder} is in it")
+    chosen = [profile] if profile else both
+    why = []
+    for name in chosen:
+        try:
+            yield beside(folder, theirs, name, points)
+        except NotComparable as error:  # the others may be
+            why.append(f"--against {given}: {error}")
+    if len(why) == len(chosen):
+        raise UserError(why[0])
+    for reason in why:
+        print(f"note: {reason}", file=sys.stderr)
+
+
+def _print_against(table: "Table", wide: bool) -> None:
+    from bench.reports.tables import render
+
+    if on_terminal() and not wide:
+        from bench.cli.terminal_table import draw
+
+        draw(table)
+    else:
+        print(render(table, "md"))

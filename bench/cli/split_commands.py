@@ -1,4 +1,4 @@
-"""``bench splits overlap``: which training classes τ leaves out, of a profile or any union."""
+"""``bench splits`` and ``bench words``: class splits, class names and their words."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -7,19 +7,71 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli import complete
-from bench.cli.splits import AsJson, TextFormat, is_json, print_json
-from bench.cli.stages import Profile
+from bench.cli import completion
+from bench.cli.options import AsJson, Dataset, Profile, TestLists, TextFormat
+from bench.cli.output import is_json, print_json
 from bench.config.paths import Layout, find_root
-from bench.errors import UserError
+from bench.errors import UserError, unknown
 from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
     from bench.config.profile import Config
 
+
+app = typer.Typer(rich_markup_mode=None, help="Class splits by name.")
+
+
+@app.command("show")
+def splits_show(
+    dataset: Dataset,
+    protocol: Annotated[
+        str,
+        typer.Argument(help=", ".join(completion.PROTOCOLS), autocompletion=completion.protocols),
+    ],
+    published: Annotated[
+        bool, typer.Option("--published", help="fifty-fifty: the 50 draws of Xu et al. 2017.")
+    ] = False,
+    lists: TestLists = None,
+    fmt: TextFormat = "text",
+    as_json: AsJson = False,
+    profile: Profile = None,
+) -> None:
+    """Print a protocol's class splits.
+
+    Example: bench splits show ucf101 truze --json
+    """
+    from bench.config.profile import PROTOCOLS, FiftyFifty
+    from bench.pipeline.inference.find_splits import find_splits
+
+    as_json = is_json(fmt, as_json)
+    if protocol not in PROTOCOLS:
+        raise unknown("protocol", protocol, PROTOCOLS)
+    if published and protocol != "fifty-fifty":
+        raise UserError("--published is of fifty-fifty alone")
+    if lists and protocol != "official3":
+        raise UserError("--lists is of official3 alone")
+    draws = FiftyFifty(published="xu50") if published else None
+    file, note = find_splits(dataset, protocol, profile, draws, lists)
+    if note:
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        print_json(file["splits"])
+        return
+    print_hanging(
+        f"{file['dataset']} {file['protocol']}: {file['definition']} (hash {file['digest']})", 3
+    )
+    for one in file["splits"]:
+        lists_of = {key: value for key, value in one.items() if key != "name"}
+        counts = ", ".join(f"{len(names)} {key}" for key, names in lists_of.items())
+        print(f"{one['name']}: {counts}")
+        for key, names in lists_of.items():
+            print_hanging(f"   {key}: {', '.join(names)}", 6)
+
+
 NEAR = 0.02  # distance to τ within which a class is listed as borderline
 
 
+@app.command("overlap")
 def splits_overlap(
     tau: Annotated[
         float | None, typer.Option("--tau", min=0, help="Default: the profile's.")
@@ -29,7 +81,7 @@ def splits_overlap(
         typer.Option(
             "--train",
             help="Training data set, for example kinetics700.",
-            autocompletion=complete.data_sets,
+            autocompletion=completion.data_sets,
         ),
     ] = None,
     test: Annotated[
@@ -37,7 +89,7 @@ def splits_overlap(
         typer.Option(
             "--test",
             help="Test data sets, for example ucf101,hmdb51.",
-            autocompletion=complete.data_sets,
+            autocompletion=completion.data_sets,
         ),
     ] = None,
     vectors: Annotated[
@@ -100,10 +152,10 @@ def splits_overlap(
     if as_json:
         print_json(value)
     else:
-        _print(value)
+        _print_overlap(value)
 
 
-def _print(value: Mapping[str, Any]) -> None:
+def _print_overlap(value: Mapping[str, Any]) -> None:
     kept, removed, undecided = value["kept"], value["removed"], value["undecided"]
     open_ones = [one for one in undecided if one["dataset"] == value["train"]]
     total = len(kept) + len(removed) + len(open_ones)
@@ -240,3 +292,92 @@ def _vectors(
             if c not in whole
         ]
     return vectors, lacking
+
+
+def words(
+    dataset: Dataset,
+    fmt: TextFormat = "text",
+    vectors: Annotated[
+        Path | None, typer.Option("--vectors", help="Look the words up in this file.")
+    ] = None,
+    as_json: AsJson = False,
+    profile: Profile = None,
+) -> None:
+    """Print each class's words, and which lack a vector.
+
+    Example: bench words ucf101 --json
+    """
+    from bench.data.words.class_vectors import missing
+    from bench.data.words.tokenise import class_words
+    from bench.data.words.vectors import read_vectors
+
+    as_json = is_json(fmt, as_json)
+    dataset, names, kept = _find_classes(dataset, profile, keep=vectors is None)
+    classes = class_words(dataset, names)
+    file = vectors or kept
+    lacking = None
+    if file:
+        found = read_vectors(file, {word for listed in classes.values() for word in listed})
+        lacking = missing(classes, found)
+    else:
+        print("note: no word vectors to look the words up in; --vectors FILE", file=sys.stderr)
+    if as_json:
+        value = {"dataset": dataset, "classes": classes, "missing": lacking}
+        print_json(value)
+        return
+    for name, listed in classes.items():
+        print(f"{name}: {' '.join(listed)}")
+    if lacking is not None:
+        print(f"{len(lacking)} words without a vector in {file}")
+        for word, wanting in lacking.items():
+            print(f"  {word}: {', '.join(wanting)}")
+
+
+def _find_classes(
+    dataset: str, profile: str | None, keep: bool
+) -> tuple[str, list[str], Path | None]:
+    """Return a data set's own spelling, its classes and, with ``keep``, a file of word vectors.
+
+    Classes and vectors are those of one profile: the first that has kept vectors of its classes'
+    words, else the first, with the file that it takes vectors from. A profile's own list of classes
+    goes before the published one.
+    """
+    from bench.config.paths import Layout, find_root
+    from bench.config.profile import load_config
+    from bench.data.reference import classes
+    from bench.data.reference.class_names import finder
+    from bench.data.words.tokenise import PUBLIC
+    from bench.pipeline.inference.find_splits import known_classes, profile_names
+    from bench.pipeline.stages.words import changed
+
+    root = find_root()
+    chosen = [profile] if profile else profile_names(root)
+    configs = [load_config(root, name) for name in chosen]
+    known = {name for config in configs for name in config.profile.datasets}
+    dataset = finder("data set", known | set(PUBLIC))(dataset)
+    configs = [config for config in configs if dataset in config.profile.datasets]
+    if not configs:
+        return dataset, list(classes(dataset)), None
+    # Vectors kept beside those of whole classes are of other words than the classes'.
+    having = [
+        one
+        for one in configs
+        if one.profile.words.kind != "class_vectors"
+        and (Layout(root, one.name).words / "vectors.npz").is_file()
+    ]
+    config = having[0] if keep and having else configs[0]
+    layout, given = Layout(root, config.name), config.profile.words
+    names = known_classes(config.profile.datasets[dataset].classes, layout, dataset)
+    if not keep:
+        return dataset, names, None
+    if not having:
+        file = given.file or given.vectors
+        return dataset, names, root / file if file and (root / file).is_file() else None
+    file = layout.words / "vectors.npz"
+    for source in changed(layout):
+        print(
+            f"note: {source} is another file than {file} is from; "
+            f"'bench stage words -p {layout.profile}'",
+            file=sys.stderr,
+        )
+    return dataset, names, file

@@ -1,15 +1,17 @@
-"""``bench methods``, ``bench new`` and ``bench check``: help for the author of a method."""
+"""``bench methods``, ``bench check`` and ``bench new``: help for the author of a method."""
 
+import keyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli import complete
-from bench.cli.splits import AsJson, print_json
-from bench.cli.stages import Profile, opened
+from bench.cli import completion
+from bench.cli.options import AsJson, Profile, opened
+from bench.cli.output import print_json
 from bench.config.paths import Layout, find_root
 from bench.errors import UserError, unknown
+from bench.utils.io import write_text
 from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def methods(
     name: Annotated[
         str | None,
-        typer.Argument(help="Show this method's parameters.", autocompletion=complete.methods),
+        typer.Argument(help="Show this method's parameters.", autocompletion=completion.methods),
     ] = None,
     page: Annotated[bool, typer.Option("--page", help="Print docs/methods.md.")] = False,
     as_json: AsJson = False,
@@ -41,7 +43,7 @@ def methods(
         raise unknown("method", name, found)
     if as_json:
         chosen = found.values() if name is None else [found[name]]
-        print_json([_value(config, layout, one) for one in chosen])
+        print_json([_method_json(config, layout, one) for one in chosen])
         return
     if name is None:
         width = max(map(len, found), default=0)
@@ -67,7 +69,7 @@ def methods(
         print(f"  {parameter}: {value}")
 
 
-def _value(config: "Config", layout: Layout, file: "MethodFile") -> dict[str, Any]:
+def _method_json(config: "Config", layout: Layout, file: "MethodFile") -> dict[str, Any]:
     """Return what --json says of a method; its parameters are null where it cannot be imported."""
     from bench.experiments.method_registry import load
     from bench.method import parameters_of
@@ -125,7 +127,7 @@ def _state(file: "MethodFile") -> str:
 def check(
     name: Annotated[
         str | None,
-        typer.Argument(help="One method; default: all.", autocompletion=complete.methods),
+        typer.Argument(help="One method; default: all.", autocompletion=completion.methods),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -158,3 +160,46 @@ def check(
         print_json(told)
     if problems := sum(map(len, told.values())):
         raise UserError(f"{problems} problems in methods/")
+
+
+def new(
+    name: Annotated[
+        str | None, typer.Argument(help="File name without .py; without it a project is started.")
+    ] = None,
+) -> None:
+    """Write methods/NAME.py; without NAME start a project here.
+
+    Example: bench new my_method
+    """
+    if name is None:
+        _project(Path.cwd())
+        return
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise UserError(f"'{name}' cannot be a module name; use letters, digits and _")
+    root = find_root()
+    path = root / "methods" / f"{name}.py"
+    if path.exists():
+        raise UserError(f"{path.relative_to(root)} exists already; choose another name")
+    text = (Path(__file__).parent / "method_template.py").read_text(encoding="utf-8")
+    kind = "".join(part.capitalize() for part in name.split("_"))
+    words = name.replace("_", " ").strip()
+    text = text.replace("MyMethod", kind).replace("my_method", name)
+    write_text(path, text.replace("My method", words[0].upper() + words[1:]))
+    print(f"wrote methods/{name}.py; try 'bench check {name}', then 'dvc repro'")
+
+
+def _project(folder: Path) -> None:
+    from bench.pipeline.new_project import start
+
+    try:
+        root = find_root(folder)
+    except UserError:
+        methods = start(folder)
+        print(
+            f"wrote a project here: params.yaml, dvc.yaml, {methods} methods in methods/; next:\n"
+            "  git init && git add -A && git commit -m start   # records name their commit\n"
+            "  dvc repro                                       # generate, train, score, tables\n"
+            "  bench table"
+        )
+        return
+    raise UserError(f"{root} is a project already; name the new method: 'bench new my_method'")

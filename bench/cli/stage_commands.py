@@ -1,11 +1,12 @@
-"""``bench stage`` and ``bench train``: the pipeline's steps, as dvc.yaml runs them."""
+"""``bench stage`` and ``bench train``: the stages of the pipeline, as dvc.yaml runs them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli import complete
+from bench.cli import completion
+from bench.cli.options import Profile, opened
 from bench.config.paths import Layout, find_root
 from bench.errors import UserError, unknown
 
@@ -13,28 +14,16 @@ if TYPE_CHECKING:
     from bench.config.profile import Config
     from bench.pipeline.stages.train import Launch
 
+
 STAGES = ("data", "words", "splits", "inputs", "audit", "train", "score", "table", "report")
-Profile = Annotated[
-    str | None,
-    typer.Option(
-        "--profile", "-p", help="Instead of params.yaml's.", autocompletion=complete.profiles
-    ),
-]
-
-
-def opened(profile: str | None) -> "tuple[Config, Layout]":
-    """Return the configuration of a profile and where its files are."""
-    from bench.config.profile import load_config
-
-    root = find_root()
-    config = load_config(root, profile)
-    return config, Layout(root, config.name)
 
 
 def stage(
     name: Annotated[
         str,
-        typer.Argument(help=f"One of {', '.join(STAGES)}.", autocompletion=complete.among(*STAGES)),
+        typer.Argument(
+            help=f"One of {', '.join(STAGES)}.", autocompletion=completion.among(*STAGES)
+        ),
     ],
     profile: Profile = None,
 ) -> None:
@@ -122,7 +111,7 @@ def _run(name: str, config: "Config", layout: Layout) -> None:
 def train(
     methods: Annotated[
         list[str] | None,
-        typer.Argument(help="Methods or rows; default: all.", autocompletion=complete.rows),
+        typer.Argument(help="Methods or rows; default: all.", autocompletion=completion.rows),
     ] = None,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=0, help="Cells side by side; 0: one a core or GPU.")
@@ -136,7 +125,7 @@ def train(
         typer.Option(
             "--launcher",
             help="Each cell as a job: of a cluster (slurm), or of this machine (local).",
-            autocompletion=complete.among("slurm", "local"),
+            autocompletion=completion.among("slurm", "local"),
         ),
     ] = "",
     options: Annotated[

@@ -1,4 +1,4 @@
-"""``bench score``: predictions made elsewhere, scored under the protocols of this project."""
+"""``bench score`` and ``bench classify``: score predictions made elsewhere, classify a clip."""
 
 import sys
 from pathlib import Path
@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli import complete
-from bench.cli.splits import AsJson, TestLists, TextFormat, is_json, print_json
-from bench.cli.stages import Profile, opened
+from bench.cli import completion
+from bench.cli.options import AsJson, Profile, TestLists, TextFormat, opened
+from bench.cli.output import is_json, print_json
 from bench.data import reference as facts
 from bench.errors import UserError, unknown
+from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
     from bench.evaluation.predictions import Predictions
 
-KNOWN = (*complete.PROTOCOLS, "xu50")  # xu50: fifty-fifty on the published draws
+
+KNOWN = (*completion.PROTOCOLS, "xu50")  # xu50: fifty-fifty on the published draws
 ONLY_NAMES = (
     "the file names one class a video, chosen among all; another protocol chooses among fewer, "
     "which takes every class's score (an .npz with scores, labels and classes)"
@@ -27,7 +29,7 @@ def score(
     dataset: Annotated[
         str,
         typer.Option(
-            "--dataset", "-d", help="For example ucf101.", autocompletion=complete.data_sets
+            "--dataset", "-d", help="For example ucf101.", autocompletion=completion.data_sets
         ),
     ],
     protocol: Annotated[
@@ -35,7 +37,7 @@ def score(
         typer.Option(
             "--protocol",
             help="Repeatable; default: all that the file allows.",
-            autocompletion=complete.among(*KNOWN),
+            autocompletion=completion.among(*KNOWN),
         ),
     ] = None,
     lists: TestLists = None,
@@ -57,7 +59,7 @@ def score(
         raise UserError("--lists is of official3 alone")
     if profile:  # one that does not exist is an error, also where a public data set needs none
         opened(profile)
-    classes = _classes(dataset, profile)
+    classes = _known_classes(dataset, profile)
     given = read_predictions(file, dataset, classes)
     wanted = protocol or (("full", "official3") if given.only_names else KNOWN)
     found: dict[str, Any] = {}
@@ -86,10 +88,10 @@ def score(
         value = {"dataset": dataset, "n": n, "expected": expected, "protocols": found}
         print_json({**value, "notes": notes})
         return
-    _print(dataset, given, expected, found)
+    _print_scores(dataset, given, expected, found)
 
 
-def _classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
+def _known_classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
     """Return class -> words ([] where unknown): of a public data set, else as a profile has it."""
     try:
         return facts.classes(dataset)
@@ -128,7 +130,9 @@ def _splits(
     return listed
 
 
-def _print(dataset: str, given: "Predictions", expected: int | None, found: dict[str, Any]) -> None:
+def _print_scores(
+    dataset: str, given: "Predictions", expected: int | None, found: dict[str, Any]
+) -> None:
     from tabulate import tabulate
 
     from bench.config.profile import PER_SPLIT
@@ -170,3 +174,57 @@ def _number(mean: float | None, std: float | None) -> str:
     if mean is None:
         return "-"
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
+
+
+def classify(
+    video: Annotated[Path, typer.Argument(help="A video file of any kind that ffmpeg reads.")],
+    classes: Annotated[
+        str, typer.Option("--classes", "-c", help="Your class names, separated by commas.")
+    ],
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            "-m",
+            help="A trained row; default: the project's.",
+            autocompletion=completion.rows,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The row's seed.")] = 0,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many classes to show.")] = 5,
+    fmt: TextFormat = "text",
+    as_json: AsJson = False,
+    profile: Profile = None,
+) -> None:
+    """Rank your class names for your clip.
+
+    Example: bench classify clip.mp4 -c "surfing,knitting"
+    """
+    import warnings
+
+    from bench.api import classify as ranked
+    from bench.pipeline.inference.own_classes import checked
+
+    as_json = is_json(fmt, as_json)
+    names = checked(classes.split(",") if classes.strip() else [])
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        found = ranked(video, names, method, seed, top=top, profile=profile)
+    for note in (one for one in notes if issubclass(one.category, UserWarning)):
+        print(f"note: {note.message}", file=sys.stderr)
+    rows = [(int(rank), *one) for rank, one in zip(found.index, found.to_numpy(), strict=True)]
+    if as_json:
+        keys = ("rank", "class", "similarity", "seen")
+        listed = [dict(zip(keys, row, strict=True)) for row in rows]
+        print_json({**found.attrs, "classes": listed})
+        return
+    kind = found.attrs["score"]
+    width = max(len("class"), *(len(name) for _, name, _, _ in rows))
+    print_hanging(f"{video}: {found.attrs['row']}", 2)
+    print(f"rank  {'class':<{width}}  {'cosine' if kind == 'cosine' else 'score'}")
+    for rank, name, similarity, seen in rows:
+        mark = "  a training class" if seen else ""
+        print(f"{rank:>4}  {name:<{width}}  {similarity:6.3f}{mark}")
+    what = "Cosines are" if kind == "cosine" else "Scores (the method's own) are"
+    shown = f" {len(rows)} of {len(names)} names shown." if len(rows) < len(names) else ""
+    print_hanging(f"{what} {found.attrs['note']}.{shown}", 0)
