@@ -11,12 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.evaluation.stats.bootstrap import over_classes, over_videos, percentiles
-from bench.evaluation.stats.distributions import t_quantile
-from bench.evaluation.stats.gaps import Gap, draws_gap, splits_gap, transfer_gap
-from bench.evaluation.stats.multiple_comparisons import holm
-from bench.evaluation.stats.paired_tests import paired_t
-from bench.evaluation.stats.power import seeds_needed
+from bench.evaluation.stats.hypothesis_tests import holm, paired_t, seeds_needed
+from bench.evaluation.stats.intervals import (
+    Gap,
+    draws_gap,
+    over_classes,
+    over_videos,
+    percentiles,
+    splits_gap,
+    transfer_gap,
+)
+from bench.evaluation.stats.spread import t_quantile
 
 Floats = NDArray[np.float64]
 TRUTH = 5.0  # points between the two rows

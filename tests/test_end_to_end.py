@@ -17,7 +17,7 @@ from project import ROOT, TINY_CLASSES, copy_project, keep_methods, run_bench, t
 from ruamel.yaml import YAML
 
 from bench.cli.stage_commands import STAGES
-from bench.evaluation.training_curves import mean_curve
+from bench.evaluation.score_cell import mean_curve
 from bench.utils.io import read_json, write_json
 
 CLASSES = TINY_CLASSES

@@ -32,9 +32,8 @@ def audit(
 
     Example: bench audit er
     """
-    from bench.evaluation.leakage.flags import flags, touched
+    from bench.evaluation.leakage.audit_flags import flags, stored_audit, touched
     from bench.evaluation.leakage.measure import measure
-    from bench.evaluation.leakage.stored import stored_audit
     from bench.experiments.method_registry import scan
     from bench.experiments.plan import PlannedCell, plan
     from bench.experiments.record import Record, read_records

@@ -105,7 +105,7 @@ def _known_classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
 def _evaluate(
     given: "Predictions", splits: list[dict[str, Any]], classes: set[str]
 ) -> dict[str, Any]:
-    from bench.evaluation.score_predictions import evaluate
+    from bench.evaluation.predictions import evaluate
 
     if given.only_names and any(set(one["unseen"]) != classes for one in splits):
         raise UserError(ONLY_NAMES)

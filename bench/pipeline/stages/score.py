@@ -15,8 +15,7 @@ from bench.config.profile import Config
 from bench.data.index import read_index
 from bench.data.splits.test_lists import video_name
 from bench.errors import UserError
-from bench.evaluation.score_cell import Scores, score
-from bench.evaluation.training_curves import mean_curve
+from bench.evaluation.score_cell import Scores, mean_curve, score
 from bench.experiments.plan import TRANSFER, PlannedCell, plan, split_file
 from bench.experiments.record import Coverage, Record, own_record, write_record
 from bench.experiments.run_folder import BEST, EMBEDDINGS, read_run

@@ -2,7 +2,7 @@
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
-from bench.evaluation.leakage.stored import stored_audit
+from bench.evaluation.leakage.audit_flags import stored_audit
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import plan
 from bench.experiments.record import read_records

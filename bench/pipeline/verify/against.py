@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.evaluation.stats.multiple_comparisons import holm
-from bench.evaluation.stats.paired_tests import paired_t
+from bench.evaluation.stats.hypothesis_tests import holm, paired_t
 from bench.evaluation.stats.spread import pooled, spread
 from bench.experiments.record import Record, read_records
 from bench.pipeline.verify.compare import Verdict, changed, compare, otherwise

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.data.reference import Published, published
-from bench.evaluation.stats.gaps import Gap
+from bench.evaluation.stats.intervals import Gap
 from bench.reports.page.figure_style import GREY, Sheet, lacking, short
 from bench.reports.page.material import Material
 from bench.reports.page.model import Figure

@@ -6,7 +6,7 @@ And whether rows of one table were trained on different machines.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.evaluation.leakage.flags import Flag
+from bench.evaluation.leakage.audit_flags import Flag
 from bench.experiments.record import Record
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row

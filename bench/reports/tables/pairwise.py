@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 
 from bench.errors import UserError, unknown
-from bench.evaluation.stats.bootstrap import Floats, over_classes, over_videos, percentiles, turned
-from bench.evaluation.stats.paired_tests import mcnemar
-from bench.evaluation.stats.power import effective_df, seeds_needed, variance_factors
+from bench.evaluation.stats.hypothesis_tests import (
+    effective_df,
+    mcnemar,
+    seeds_needed,
+    variance_factors,
+)
+from bench.evaluation.stats.intervals import Floats, over_classes, over_videos, percentiles, turned
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.paired_predictions import by_class, by_seed, by_video
 from bench.reports.tables.rows import Row, collect

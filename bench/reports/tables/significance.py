@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-from bench.evaluation.stats.gaps import Gap, draws_gap, splits_gap, transfer_gap
-from bench.evaluation.stats.multiple_comparisons import holm
+from bench.evaluation.stats.hypothesis_tests import holm
+from bench.evaluation.stats.intervals import Gap, draws_gap, splits_gap, transfer_gap
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row
 

@@ -11,7 +11,7 @@ from project import Bench
 
 from bench.cli.result_commands import _comparison
 from bench.errors import UserError
-from bench.evaluation.stats.power import seeds_needed, variance_factors
+from bench.evaluation.stats.hypothesis_tests import seeds_needed, variance_factors
 from bench.experiments.record import Record, write_record
 from bench.reports.tables.paired_predictions import by_class, by_video, rightness
 from bench.reports.tables.pairwise import compare

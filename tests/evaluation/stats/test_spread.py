@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.evaluation.stats.distributions import (
+from bench.evaluation.stats.spread import (
     chi2_below,
     chi2_quantile,
     t_quantile,

@@ -5,9 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from bench.evaluation.stats.multiple_comparisons import holm
-from bench.evaluation.stats.paired_tests import mcnemar
-from bench.evaluation.stats.power import effective_df, seeds_needed, variance_factors
+from bench.evaluation.stats.hypothesis_tests import (
+    effective_df,
+    holm,
+    mcnemar,
+    seeds_needed,
+    variance_factors,
+)
 from bench.evaluation.stats.spread import pooled, spread
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from project import ROOT, Bench
 
-from bench.evaluation.leakage.classes import Named
-from bench.evaluation.leakage.compare import compare
+from bench.evaluation.leakage.class_matching import Named, compare
 
 FEATURES = "profiles.leaky.pretrained.features"
 

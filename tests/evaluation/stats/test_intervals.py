@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.evaluation.stats.distributions import t_quantile
-from bench.evaluation.stats.gaps import draws_gap, splits_gap, transfer_gap
+from bench.evaluation.stats.intervals import draws_gap, splits_gap, transfer_gap
+from bench.evaluation.stats.spread import t_quantile
 
 
 def test_transfer_gap_closed_form() -> None:
