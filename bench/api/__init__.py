@@ -79,21 +79,21 @@ def table(
     header and notes.
     """
     from bench.pipeline.inference.dataframes import numbers_of, shown
-    from bench.pipeline.stages.table import context
     from bench.reports.tables import build
+    from bench.reports.tables.context import read_context
 
     config, layout = opened(profile, root)
-    found = build(which, context(config, layout, method))
+    found = build(which, read_context(config, layout, method))
     return numbers_of(found) if numbers else shown(found)
 
 
 def results(profile: str | None = None, *, root: Root = None) -> "pd.DataFrame":
     """Return one row a cell: what it is, whether it is current, and every metric as a column."""
     from bench.pipeline.inference.dataframes import one_row_a_cell
-    from bench.pipeline.stages.table import context
     from bench.reports.tables.cell_states import cells
+    from bench.reports.tables.context import read_context
 
-    return one_row_a_cell(cells(context(*opened(profile, root))))
+    return one_row_a_cell(cells(read_context(*opened(profile, root))))
 
 
 def splits(

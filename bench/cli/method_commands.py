@@ -94,12 +94,12 @@ def _method_json(config: "Config", layout: Layout, file: "MethodFile") -> dict[s
 
 
 def _print_page(root: Path, found: "dict[str, MethodFile]") -> None:
-    from bench.pipeline.stages.table import context
+    from bench.reports.tables.context import read_context
     from bench.reports.tables.method_pages import methods_page
 
     folder = root / "results" / "records"
     profiles = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
-    contexts = [context(*opened(profile)) for profile in profiles]
+    contexts = [read_context(*opened(profile)) for profile in profiles]
     print(methods_page(found, contexts).rstrip("\n"))
 
 

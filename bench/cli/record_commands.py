@@ -32,15 +32,15 @@ def show(
     Example: bench record show aurl.transfer.seed0
     """
     from bench.experiments.record import read_record
-    from bench.pipeline.stages.table import context
     from bench.reports.tables.cell_states import cells
+    from bench.reports.tables.context import read_context
 
     config, layout = opened(profile)
     record = read_record(record_file(layout.records, cell, config.name))
     if as_json:
         print(record.model_dump_json(indent=1))
         return
-    states = {one.about.cell: one for one in cells(context(config, layout))}
+    states = {one.about.cell: one for one in cells(read_context(config, layout))}
     found = states.get(cell)
     _print_record(
         record, f"{found.state} {found.reason}".strip() if found else "not planned any more"
@@ -197,7 +197,7 @@ def _speed(record: "Record") -> str:
 
 def _number(metric: str, value: float) -> str:
     """Return percents with two digits, the distances of closeness and dispersion with four."""
-    from bench.reports.tables.text import SCATTER
+    from bench.reports.tables.columns import SCATTER
 
     return f"{value:.4f}" if metric in SCATTER else f"{value:.2f}"
 

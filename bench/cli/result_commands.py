@@ -59,13 +59,13 @@ def table(
 
     Example: bench table --which sota
     """
-    from bench.pipeline.stages.table import context
     from bench.reports.tables import build, render
+    from bench.reports.tables.context import read_context
 
     config, layout = opened(profile)
     if method and which != "protocols":
         raise UserError(f"--method goes with '--which protocols', not with '{which}'")
-    found = build(which, context(config, layout, method))
+    found = build(which, read_context(config, layout, method))
     if on_terminal() and not (fmt or as_json or wide):
         from bench.cli.terminal_table import draw
 
@@ -153,7 +153,7 @@ def sweep(
     from bench.experiments.saved_sweeps import saved_sweep
     from bench.pipeline.sweeps import read_sweep
     from bench.reports.tables import render
-    from bench.reports.tables.sweep import build_sweep
+    from bench.reports.tables.sweep_table import build_sweep
     from bench.utils.io import dump_sealed, write_text
 
     if name and (save or over):
@@ -233,13 +233,13 @@ def compare(
 
     Example: bench compare aurl base_ls
     """
-    from bench.pipeline.stages.table import context
     from bench.reports.tables.comparability import opening
-    from bench.reports.tables.pairwise import compare as compared
+    from bench.reports.tables.context import read_context
+    from bench.reports.tables.row_gaps import compare as compared
     from bench.utils.io import dump_json
 
     config, layout = opened(profile)
-    whole = context(config, layout)
+    whole = read_context(config, layout)
     found = [
         compared(whole, (a, b), scope, resamples, seed)
         for scope in _scopes(whole, dataset, protocol)

@@ -97,10 +97,10 @@ def _print_status(config: "Config", found: "Sequence[Cell]") -> None:
 
 def all_cells(config: "Config", layout: "Layout") -> "list[Cell]":
     """Return every cell that is planned or recorded, with its state."""
-    from bench.pipeline.stages.table import context
     from bench.reports.tables.cell_states import cells
+    from bench.reports.tables.context import read_context
 
-    return cells(context(config, layout))
+    return cells(read_context(config, layout))
 
 
 def counted(cells: "Sequence[Cell]") -> str:

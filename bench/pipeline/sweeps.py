@@ -17,8 +17,8 @@ from bench.config.profile import Config, load_config, read_parameters
 from bench.errors import UserError, unknown
 from bench.experiments.plan import VERDICTS
 from bench.experiments.saved_sweeps import flat, other_settings
-from bench.pipeline.stages.table import context
 from bench.pipeline.verify.clean_tree import archived
+from bench.reports.tables.context import read_context
 from bench.reports.tables.rows import Row, collect
 from bench.utils.io import read_json
 
@@ -99,7 +99,7 @@ def _experiments(config: Config, layout: Layout) -> Iterator[Point]:
 
 
 def _point(config: Config, layout: Layout, experiment: str, commit: str) -> Point:
-    whole = context(config, layout)
+    whole = read_context(config, layout)
     rows = [row for row in collect(whole) if row.status != "quoted"]
     overlap = read_json(layout.splits / "overlap.json", classes=VERDICTS)
     kept = [one["kept"] for one in overlap["classes"]] if overlap else []

@@ -11,7 +11,8 @@ from pty_run import CODE, lines, on_terminal
 
 from bench.config.paths import Layout
 from bench.config.profile import load_config
-from bench.pipeline.stages.table import texts
+from bench.reports.tables import render_all
+from bench.reports.tables.context import read_context
 
 
 @pytest.mark.parametrize("columns", [60, 100])
@@ -87,4 +88,4 @@ def test_wide_and_format_print_on_a_terminal_what_a_pipe_gets(project: Path) -> 
 
 def stored(root: Path) -> dict[str, str]:
     config = load_config(root)
-    return texts(config, Layout(root, config.name))
+    return render_all(read_context(config, Layout(root, config.name)))

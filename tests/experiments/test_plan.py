@@ -128,7 +128,7 @@ def test_all_fingerprints_differ_and_repeat(root: Path) -> None:
             "visual_centres_loss: bool = False",
             {"aurl"},
         ),
-        ("bench/reports/tables/text.py", "import", "import os\nimport", set()),
+        ("bench/reports/tables/columns.py", "import", "import os\nimport", set()),
         ("bench/cli/main.py", "import errno", "import errno, json", set()),
         ("bench/experiments/method_registry.py", "import sys", "import sys, json", set()),
         ("bench/training/loop.py", "import math", "import math, json", {"all"}),

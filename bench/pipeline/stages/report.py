@@ -5,10 +5,10 @@ from pathlib import Path
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
-from bench.pipeline.stages.table import context
 from bench.reports.page.gather import gather, write
-from bench.reports.page.model import Report
-from bench.reports.page.page import page
+from bench.reports.page.html import page
+from bench.reports.report_model import Report
+from bench.reports.tables.context import read_context
 from bench.utils.io import write_text
 
 
@@ -26,7 +26,7 @@ def run(
     project's files are read, for a page that is published without them. UserError as
     ``bench.reports.page.gather.gather``.
     """
-    report = gather(context(config, layout), layout, compare, row)
+    report = gather(read_context(config, layout), layout, compare, row)
     folder = out or layout.report
     write(report, folder / "figures")
     _page(report, layout, folder, "figures", links)

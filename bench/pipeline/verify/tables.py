@@ -6,7 +6,8 @@ from pathlib import Path
 from bench.config.paths import Layout
 from bench.config.profile import load_config
 from bench.errors import UserError
-from bench.pipeline.stages.table import texts
+from bench.reports.tables import render_all
+from bench.reports.tables.context import read_context
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def profiles(results: Path) -> list[str]:
 def differing(root: Path, results: Path, profile: str) -> tuple[int, list[str]]:
     """Return how many files of tables were compared, and a line for each that differs."""
     layout = Published(root, profile, results)
-    expected = texts(load_config(root, profile), layout)
+    expected = render_all(read_context(load_config(root, profile), layout))
     there = {path.name for path in layout.tables.glob("*")}
     lines = []
     for name in sorted(expected.keys() | there):

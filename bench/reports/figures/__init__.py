@@ -1,1 +1,1 @@
-"""One file a figure: from the records (and runs, where there are any) to a ``parts.Figure``."""
+"""One file a figure: from records and runs/ to a ``Figure``."""

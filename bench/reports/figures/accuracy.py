@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.evaluation.stats.spread import Spread
-from bench.reports.page.figure_style import GREY, INK, Sheet, lacking, short
-from bench.reports.page.labels import place
-from bench.reports.page.material import Material
-from bench.reports.page.model import Figure
+from bench.reports.figures.drawing import GREY, INK, Sheet, lacking, place, short
+from bench.reports.figures.material import Material
+from bench.reports.report_model import Figure
+from bench.reports.tables.columns import number_text
 from bench.reports.tables.rows import MISSING, Row
-from bench.reports.tables.text import number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

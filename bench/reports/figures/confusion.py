@@ -3,10 +3,10 @@
 import numpy as np
 
 from bench.experiments.plan import TRANSFER
-from bench.reports.page.figure_style import INK, PALETTE, Sheet, lacking, short
-from bench.reports.page.material import Material
-from bench.reports.page.model import Figure
-from bench.reports.page.runs import Floats, confusions, lacks_runs, runs_of
+from bench.reports.figures.drawing import INK, PALETTE, Sheet, lacking, short
+from bench.reports.figures.material import Material
+from bench.reports.figures.training_runs import Floats, confusions, lacks_runs, runs_of
+from bench.reports.report_model import Figure
 
 KEY = "confusion"
 TITLE = "The most confused classes"

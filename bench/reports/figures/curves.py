@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.reports.page.figure_style import GREY, INK, PALETTE, Sheet, lacking, short
-from bench.reports.page.material import Material
-from bench.reports.page.model import Figure
-from bench.reports.page.runs import Floats, lacks_runs, runs_of
+from bench.reports.figures.drawing import GREY, INK, PALETTE, Sheet, lacking, short
+from bench.reports.figures.material import Material
+from bench.reports.figures.training_runs import Floats, lacks_runs, runs_of
+from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from bench.data.reference import Published, published
 from bench.evaluation.stats.intervals import Gap
-from bench.reports.page.figure_style import GREY, Sheet, lacking, short
-from bench.reports.page.material import Material
-from bench.reports.page.model import Figure
+from bench.reports.figures.drawing import GREY, Sheet, lacking, short
+from bench.reports.figures.material import Material
+from bench.reports.report_model import Figure
+from bench.reports.tables.columns import number_text
 from bench.reports.tables.comparability import comparable, stands
 from bench.reports.tables.rows import MISSING, Row
-from bench.reports.tables.text import number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ from bench.config.profile import load_config
 from bench.data.splits.overlap import Nearest
 from bench.experiments.plan import VERDICTS
 from bench.experiments.saved_sweeps import saved_sweep
-from bench.reports.page.figure_style import GREY, INK, Look, Sheet, lacking, short
-from bench.reports.page.material import Material
-from bench.reports.page.model import Figure
-from bench.reports.tables.text import number_text
+from bench.reports.figures.drawing import GREY, INK, Look, Sheet, lacking, short
+from bench.reports.figures.material import Material
+from bench.reports.report_model import Figure
+from bench.reports.tables.columns import number_text
 from bench.utils.io import read_json
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from bench.data.index import Index, read_index
 from bench.data.video.colour import Pixels
 from bench.data.video.decode import VideoError, read_frames
 from bench.errors import UserError
-from bench.reports.page.material import Material
-from bench.reports.page.model import Video
-from bench.reports.page.runs import Run, lacks_runs, ranking, runs_of
+from bench.reports.figures.material import Material
+from bench.reports.figures.training_runs import Run, lacks_runs, ranking, runs_of
+from bench.reports.report_model import Video
 
 COUNT = 12
 FRAMES = 4

@@ -8,9 +8,9 @@ from typing import Any
 
 from bench.reports.page.evidence import Quote
 from bench.reports.tables import Table
+from bench.reports.tables.columns import heading, number_text
 from bench.reports.tables.context import EMBEDDED
 from bench.reports.tables.rows import MISSING
-from bench.reports.tables.text import heading, number_text
 
 _NUMBER = re.compile(r"(\(?[+−-]?\d+(?:\.\d+)?)( ± \d+(?:\.\d+)?)?( \*)?(\)?)")
 _COUNTS = re.compile(r"\d+(/\d+)?(, \d+(/\d+)?)*")

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 
 from bench.errors import unknown
-from bench.reports.tables.ablation import build_ablation
+from bench.reports.tables.ablation import build_ablation, build_readings
 from bench.reports.tables.context import Table, TableContext
-from bench.reports.tables.protocols import build_protocols
-from bench.reports.tables.readings import build_readings
 from bench.reports.tables.render import FORMATS, render
-from bench.reports.tables.sota import build_sota
-from bench.reports.tables.splits import build_overlap, build_splits
+from bench.reports.tables.sota import build_protocols, build_sota
+from bench.reports.tables.split_tables import build_overlap, build_splits
 
 _BUILDERS: dict[str, Callable[[TableContext], Table]] = {
     "ablation": build_ablation,
@@ -29,4 +27,15 @@ def build(which: str, context: TableContext) -> Table:
     return _BUILDERS[which](context)
 
 
-__all__ = ["FORMATS", "TABLES", "Table", "TableContext", "build", "render"]
+def render_all(context: TableContext) -> dict[str, str]:
+    """Return file name -> text of every table in every format."""
+    found = {}
+    for which in TABLES:
+        table = build(which, context)
+        for fmt in FORMATS:
+            suffix = "tex" if fmt == "latex" else fmt
+            found[f"{which}.{suffix}"] = render(table, fmt).rstrip("\n") + "\n"
+    return found
+
+
+__all__ = ["FORMATS", "TABLES", "Table", "TableContext", "build", "render", "render_all"]

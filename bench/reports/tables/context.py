@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.config.profile import ONE_SPLIT
-from bench.experiments.method_registry import MethodFile
-from bench.experiments.plan import SPLITS, PlannedCell
-from bench.experiments.record import Record
+from bench.config.paths import Layout
+from bench.config.profile import ONE_SPLIT, Config
+from bench.evaluation.leakage.audit_flags import stored_audit
+from bench.experiments.method_registry import MethodFile, scan
+from bench.experiments.plan import SPLITS, PlannedCell, plan
+from bench.experiments.record import Record, read_records
 from bench.utils.io import read_json
 
 EMBEDDED = (
@@ -85,6 +87,27 @@ class TableContext:
         """Return the seen and unseen classes of one draw; (1, 1) without a split file."""
         splits = (self.stored(scope, splits=SPLITS) or {}).get("splits")
         return (len(splits[0]["seen"]), len(splits[0]["unseen"])) if splits else (1, 1)
+
+
+def read_context(config: Config, layout: Layout, only: str = "") -> TableContext:
+    """Read what the tables of a profile are made from; ``only`` is for the table of protocols."""
+    profile = config.profile
+    tests = {name: d.protocols for name, d in profile.datasets.items() if d.protocols}
+    videos = any(profile.datasets[name].kind == "videos" for name in tests)
+    return TableContext(
+        profile=config.name,
+        header=profile.title,
+        is_embedded_world=profile.embedded,
+        train=profile.train_on or "",
+        tests=dict(tests),
+        records=read_records(layout.records),
+        planned=plan(config, layout, readings=True),
+        splits=layout.splits,
+        files=scan(layout.root),
+        only=only,
+        audit=stored_audit(config, layout),
+        clips=profile.input.test_clips if videos else None,
+    )
 
 
 class Column(NamedTuple):

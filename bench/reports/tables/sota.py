@@ -1,4 +1,4 @@
-"""The comparison with other systems: every published number, grouped by protocol, as quoted."""
+"""The comparison with other systems, and the same rows grouped by method."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -6,12 +6,8 @@ from itertools import product
 from typing import Any
 
 from bench.data.reference import Published, published
-from bench.reports.tables.comparability import comparable, opening
-from bench.reports.tables.context import Column, Table, TableContext, filled
-from bench.reports.tables.flags import with_marks
-from bench.reports.tables.rows import MISSING, Row, collect
-from bench.reports.tables.significance import with_ties
-from bench.reports.tables.text import (
+from bench.errors import unknown
+from bench.reports.tables.columns import (
     ALSO,
     STATUS,
     coverage,
@@ -21,6 +17,10 @@ from bench.reports.tables.text import (
     repeats,
     within,
 )
+from bench.reports.tables.comparability import comparable, opening, with_marks
+from bench.reports.tables.context import Column, Table, TableContext, filled
+from bench.reports.tables.row_gaps import with_ties
+from bench.reports.tables.rows import MISSING, Row, collect
 
 MODERN = (
     "'modern' rows (CLIP era) stand apart: their image-text pre-training is uncontrolled and may "
@@ -184,3 +184,39 @@ def build_sota(context: TableContext) -> Table:
     title = f"Comparison with other systems, profile {context.profile}"
     names = [column[:2] for column in columns]
     return Table(title, header, names, table, list(dict.fromkeys(notes)), data)
+
+
+_LEFT_OUT = {"note", "source", "approximated"}
+
+
+def build_protocols(context: TableContext) -> Table:
+    """Build the table; ``context.only`` names the one method that it shows ("" for all)."""
+    facts = [number for number in published() if number.table != "ablation"]
+    by_row: dict[str, list[tuple[str, str, Row]]] = {}
+    for block, protocol, rows in groups(context, facts):
+        for row in rows:
+            if context.only in ("", row.method, row.name):
+                by_row.setdefault(row.name, []).append((block, protocol, row))
+    if context.only and not by_row:
+        known = {row.method for _, _, rows in groups(context, facts) for row in rows}
+        raise unknown("method", context.only, known)
+    columns = columns_of(context, facts, "", "")
+    shown = [at for at, column in enumerate(columns) if column.name not in _LEFT_OUT]
+    shown[:2] = shown[1], shown[0]  # the method before the protocol
+    table, data = [], []
+    for found in by_row.values():
+        for block, protocol, row in found:
+            (line,) = filled(columns_of(context, facts, block, protocol), [row])
+            table.append([line[at] for at in shown])
+            data.append(row.as_json() | {"block": block, "protocol": protocol})
+    header = [
+        *opening(context),
+        "Top-1 in percent of videos. Numbers under different protocols are not comparable: half of "
+        "the classes is always easier than all of them. Published numbers are quoted.",
+        *([ALSO] if within(context, [], context.headlines) else []),
+    ]
+    names = [columns[at][:2] for at in shown]
+    title = f"Every method under every protocol, profile {context.profile}"
+    shown_rows = [found[0][2] for found in by_row.values()]
+    _, legend = with_marks(context, shown_rows)
+    return Table(title, header, names, table, legend, data)

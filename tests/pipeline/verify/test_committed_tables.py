@@ -10,8 +10,9 @@ from project import ROOT, run_bench
 
 from bench.config.paths import Layout
 from bench.config.profile import load_config
-from bench.pipeline.stages.table import texts
 from bench.pipeline.verify.tables import Published
+from bench.reports.tables import render_all
+from bench.reports.tables.context import read_context
 from bench.utils.io import write_text
 
 HEAVY = ("torch", "gensim", "av", "decord", "dvc", "pyarrow", "matplotlib", "torchvision")
@@ -54,7 +55,7 @@ def results(tmp_path: Path) -> Path:
         if other.name != "mini":
             shutil.rmtree(other)
     layout = Published(ROOT, "mini", tmp_path)
-    for name, text in texts(load_config(ROOT, "mini"), layout).items():
+    for name, text in render_all(read_context(load_config(ROOT, "mini"), layout)).items():
         write_text(layout.tables / name, text)
     return tmp_path
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from project import ROOT
-from reports.page.made_runs import write_run
+from reports.figures.made_runs import write_run
 from reports.tables.made_up import POSTER, context, full, planned_cell, record, write_splits
 
 from bench.config.paths import Layout
@@ -16,13 +16,15 @@ from bench.errors import UserError
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import code_parts
 from bench.experiments.record import Coverage
-from bench.reports.figures import accuracy, classes, confusion, coverage, curves, gap, plane, tau
-from bench.reports.figures import map as map_figure
-from bench.reports.page.figure_style import GREY, INK, PALETTE, style
+from bench.reports.figures import accuracy, confusion, curves, gap, plane, tau
+from bench.reports.figures import class_differences as classes
+from bench.reports.figures import data_coverage as coverage
+from bench.reports.figures import embedding_map as map_figure
+from bench.reports.figures.drawing import GREY, INK, PALETTE, style
+from bench.reports.figures.material import Material
+from bench.reports.figures.training_runs import confusions, runs_of
 from bench.reports.page.gather import gather, write
-from bench.reports.page.material import Material
-from bench.reports.page.model import Figure
-from bench.reports.page.runs import confusions, runs_of
+from bench.reports.report_model import Figure
 from bench.utils.io import write_json
 
 NAMES = ["cat", "dog", "eel", "fox"]

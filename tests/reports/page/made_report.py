@@ -7,7 +7,7 @@ from typing import Any
 from reports.tables.made_up import context, full, planned_cell, record, write_splits
 
 from bench.experiments.record import Record
-from bench.reports.page.model import Coverage, Figure, Report, Video
+from bench.reports.report_model import Coverage, Figure, Report, Video
 from bench.reports.tables import TABLES, build
 
 HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1) \u202eevil\u202c עברית " + "long" * 40

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_report import made_report
 
-from bench.reports.page.page import page as built
+from bench.reports.page.html import page as built
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 if not Path(CHROMIUM).exists():

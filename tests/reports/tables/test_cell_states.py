@@ -12,7 +12,7 @@ from bench.experiments.method_registry import scan
 from bench.experiments.plan import code_parts
 from bench.experiments.record import Coverage, Record
 from bench.reports.tables import build
-from bench.reports.tables.pairwise import compare
+from bench.reports.tables.row_gaps import compare
 
 
 def test_states_of_cells(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from made_up import context, full, planned_cell, record, write_splits
 
 from bench.experiments.record import Record
 from bench.reports.tables import FORMATS, TableContext, build, render
-from bench.reports.tables.significance import corrected
+from bench.reports.tables.row_gaps import corrected
 
 
 def halves(row: str, seed: int, level: float) -> Record:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from bench.reports.tables.columns import number_text
 from bench.reports.tables.context import EMBEDDED, Column, Table, filled
 from bench.reports.tables.rows import MISSING
-from bench.reports.tables.text import number_text
 
 _ON_TEST = (
     "Every setting was scored on test classes: a value chosen by this table is chosen on test "

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.models.similarity import unit
-from bench.reports.page.figure_style import INK, PALETTE, Sheet, lacking, short
-from bench.reports.page.labels import place
-from bench.reports.page.material import Material
-from bench.reports.page.model import Figure
-from bench.reports.page.runs import Floats, Run, lacks_runs, ranking, runs_of
+from bench.reports.figures.drawing import INK, PALETTE, Sheet, lacking, place, short
+from bench.reports.figures.material import Material
+from bench.reports.figures.training_runs import Floats, Run, lacks_runs, ranking, runs_of
+from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
 
 if TYPE_CHECKING:

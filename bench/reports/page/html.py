@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from bench.errors import visible
 from bench.reports.page.evidence import anchors, quotes, records
 from bench.reports.page.grid import Behind, Grid, grid, plain_grid
-from bench.reports.page.model import Report
+from bench.reports.report_model import Report
 from bench.reports.tables.context import EMBEDDED
 
 _BREAKS = re.compile(r"(?<=[./+=,])(?=\w)")

@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 import pytest
 from made_report import made_report
 
-from bench.reports.page.model import Figure, Report
-from bench.reports.page.page import page
+from bench.reports.page.html import page
+from bench.reports.report_model import Figure, Report
 from bench.reports.tables import Table
 
 
@@ -152,7 +152,7 @@ def test_the_same_report_is_the_same_page(report: Report, html: str) -> None:
 
 def test_pages_are_made_without_heavy_libraries() -> None:
     code = (
-        "import sys, json, bench.report.page;"
+        "import sys, json, bench.reports.page.html;"
         "print(json.dumps(sorted({'torch', 'pandas', 'matplotlib'} & {*sys.modules})))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

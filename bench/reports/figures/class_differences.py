@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.reports.page.figure_style import GREY, PALETTE, Sheet, lacking, short
-from bench.reports.page.material import Material, points
-from bench.reports.page.model import Figure
+from bench.reports.figures.drawing import GREY, PALETTE, Sheet, lacking, short
+from bench.reports.figures.material import Material, points
+from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from bench.config.paths import Layout
 from bench.errors import UserError, unknown
 from bench.evaluation.stats.intervals import Gap, draws_gap
 from bench.evaluation.stats.spread import t_quantile
-from bench.reports.page.figure_style import MARKERS, PALETTE, Look
+from bench.reports.figures.drawing import MARKERS, PALETTE, Look
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row, collect
 

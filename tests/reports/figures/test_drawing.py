@@ -5,8 +5,7 @@ from itertools import combinations
 import numpy as np
 from matplotlib.text import Text
 
-from bench.reports.page.figure_style import Sheet, style
-from bench.reports.page.labels import place
+from bench.reports.figures.drawing import Sheet, place, style
 
 
 def test_labels_of_crowded_points_stand_apart() -> None:

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.reports.page.figure_style import GREY, PALETTE, Sheet, lacking, short
-from bench.reports.page.model import Coverage, Figure
+from bench.reports.figures.drawing import GREY, PALETTE, Sheet, lacking, short
+from bench.reports.report_model import Coverage, Figure
 from bench.reports.tables.rows import Row
 
 KEY = "coverage"

@@ -13,8 +13,7 @@ from bench.cli.result_commands import _comparison
 from bench.errors import UserError
 from bench.evaluation.stats.hypothesis_tests import seeds_needed, variance_factors
 from bench.experiments.record import Record, write_record
-from bench.reports.tables.paired_predictions import by_class, by_video, rightness
-from bench.reports.tables.pairwise import compare
+from bench.reports.tables.row_gaps import by_class, by_video, compare, rightness
 from bench.reports.tables.rows import Row, collect
 
 SCOPE = "mini_ucf.full"

@@ -1,0 +1,423 @@
+"""Gaps between rows: which are larger than noise, and every interval of a pair."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import UserError, unknown
+from bench.evaluation.stats.hypothesis_tests import (
+    effective_df,
+    holm,
+    mcnemar,
+    seeds_needed,
+    variance_factors,
+)
+from bench.evaluation.stats.intervals import (
+    Floats,
+    Gap,
+    draws_gap,
+    over_classes,
+    over_videos,
+    percentiles,
+    splits_gap,
+    transfer_gap,
+    turned,
+)
+from bench.experiments.record import Record
+from bench.reports.tables.context import TableContext
+from bench.reports.tables.rows import Row, collect
+
+_HOW = {
+    "classes": "t interval, variance paired over test classes plus variance over seeds",
+    "splits": "t interval, variance paired over class splits, corrected for the classes that they "
+    "share, plus variance over seeds",
+    "draws": "t interval paired over draws, variance corrected for the classes that draws share "
+    "after Nadeau & Bengio 2003",
+}
+
+
+def pairing(context: TableContext, scope: str) -> str:
+    """Return what the rows of ``<data set>.<protocol>`` are paired over: draws, splits, classes."""
+    if context.per_draw(scope):
+        return "draws"
+    key = context.headline(scope)
+    return "splits" if any(key in record.per_split for record in context.records) else "classes"
+
+
+def compared(context: TableContext, a: Row, b: Row, key: str) -> Gap | None:
+    """Compare row ``a`` to ``b`` on one accuracy; ``None`` if one of them was not measured."""
+    values_a, values_b = a.values.get(key), b.values.get(key)
+    if not values_a or not values_b:
+        return None
+    scope = key.rpartition(".")[0]
+    over = pairing(context, scope)
+    fixed = (a.learning != "steps", b.learning != "steps")
+    if over == "draws":
+        return draws_gap(values_a, values_b, *context.draw_sizes(scope))
+    if over == "splits":
+        splits_a, splits_b = (
+            [one.per_split[key] for one in row.records if key in one.per_split] for row in (a, b)
+        )
+        if splits_a and splits_b:
+            return splits_gap(splits_a, splits_b, context.split_sizes(scope), fixed)
+    classes_a, classes_b = (
+        [one.per_class[scope] for one in row.records if scope in one.per_class] for row in (a, b)
+    )
+    seeds_a, seeds_b = list(values_a.values()), list(values_b.values())
+    return transfer_gap(seeds_a, seeds_b, classes_a, classes_b, fixed)
+
+
+def gap(context: TableContext, a: Row, b: Row, key: str) -> dict[str, Any] | None:
+    """Return ``compared`` as json holds it, before ``corrected``."""
+    found = compared(context, a, b, key)
+    return None if found is None else {"metric": key, "to": b.name} | asdict(found)
+
+
+def corrected(family: Iterable[dict[str, Any]]) -> None:
+    """Add p_holm and larger_than_noise to the gaps of one family; ``None`` without a p value."""
+    gaps = list(family)
+    tested = [one for one in gaps if one["p"] is not None]
+    for one in gaps:
+        one |= {"p_holm": None, "larger_than_noise": None}
+    for one, p in zip(tested, holm([one["p"] for one in tested]), strict=True):
+        one |= {"p_holm": p, "larger_than_noise": p <= 0.05}
+
+
+def with_ties(
+    context: TableContext, rows: list[Row], keys: list[str]
+) -> tuple[list[Row], list[str]]:
+    """Compare every row to the best of each accuracy: the rows with gaps and ties, and notes.
+
+    The rows of one accuracy against its best are one family of comparisons. Nothing is tied where n
+    is too small for an interval, or where fewer than two rows stand.
+    """
+    gaps: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    tied: dict[str, set[str]] = defaultdict(set)
+    small, unknown, resolved = set[str](), set[str](), set[str]()
+    for key in keys:
+        scope = key.rpartition(".")[0]
+        measured = [
+            (row, row.spread(key))
+            for row in rows
+            if row.is_current and "checkpoint" not in row.reading
+        ]
+        means = [(found.mean, row) for row, found in measured if found]
+        means.sort(key=lambda entry: -entry[0])
+        best = means[0][1] if means else None
+        to_best = {row.name: gap(context, row, best, key) for _, row in means[1:] if best}
+        family = {name: found for name, found in to_best.items() if found}
+        corrected(family.values())
+        for name, found in family.items():
+            gaps[name].append(found)
+            over = pairing(context, scope)
+            if found["larger_than_noise"] is None:
+                lost = over != "classes" and not context.has_splits(scope)
+                (unknown if lost else small).add(scope)
+                continue
+            resolved.add(over)
+            tied[found["to"]].add(key)
+            if not found["larger_than_noise"]:
+                tied[name].add(key)
+    notes = [
+        "* best of its column and every row that cannot be told from it: p > 0.05 for the "
+        "difference to the best, corrected for the rows of the column after Holm "
+        f"({_HOW[over]})."
+        for over in _HOW
+        if over in resolved
+    ]
+    if small:
+        notes.append(
+            f"No interval, so no tie mark, for some rows of {', '.join(sorted(small))}: "
+            "n is too small (fewer than two seeds or draws), the counts per class are absent or of "
+            "other classes, or every split holds all classes."
+        )
+    if unknown:
+        notes.append(
+            f"No interval, so no tie mark, for {', '.join(sorted(unknown))}: the split files are "
+            f"not here; bench stage splits -p {context.profile} makes them."
+        )
+    return [replace(row, gaps=gaps[row.name], tied=tied[row.name]) for row in rows], notes
+
+
+@dataclass(frozen=True)
+class ByClass:
+    """Of every class: videos [C] tested, and how many more of them row a gets right [C].
+
+    Means over seeds; of draws, sums over the draws that both rows have.
+    """
+
+    classes: list[str]
+    videos: Floats
+    gain: Floats
+
+    @property
+    def difference(self) -> float:
+        """Accuracy over videos of a − that of b, in points."""
+        return 100 * float(self.gain.sum() / self.videos.sum())
+
+
+@dataclass(frozen=True)
+class ByVideo:
+    """Of every class: each video's right of a − right of b [n], and in how many draws it stands."""
+
+    gains: list[Floats]
+    tested: list[int]
+
+    @property
+    def difference(self) -> float:
+        """Accuracy over videos of a − that of b, in points."""
+        videos = sum(len(gain) * n for gain, n in zip(self.gains, self.tested, strict=True))
+        return 100 * float(sum(gain.sum() for gain in self.gains)) / videos
+
+
+def rightness(record: Record, scope: str) -> dict[str, NDArray[np.bool_]]:
+    """Return class -> [n] whether each of its videos, in the manifest's order, was right.
+
+    ``right`` holds the bits of the scored videos; a manifest is sorted by class, so that the counts
+    per class say whose they are. UserError for a record without them or where the two disagree.
+    """
+    stored: Mapping[str, Mapping[str, str]] = getattr(record, "right", {})
+    if scope not in stored:
+        raise UserError(
+            f"record {record.cell} has no per-video results of {scope}"
+            f"{'' if stored else ' (schema 1)'}; run 'bench stage score'"
+        )
+    if scope not in record.per_class or len(stored[scope]) != 1:
+        raise UserError(f"record {record.cell} has no counts per class of {scope}")
+    counts = sorted(record.per_class[scope].items())
+    ends = np.cumsum([videos for _, (videos, _) in counts])
+    wrong = f"record {record.cell}: per-video results of {scope} do not fit its counts per class"
+    try:
+        packed = np.frombuffer(bytes.fromhex(next(iter(stored[scope].values()))), np.uint8)
+    except ValueError:
+        raise UserError(f"{wrong} (no hexadecimal); run 'bench stage score'") from None
+    bits = np.unpackbits(packed).astype(bool)
+    if not 0 <= len(bits) - int(ends[-1]) < 8 or bits[ends[-1] :].any():
+        raise UserError(f"{wrong} ({len(bits)} bits); run 'bench stage score'")
+    parts = np.split(bits[: ends[-1]], ends[:-1])
+    for (name, (_, right)), part in zip(counts, parts, strict=True):
+        if int(part.sum()) != right:
+            raise UserError(f"{wrong} (class {name}); run 'bench stage score'")
+    return {name: part for (name, _), part in zip(counts, parts, strict=True)}
+
+
+def _groups(row: Row, scope: str) -> dict[str, list[Record]]:
+    """Return training split -> its records of each seed."""
+    found: dict[str, list[Record]] = defaultdict(list)
+    for record in row.records:
+        if scope in record.per_class:
+            found[record.split].append(record)
+    return found
+
+
+def _both(a: Row, b: Row, scope: str) -> list[tuple[list[Record], list[Record]]]:
+    of_a, of_b = _groups(a, scope), _groups(b, scope)
+    pairs = [(of_a[split], of_b[split]) for split in sorted(of_a.keys() & of_b.keys())]
+    if of_a and of_b and not pairs:
+        raise UserError(f"{a.name} and {b.name} have no draw of {scope} in common")
+    if not pairs:
+        raise UserError(
+            f"no counts per class of {scope}, which is scored over several class splits"
+        )
+    for pair in pairs:
+        sizes = [{c: n for c, (n, _) in r.per_class[scope].items()} for side in pair for r in side]
+        if any(size != sizes[0] for size in sizes):
+            raise UserError(f"{a.name} and {b.name} were not scored on the same videos of {scope}")
+    return pairs
+
+
+def by_class(a: Row, b: Row, scope: str) -> ByClass:
+    """Pair two rows over the classes of ``<data set>.<protocol>``; UserError where they differ."""
+    videos: dict[str, float] = defaultdict(float)
+    gain: dict[str, float] = defaultdict(float)
+    for pair in _both(a, b, scope):
+        for sign, records in zip((1, -1), pair, strict=True):
+            for record in records:
+                for name, (_, right) in record.per_class[scope].items():
+                    gain[name] += sign * right / len(records)
+        for name, (count, _) in pair[0][0].per_class[scope].items():
+            videos[name] += count
+    names = sorted(name for name, count in videos.items() if count)
+    return ByClass(names, np.array([videos[n] for n in names]), np.array([gain[n] for n in names]))
+
+
+def by_video(a: Row, b: Row, scope: str) -> ByVideo:
+    """Pair two rows over videos; UserError as ``by_class`` and ``rightness``."""
+    gains: dict[str, Floats] = {}
+    tested: dict[str, int] = defaultdict(int)
+    for pair in _both(a, b, scope):
+        means = []
+        for records in pair:
+            found = [rightness(record, scope) for record in records]
+            means.append({c: np.mean([one[c] for one in found], axis=0) for c in found[0]})
+        for name in means[0]:
+            gain = means[0][name] - means[1][name]
+            if len(gain):
+                if len(gains.get(name, gain)) != len(gain):
+                    raise UserError(f"the draws of {scope} do not test the same videos of {name}")
+                gains[name] = gains.get(name, 0.0) + gain
+                tested[name] += 1
+    names = sorted(gains)
+    return ByVideo([gains[name] for name in names], [tested[name] for name in names])
+
+
+def by_seed(a: Row, b: Row, scope: str) -> dict[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Return seed -> rightness [N] of a and of b, for the seeds that both rows have."""
+    (pair,) = _both(a, b, scope)
+    rows = [
+        {record.seed: np.concatenate(list(rightness(record, scope).values())) for record in side}
+        for side in pair
+    ]
+    return {
+        seed: (rows[0][seed], rows[1][seed]) for seed in sorted(rows[0].keys() & rows[1].keys())
+    }
+
+
+Json = dict[str, Any]
+FEWEST_CLASSES = 5  # of fewer, a bootstrap's interval ends at the extreme classes: 87 % at best
+
+
+def compare(
+    context: TableContext,
+    names: tuple[str, str],
+    scope: str,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Json:
+    """Compare two rows by name under ``<data set>.<protocol>``; UserError if one is not measured.
+
+    A part that the records do not allow is {"missing": why}.
+    """
+    key = context.headline(scope)
+    rows = {row.name: row for row in collect(context)}
+    if names[0] == names[1]:
+        raise UserError(f"'{names[0]}' is compared to itself; name two rows")
+    for name in names:
+        if name not in rows:
+            raise unknown("row", name, rows)
+        if not rows[name].values.get(key):
+            state = rows[name].state
+            hint = "; run 'dvc repro'" if state.startswith("not run") else ""
+            raise UserError(f"row '{name}' has no measured number under {scope} ({state}){hint}")
+    a, b = (rows[name] for name in names)
+    gap = compared(context, a, b, key)
+    assert gap is not None  # both are measured
+    over = pairing(context, scope)
+    rng = np.random.default_rng(seed)
+
+    def classes() -> Json:
+        found = by_class(a, b, scope)
+        return _bootstrapped(
+            found.difference,
+            len(found.classes),
+            FEWEST_CLASSES,
+            lambda: over_classes(found.videos, found.gain, rng, resamples),
+        )
+
+    def videos(classes_too: bool) -> Json:
+        found = by_video(a, b, scope)
+        if max(map(len, found.gains)) < 2:
+            raise UserError("no class has two videos to draw from")
+        return _bootstrapped(
+            found.difference,
+            len(found.gains) if classes_too else sum(map(len, found.gains)),
+            FEWEST_CLASSES if classes_too else 2,
+            lambda: over_videos(found.gains, rng, resamples, classes_too, found.tested),
+        )
+
+    def tests() -> Json:
+        if over == "draws":
+            raise UserError("a video is tested in many draws, so its results are not one pair")
+        pairs = by_seed(a, b, scope)
+        if not pairs:
+            raise UserError("the two rows have no seed in common")
+        return {f"seed {at}": asdict(mcnemar(*pair)) for at, pair in pairs.items()}
+
+    def only_top1(part: Callable[[], Json]) -> Json:
+        if not key.endswith(".top1"):
+            return {"missing": f"{key} is no share of videos"}
+        return _or_missing(part)
+
+    means = [row.spread(key) for row in (a, b)]
+    common = len(a.values[key].keys() & b.values[key].keys()) if over == "draws" else None
+    return {
+        "a": a.name,
+        "b": b.name,
+        "metric": key,
+        "profile": context.profile,
+        "paired_over": over,
+        "means": [one and asdict(one) for one in means],
+        "common_draws": common,
+        "difference": gap.difference,
+        "t": {"interval": gap.interval, "p": gap.p, "variances": gap.variances, "floor": gap.floor}
+        if gap.interval
+        else {"missing": _why(context, (a, b), scope, over)},
+        "over_classes": only_top1(classes),
+        "over_videos": only_top1(lambda: videos(False)),
+        "over_classes_then_videos": only_top1(lambda: videos(True)),
+        "mcnemar": only_top1(tests),
+        "seeds": _or_missing(lambda: _seeds(a, b, key, over)),
+        "audited": context.audit is not None,
+        "not_current": {row.name: row.state for row in (a, b) if not row.is_current},
+        "flags": {row.name: [f"{one.mark} {one.text}" for one in row.flags] for row in (a, b)},
+        "resamples": resamples,
+        "seed": seed,
+    }
+
+
+def _why(context: TableContext, rows: tuple[Row, Row], scope: str, over: str) -> str:
+    """Say why there is no t interval."""
+    if over == "splits" and context.stored(scope) is None:
+        return "the split file is missing; run 'bench stage splits'"
+    inside, among = context.split_sizes(scope) if over == "splits" else (1, 1)
+    if 1 < among <= inside:
+        return "every split holds all classes, so that splits say nothing about other classes"
+    tested = [
+        {name for name, (videos, _) in record.per_class[scope].items() if videos}
+        for row in rows
+        for record in row.records
+        if scope in record.per_class
+    ]
+    if over == "classes" and any(one != tested[0] for one in tested):
+        return "the rows were not scored on the same classes"
+    return f"fewer than two {'draws in common' if over == 'draws' else f'seeds or {over}'}"
+
+
+def _bootstrapped(difference: float, units: int, fewest: int, draw: Callable[[], Floats]) -> Json:
+    if units < fewest:
+        raise UserError(f"{units} to draw from; it takes {fewest}")
+    resampled = draw()
+    share = turned(resampled, difference)
+    return {"difference": difference, "interval": percentiles(resampled, units), "turned": share}
+
+
+def _or_missing(part: Callable[[], Json]) -> Json:
+    try:
+        return part()
+    except UserError as error:
+        return {"missing": str(error)}
+
+
+def _seeds(a: Row, b: Row, key: str, over: str) -> Json:
+    """Return the seeds that resolve a gap of 1 point, and between what that number lies."""
+    if over == "draws":
+        raise UserError("draws are repeated, not seeds; they share classes: more say little more")
+    moving = [row for row in (a, b) if row.learning == "steps"]
+    values = [list(row.values[key].values()) for row in moving]
+    if not values:
+        raise UserError("neither row has chance in it: every seed gives the same")
+    if min(map(len, values)) < 2:
+        raise UserError("n = 1 has no spread")
+    variances = [float(np.var(one, ddof=1)) for one in values] + [0.0] * (2 - len(values))
+    known = [(v, len(one) - 1) for v, one in zip(variances, values, strict=False)]
+    factors = variance_factors(effective_df(known))
+    between = [seeds_needed(*(factor * one for one in variances)) for factor in factors]
+    return {
+        "for_1_point": seeds_needed(*variances),
+        "between": between,
+        "measured_from": [len(one) for one in values],
+    }
