@@ -20,7 +20,7 @@ The project itself is under the MIT licence (`LICENSE`), which goes with each of
 them as they are and gives none of them out. Whoever does (an image of a container, a bundle) has
 to keep the terms of all, and mind these:
 
-* gensim is LGPL-2.1: it must stay replaceable.
+* gensim and pebble are LGPL: they must stay replaceable.
 * pygit2 is GPL-2.0 with an exception for linking; grandalf, asyncssh and dulwich leave the choice
   between GPL-2.0 and EPL or Apache-2.0. DVC brings all four; `bench` imports none of them.
 * PyAV is BSD, but its wheels hold FFmpeg with x264, which are GPL; decord's hold FFmpeg too.

@@ -72,6 +72,7 @@ def test_check_prints_complaints_and_still_fails(project: Path) -> None:
     assert "SyntaxError" in value(project, "check", "broken", code=2)["broken"][0]
 
 
+@pytest.mark.usefixtures("committed_results")
 def test_verify_tables() -> None:
     found = value(ROOT, "verify", "--tables", "--profile", "mini")
     assert found["mini"]["differing"] == []

@@ -108,7 +108,7 @@ def test_hooks_run_without_a_network(tmp_path: Path) -> None:
         ("Makefile", {"tests/docs/test_project_files.py"}),
         ("tests/data/words/test_tokenise.py", {"tests/data/words/test_tokenise.py"}),
         ("results/records/mini/aurl.transfer.seed0.json", set()),
-        ("bench/data/reference/splits.csv", {"tests/facts"}),
+        ("bench/data/reference/splits.csv", {"tests/data/reference"}),
     ],
 )
 def test_changed_files_have_their_tests(file: str, tests: set[str]) -> None:

@@ -89,7 +89,7 @@ def test_shapes_and_motions_stand_apart(vectors: KeyedVectors) -> None:
 def test_same_bytes_under_another_hash_seed(trained: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.bin"
     code = (
-        "import sys, pathlib; from bench.words.corpus import train_vectors; "
+        "import sys, pathlib; from bench.data.synthetic.corpus import train_vectors; "
         "train_vectors(pathlib.Path(sys.argv[1]))"
     )
     root = Path(__file__).parents[3]

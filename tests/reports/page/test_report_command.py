@@ -9,6 +9,10 @@ import pytest
 from PIL import Image
 from project import ROOT, copy_project, run_bench
 
+from bench.config.paths import Layout
+from bench.config.profile import load_config
+from bench.experiments.plan import plan
+from bench.experiments.record import read_record, write_record
 from bench.reports.page.examples import LARGEST, spread_out, sprite
 
 CELLS = [f"{row}.transfer.seed{seed}.json" for row in ("aurl", "base_ls") for seed in range(2)]
@@ -16,13 +20,16 @@ CELLS = [f"{row}.transfer.seed{seed}.json" for row in ("aurl", "base_ls") for se
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone with four committed records, and neither runs/ nor data/."""
+    """A clone with four current records, and neither runs/ nor data/."""
     copy_project(tmp_path)
     shutil.copytree(ROOT / "splits" / "mini", tmp_path / "splits" / "mini")
     records = tmp_path / "results" / "records" / "mini"
     records.mkdir(parents=True)
+    planned = {one.cell: one for one in plan(load_config(tmp_path), Layout(tmp_path, "mini"))}
     for name in CELLS:
-        shutil.copy(ROOT / "results" / "records" / "mini" / name, records)
+        committed = read_record(ROOT / "results" / "records" / "mini" / name)
+        parts = committed.parts | planned[committed.cell].parts  # current, whatever the code
+        write_record(records, committed.model_copy(update={"parts": parts}))
     return tmp_path
 
 
