@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.pipeline.inference.find_cell import default_row, find_cell, opened
+from bench.pipeline.inference.cell_lookup import default_row, find_cell, opened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.pipeline.inference.trained import Trained
+    from bench.pipeline.inference.trained_row import Trained
 
 Root = Path | str | None
 
@@ -35,9 +35,7 @@ def load(
 
     config, layout = opened(profile, root)
     found = find_cell(config, layout, method, seed, split)
-    from bench.pipeline.inference.trained import (
-        Trained,  # torch, only where there is something to load
-    )
+    from bench.pipeline.inference.trained_row import Trained
 
     row = Trained(config, layout, found)
     if row.note:
@@ -78,7 +76,7 @@ def table(
     ``numbers`` the columns are (metric, published/mean/std/n) as floats. ``attrs`` has the title,
     header and notes.
     """
-    from bench.pipeline.inference.dataframes import numbers_of, shown
+    from bench.api.dataframes import numbers_of, shown
     from bench.reports.tables import build
     from bench.reports.tables.context import read_context
 
@@ -89,7 +87,7 @@ def table(
 
 def results(profile: str | None = None, *, root: Root = None) -> "pd.DataFrame":
     """Return one row a cell: what it is, whether it is current, and every metric as a column."""
-    from bench.pipeline.inference.dataframes import one_row_a_cell
+    from bench.api.dataframes import one_row_a_cell
     from bench.reports.tables.cell_states import cells
     from bench.reports.tables.context import read_context
 
@@ -100,8 +98,8 @@ def splits(
     dataset: str, protocol: str, *, profile: str | None = None, root: Root = None
 ) -> "pd.DataFrame":
     """Return a protocol's class splits: one row a split, class and side (seen, unseen, …)."""
-    from bench.pipeline.inference.dataframes import split_rows
-    from bench.pipeline.inference.find_splits import find_splits
+    from bench.api.dataframes import split_rows
+    from bench.pipeline.class_splits import find_splits
 
     start = Path(root) if root else None
     return split_rows(find_splits(dataset, protocol, profile, start=start)[0])

@@ -96,7 +96,7 @@ def _known_classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
     try:
         return facts.classes(dataset)
     except UserError:
-        from bench.pipeline.inference.find_splits import find_splits
+        from bench.pipeline.class_splits import find_splits
 
         file, _ = find_splits(dataset, "full", profile)
         return {name: [] for name in file["splits"][0]["unseen"]}
@@ -118,7 +118,7 @@ def _splits(
     """Return a protocol's splits; full and half10 follow from the class list alone."""
     from bench.config.profile import FiftyFifty
     from bench.data.splits import protocols
-    from bench.pipeline.inference.find_splits import find_splits
+    from bench.pipeline.class_splits import find_splits
 
     if protocol in ("full", "half10"):
         draw = protocols.full if protocol == "full" else protocols.half10
@@ -203,7 +203,7 @@ def classify(
     import warnings
 
     from bench.api import classify as ranked
-    from bench.pipeline.inference.own_classes import checked
+    from bench.pipeline.inference.own_inputs import checked
 
     as_json = is_json(fmt, as_json)
     names = checked(classes.split(",") if classes.strip() else [])

@@ -41,7 +41,7 @@ def splits_show(
     Example: bench splits show ucf101 truze --json
     """
     from bench.config.profile import PROTOCOLS, FiftyFifty
-    from bench.pipeline.inference.find_splits import find_splits
+    from bench.pipeline.class_splits import find_splits
 
     as_json = is_json(fmt, as_json)
     if protocol not in PROTOCOLS:
@@ -347,7 +347,7 @@ def _find_classes(
     from bench.data.reference import classes
     from bench.data.reference.class_names import finder
     from bench.data.words.tokenise import PUBLIC
-    from bench.pipeline.inference.find_splits import known_classes, profile_names
+    from bench.pipeline.class_splits import known_classes, profile_names
     from bench.pipeline.stages.words import changed
 
     root = find_root()

@@ -15,7 +15,7 @@ from project import ROOT
 
 from bench.config.profile import FiftyFifty
 from bench.data.splits.test_lists import read_lists
-from bench.pipeline.stages.splits import build
+from bench.pipeline.class_splits import build
 
 _FILES = sorted((ROOT / "splits" / "mini").glob("*.json"))
 _DRAWS = [{"name": "a", "seen": ["run", "ride bike"], "unseen": ["jump"]}] * 2

@@ -22,7 +22,7 @@ from bench.config.profile import load_config
 from bench.data.index import read_index
 from bench.data.words.vectors import write_vectors
 from bench.errors import UserError
-from bench.pipeline.inference.own_classes import vectors_of
+from bench.pipeline.inference.own_inputs import vectors_of
 
 CELL = "base_ls.transfer.seed0"
 TESTED = CLASSES["clips_test"]
