@@ -19,9 +19,10 @@ from PIL import Image
 from ratio import Ratio, compare, show
 
 from bench.config.schema import Input
-from bench.data.video.build_store import build_store
-from bench.data.video.clips import clip_indices, resize, train_start
+from bench.data.video.clip_reader import clip_indices, train_start
 from bench.data.video.encode import write_h264
+from bench.data.video.frame_reader import resize
+from bench.data.video.frame_store import build_store
 from bench.training.sources import Clips
 
 SIDE, LENGTH, FRAMES, VIDEOS, BATCH = 112, 16, 120, 8, 64

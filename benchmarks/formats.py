@@ -33,9 +33,9 @@ from moving_videos import moving
 from tabulate import tabulate
 
 from bench.config.schema import Input
-from bench.data.video.build_store import build_store
 from bench.data.video.encode import write_h264
-from bench.data.video.readers import Frames
+from bench.data.video.frame_reader import Frames
+from bench.data.video.frame_store import build_store
 from bench.training.sources import Clips
 
 FRAMES, VIDEOS, BATCH, ROUNDS, BLOCK = 120, 24, 64, 9, 4096

@@ -5,7 +5,7 @@ At 112×112 JPEG files of them took 12 % more than those of 28 filmed videos.
 
 import numpy as np
 
-from bench.data.video.colour import Pixels
+from bench.data.video.decode import Pixels
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

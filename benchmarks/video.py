@@ -21,10 +21,9 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from bench.data.video.clips import resize, test_indices
-from bench.data.video.colour import Pixels
-from bench.data.video.decode import VideoError, count_frames
-from bench.data.video.readers import read_resized
+from bench.data.video.clip_reader import test_indices
+from bench.data.video.decode import Pixels, VideoError, count_frames
+from bench.data.video.frame_reader import read_resized, resize
 
 SIDE, LENGTH = 112, 16
 T = TypeVar("T")

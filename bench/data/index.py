@@ -43,6 +43,10 @@ class Index:
     source: str  # that file's hash
     reasons: list[str]  # [N] why a video cannot be used, "" where that is not known
 
+    def broken_rows(self, reason: str) -> dict[int, str]:
+        """Return the rows that stage ``data`` found unusable, with its or else this reason."""
+        return {int(i): self.reasons[i] or reason for i in np.flatnonzero(self.frames == 0)}
+
 
 def write_index(
     folder: Path,

@@ -28,7 +28,7 @@ from bench.config.schema import Network
 from bench.errors import UserError, nearest, unknown
 from bench.experiments.method_registry import load, scan
 from bench.experiments.run_folder import read_run
-from bench.features.classifier import is_plain
+from bench.features.torchvision_models import is_plain
 from bench.method import Classes, Context, Method, create
 from bench.models.factory import new_backbone
 from bench.models.released_names import Released, released_names

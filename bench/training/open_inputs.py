@@ -10,7 +10,7 @@ from bench.data.index import Index
 from bench.data.input_store import read_classes, read_objects, read_videos
 from bench.method import Classes, Method, as_tensor_classes
 from bench.training.job import Job
-from bench.training.sources import Source, Vectors, broken_rows, open_features, open_video
+from bench.training.sources import Source, Vectors, open_features, open_video
 
 OF_VIDEOS = ("features", "objects", "boxes", "clip")
 OF_CLASSES = ("texts", "signatures", "clip")
@@ -41,7 +41,7 @@ def _stored(job: Job, name: str, index: Index) -> Source:
     if name not in job.inputs:
         raise MissingInput(f"needs {name}; run 'bench stage inputs'")
     array, failures = read_videos(job.layout.inputs / name, index.name, len(index.paths))
-    return Vectors(array, broken_rows(index, "cannot be decoded") | failures)
+    return Vectors(array, index.broken_rows("cannot be decoded") | failures)
 
 
 def open_classes(

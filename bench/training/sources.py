@@ -13,8 +13,7 @@ from torch import Tensor
 
 from bench.config.schema import Input
 from bench.data.index import Index, read_features
-from bench.data.video.build_store import build_store
-from bench.data.video.clips import (
+from bench.data.video.clip_reader import (
     centre_crop,
     clip_indices,
     crop_at,
@@ -23,7 +22,8 @@ from bench.data.video.clips import (
     train_start,
 )
 from bench.data.video.decode import VideoError
-from bench.data.video.readers import Frames, VideoFrames
+from bench.data.video.frame_reader import Frames, VideoFrames
+from bench.data.video.frame_store import build_store
 from bench.errors import UserError
 from bench.utils.io import file_digest
 
@@ -179,7 +179,7 @@ def open_features(index: Index) -> Vectors:
     if _digest(index.root, stamp) != index.source:
         raise UserError(f"{index.root} changed since it was indexed; run 'bench stage data'")
     array = _feature_array(index.root, tuple(index.keys.items()), stamp)
-    return Vectors(array[index.rows], broken_rows(index, "not finite"))
+    return Vectors(array[index.rows], index.broken_rows("not finite"))
 
 
 @cache
@@ -191,7 +191,7 @@ def open_video(index: Index, settings: Input, scratch: Path, jobs: int = 1) -> S
     """Open a data set's ``video`` input: clips, or features where it has no videos."""
     if index.kind == "features":
         return open_features(index)
-    broken = broken_rows(index, "cannot be decoded")
+    broken = index.broken_rows("cannot be decoded")
     size = (settings.size, settings.size)
     jpeg = 75 if settings.jpeg else None
     if settings.store:
@@ -222,8 +222,3 @@ def open_video(index: Index, settings: Input, scratch: Path, jobs: int = 1) -> S
 def store_folder(scratch: Path, dataset: str, settings: Input) -> Path:
     """Return where the decoded frames of a data set are, below ``scratch``."""
     return scratch / f"{dataset}-{settings.size}{'-jpeg' if settings.jpeg else ''}"
-
-
-def broken_rows(index: Index, reason: str) -> dict[int, str]:
-    """Return the rows that the stage data found unusable, with its reason, else ``reason``."""
-    return {int(i): index.reasons[i] or reason for i in np.flatnonzero(index.frames == 0)}

@@ -12,7 +12,7 @@ from bench.config.schema import Input
 from bench.data.discovery import list_features
 from bench.data.index import Index, read_features, read_index, write_index
 from bench.errors import UserError
-from bench.training.sources import broken_rows, open_video
+from bench.training.sources import open_video
 from bench.utils.io import file_digest
 
 FEATURES = np.arange(15, dtype=np.float16).reshape(5, 3)
@@ -175,9 +175,9 @@ def test_a_reason_is_kept_and_does_not_change_the_digest(tmp_path: Path) -> None
     for reason in ("missing", "gone"):
         write_index(tmp_path, "mine", "videos", tmp_path, rows.assign(reason=[reason, "odd"]))
         index = read_index(tmp_path, "mine")
-        assert broken_rows(index, "cannot be decoded") == {0: reason}
+        assert index.broken_rows("cannot be decoded") == {0: reason}
         digests.add(index.digest)
     write_index(tmp_path, "mine", "videos", tmp_path, rows)
     index = read_index(tmp_path, "mine")
-    assert broken_rows(index, "cannot be decoded") == {0: "cannot be decoded"}
+    assert index.broken_rows("cannot be decoded") == {0: "cannot be decoded"}
     assert digests == {index.digest}

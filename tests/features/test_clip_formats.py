@@ -14,9 +14,7 @@ from safetensors.torch import load_file
 
 from bench.data.video.decode import read_frames
 from bench.data.video.encode import write_h264
-from bench.features.clip import class_embeddings, open_image_text
-from bench.features.clip_open_clip import OpenClip
-from bench.features.clip_transformers import HuggingFaceClip
+from bench.features.image_text import HuggingFaceClip, OpenClip, class_embeddings, open_image_text
 
 open_clip: Any = pytest.importorskip("open_clip", reason="needs aurl-bench[clip]")
 

@@ -1,6 +1,5 @@
-"""COCO detectors against torchvision's own, and where objects lie beside people."""
+"""COCO detectors against torchvision's own."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import torch
 from torchvision import models
 
 from bench.errors import UserError
-from bench.features import classifier
-from bench.features.detector import categories, load_detector, spatial_priors
-from bench.models.objects import spatial_histogram
+from bench.features import torchvision_models as classifier
+from bench.features.torchvision_models import detected as categories
+from bench.features.torchvision_models import load_detector
 
 MODEL = "ssdlite320_mobilenet_v3_large"  # the smallest
 DEVICE = torch.device("cpu")
@@ -116,93 +115,3 @@ def test_norms_are_those_of_the_published_detector(monkeypatch: pytest.MonkeyPat
     net: Any = classifier.open_model("detector", model, Path("own.pth"), DEVICE)[0]
     assert type(net.backbone.body.bn1).__name__ == "FrozenBatchNorm2d"
     assert net.backbone.body.bn1.eps == 0
-
-
-# Where objects lie beside people.
-
-
-def by_hand(person: list[float], box: list[float]) -> list[float]:
-    """Share of a box in each tile, from overlaps of rectangles one by one."""
-    x = [-1e6, person[0], person[2], 1e6]
-    y = [-1e6, person[1], person[3], 1e6]
-    shares = []
-    for row in range(3):
-        for column in range(3):
-            wide = min(box[2], x[column + 1]) - max(box[0], x[column])
-            high = min(box[3], y[row + 1]) - max(box[1], y[row])
-            shares.append(max(wide, 0) * max(high, 0))
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    return [share / area for share in shares]
-
-
-PERSON = [2.0, 4.0, 6.0, 10.0]
-BOXES = [
-    [2.0, 4.0, 6.0, 10.0],
-    [0.0, 0.0, 1.0, 1.0],
-    [5.0, 9.0, 9.0, 12.0],
-    [-3.0, -3.0, 30.0, 30.0],
-    [3.0, 5.0, 4.0, 6.0],
-    [7.0, 5.0, 8.0, 11.0],
-]
-
-
-@pytest.mark.parametrize("box", BOXES)
-def test_the_histogram_is_the_share_in_each_tile(box: list[float]) -> None:
-    people = np.array([PERSON, [0.0, 0.0, 3.0, 5.0]])
-    found = spatial_histogram(torch.from_numpy(people), torch.tensor(box)).numpy()
-    assert found == pytest.approx(np.array([by_hand(one, box) for one in people.tolist()]))
-    assert found.sum(1) == pytest.approx(1)
-
-
-def coco(folder: Path, *annotations: tuple[int, str, list[float]], crowd: int = 0) -> Path:
-    """Write annotations (image, object, x1 y1 x2 y2)."""
-    ids = {"person": 1, "ball": 37, "kite": 38}
-    listed = [
-        {
-            "image_id": image,
-            "category_id": ids[name],
-            "bbox": [x1, y1, x2 - x1, y2 - y1],
-            "iscrowd": int(name == "person" and crowd),
-        }
-        for image, name, (x1, y1, x2, y2) in annotations
-    ]
-    described = [{"id": number, "name": name} for name, number in ids.items()]
-    path = folder / "instances.json"
-    path.write_text(json.dumps({"categories": described, "annotations": listed}))
-    return path
-
-
-def test_a_prior_is_the_mean_over_pairs_in_an_image(tmp_path: Path) -> None:
-    other = [0.0, 0.0, 3.0, 5.0]
-    path = coco(
-        tmp_path,
-        (1, "person", PERSON),
-        (1, "ball", BOXES[1]),
-        (1, "ball", BOXES[2]),
-        (1, "person", other),
-        (2, "ball", BOXES[3]),  # no person there
-        (2, "kite", BOXES[4]),
-        (3, "ball", BOXES[5]),
-        (3, "person", PERSON),
-        (3, "ball", [1.0, 1.0, 1.0, 5.0]),  # without area
-    )
-    found = spatial_priors(path)
-    pairs = [by_hand(person, box) for person in (PERSON, other) for box in BOXES[1:3]]
-    pairs.append(by_hand(PERSON, BOXES[5]))
-    assert list(found) == ["person", "ball"]
-    assert found["ball"] == pytest.approx(np.mean(pairs, 0).tolist())
-    between = [by_hand(PERSON, other), by_hand(other, PERSON)]
-    assert found["person"] == pytest.approx(np.mean(between, 0).tolist())
-
-
-def test_annotations_that_give_no_prior(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="are missing; get COCO's"):
-        spatial_priors(tmp_path / "instances.json")
-    both = [(1, "person", PERSON), (1, "ball", PERSON)]
-    with pytest.raises(UserError, match="no object beside a person"):
-        spatial_priors(coco(tmp_path, *both, crowd=1))
-    path = tmp_path / "captions.json"
-    for text in ("{", "[]", '{"categories": [], "annotations": [{"caption": "a"}]}'):
-        path.write_text(text)
-        with pytest.raises(UserError, match="not COCO's instances"):
-            spatial_priors(path)

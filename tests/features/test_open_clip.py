@@ -16,8 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from bench.errors import UserError
-from bench.features.clip import open_image_text
-from bench.features.clip_open_clip import OpenClip
+from bench.features.image_text import OpenClip, open_image_text
 
 open_clip: Any = pytest.importorskip("open_clip", reason="needs aurl-bench[clip]")
 

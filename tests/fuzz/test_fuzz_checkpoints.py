@@ -19,7 +19,7 @@ from project import Ended
 from safetensors.torch import save
 
 from bench.cli.options import opened
-from bench.features.classifier import _read
+from bench.features.torchvision_models import _read
 from bench.pipeline.released_checkpoints import import_checkpoint, read_released
 
 

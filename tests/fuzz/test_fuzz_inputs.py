@@ -16,8 +16,7 @@ from bench.config.profile import DataSet
 from bench.data.discovery import list_features
 from bench.data.index import Index, write_index
 from bench.data.input_store import read_objects, read_videos
-from bench.features.classifier import read_scores, score_names
-from bench.features.objects import read_signatures
+from bench.features.object_vocabulary import read_scores, read_signatures, score_names
 from bench.features.texts import named, read_texts
 from bench.utils.io import dump_json
 

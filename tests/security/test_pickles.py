@@ -14,13 +14,14 @@ import torch
 
 from bench.data.index import read_features
 from bench.data.input_store import read_classes, read_objects, read_videos
-from bench.data.video.store import FrameStore
+from bench.data.video.frame_store import FrameStore
 from bench.data.words.class_vectors import given_class_vectors
 from bench.data.words.store import load_class_vectors
 from bench.data.words.vectors import read_vectors
 from bench.errors import UserError
 from bench.evaluation.predictions import read_predictions
-from bench.features.classifier import _read, score_names
+from bench.features.object_vocabulary import score_names
+from bench.features.torchvision_models import _read
 from bench.pipeline.released_checkpoints import read_released
 from bench.training.loop import resume
 from bench.utils.io import write_sealed
@@ -111,7 +112,7 @@ def test_neither_from_a_state_toresume_nor_from_stored_frames(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_folder_of_transformers_runs_nothing(tmp_path: Path) -> None:
-    clip = pytest.importorskip("bench.features.clip")
+    clip = pytest.importorskip("bench.features.image_text")
     pytest.importorskip("transformers")
     mark = tmp_path / "executed"
     config = '{"model_type": "bert", "auto_map": {"AutoModel": "evil.Evil"}}'

@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from torch.nn.functional import interpolate
 
 from bench.config.schema import Input
-from bench.data.video.clips import resize
 from bench.data.video.decode import read_frames
 from bench.data.video.encode import write_h264
-from bench.data.video.readers import VideoFrames
+from bench.data.video.frame_reader import VideoFrames, resize
 from bench.errors import UserError
 from bench.training.batches import Batches, stream
 from bench.training.sources import Clips, Vectors

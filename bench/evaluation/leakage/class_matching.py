@@ -50,11 +50,11 @@ def class_list(name: str, root: Path) -> ClassList:
 def _of_torchvision(entry: str) -> tuple[str, ...]:
     what, _, model = entry.partition(" ")
     if what == "classifier":
-        from bench.features.classifier import categories
+        from bench.features.torchvision_models import categories
 
         return tuple(categories(model))
     if what == "detector":
-        from bench.features.detector import categories as detected
+        from bench.features.torchvision_models import detected
 
         return tuple(detected(model))
     return ()

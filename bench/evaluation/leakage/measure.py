@@ -25,7 +25,7 @@ from bench.evaluation.leakage.class_matching import (
     of_list,
     tested,
 )
-from bench.features.object_names import object_names
+from bench.features.object_vocabulary import object_names
 from bench.utils.io import DAMAGED, read_json
 
 # Kinetics names its clips ID_000012_000022, ActivityNet v_ID. Others have no ids in their names.

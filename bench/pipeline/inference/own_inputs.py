@@ -24,11 +24,10 @@ from bench.data.words.store import load_class_vectors
 from bench.data.words.tokenise import class_words, known_words
 from bench.data.words.vectors import read_vectors
 from bench.errors import UserError
-from bench.features.clip import class_embeddings, open_image_text
-from bench.features.makers import MAKERS
-from bench.features.objects import read_signatures
+from bench.features.image_text import class_embeddings, open_image_text
+from bench.features.input_makers import MAKERS, Lacking, NotDescribed, Work
+from bench.features.object_vocabulary import read_signatures
 from bench.features.texts import named, read_texts
-from bench.features.workspace import Lacking, NotDescribed, Work
 from bench.method import Method
 from bench.training.sources import Source, Vectors, open_video
 from bench.utils.io import DAMAGED, digest, read_arrays

@@ -8,8 +8,7 @@ from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
-from bench.features.makers import MAKERS
-from bench.features.workspace import Lacking, NotDescribed, Work
+from bench.features.input_makers import MAKERS, Lacking, NotDescribed, Work
 from bench.utils.io import write_json
 
 

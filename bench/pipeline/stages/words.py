@@ -13,7 +13,7 @@ from bench.data.words.class_vectors import Words, class_vectors, given_class_vec
 from bench.data.words.tokenise import class_words
 from bench.data.words.vectors import read_vectors, write_vectors
 from bench.errors import UserError
-from bench.features.object_names import object_names
+from bench.features.object_vocabulary import object_names
 from bench.features.texts import spoken, text_words
 from bench.utils.io import digest, read_json, replacing, write_json
 

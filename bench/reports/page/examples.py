@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.index import Index, read_index
-from bench.data.video.colour import Pixels
-from bench.data.video.decode import VideoError, read_frames
+from bench.data.video.decode import Pixels, VideoError, read_frames
 from bench.errors import UserError
 from bench.reports.figures.material import Material
 from bench.reports.figures.training_runs import Run, lacks_runs, ranking, runs_of

@@ -123,7 +123,7 @@ def test_frames_of_another_size_are_scaled_to_the_first(kinds: Callable[[str], P
 def test_mirrored_pictures_are_mirrored_back(
     matrix: tuple[int, int, int, int], filters: str
 ) -> None:
-    from bench.data.video.colour import _turn
+    from bench.data.video.decode import _turn
 
     a, b, c, d = (value << 16 for value in matrix)
     raw = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32).tobytes()

@@ -1,17 +1,29 @@
-"""Frames at the network's size, read from the videos; ``bench.data.video.store`` reads them faster.
+"""Frames at the network's size, read from video files; ``FrameStore`` reads them faster.
 
 Both give the same pixels, so training and embedding take either as ``Frames``.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
+from torch.nn.functional import interpolate
 
-from bench.data.video.clips import Size, reencode_jpeg, resize
-from bench.data.video.colour import Pixels
-from bench.data.video.decode import Backend, VideoError, count_frames, frames_of
+from bench.data.index import Index
+from bench.data.video.decode import (
+    Backend,
+    Pixels,
+    VideoError,
+    count_frames,
+    frames_of,
+    read_frames,
+)
+
+Size = tuple[int, int] | int
+"""(h, w) whatever the aspect ratio, or the length of the short side with the ratio kept."""
 
 CHUNK = 16  # frames held at full size at a time
 
@@ -135,6 +147,37 @@ def check_indices(videos: Frames, i: int, indices: Sequence[int], path: Path) ->
             raise VideoError(path, f"no frame {index}, it has {count}")
 
 
+def resize(frames: Pixels, size: Size) -> Pixels:
+    """Resize uint8 [T,H,W,3] to a new [T,h,w,3], bilinear, without a crop.
+
+    To (h, w) antialiased, as AURL's code does; by the short side not antialiased, both sides by
+    the same factor and h, w rounded down, as E2E's does.
+    """
+    if frames.shape[1:3] == size:
+        return frames.copy()
+    # The permuted view is channels-last, for which torch has a fast uint8 kernel.
+    images = torch.from_numpy(np.require(frames, requirements=["C", "W"])).permute(0, 3, 1, 2)
+    if isinstance(size, int):
+        factor = size / min(frames.shape[1:3])
+        small = interpolate(images, scale_factor=factor, mode="bilinear")
+    else:
+        small = interpolate(images, size=size, mode="bilinear", antialias=True)
+    result: Pixels = small.permute(0, 2, 3, 1).contiguous().numpy()
+    return result
+
+
+def reencode_jpeg(frames: Pixels, quality: int = 75) -> Pixels:
+    """Return uint8 [T,H,W,3] as they look after a JPEG file: the released pipeline's first step."""
+    from PIL import Image
+
+    def encoded(frame: Pixels) -> Pixels:
+        buffer = io.BytesIO()
+        Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
+        return np.asarray(Image.open(buffer))
+
+    return np.stack([encoded(frame) for frame in frames])
+
+
 def _chunks(frames: Iterable[Pixels]) -> Iterator[Pixels]:
     """Yield the frames in chunks; a chunk is overwritten by the next: new memory is slow."""
     chunk, filled = np.empty((0, 0, 0, 3), np.uint8), 0
@@ -148,3 +191,33 @@ def _chunks(frames: Iterable[Pixels]) -> Iterator[Pixels]:
             filled = 0
     if filled:
         yield chunk[:filled]
+
+
+class FrameSampler:
+    """``count`` frames of a video, evenly spaced: the middle ones of as many equal parts.
+
+    ``short_side`` is their height or width in pixels, ratio kept; None for the file's own size.
+    ``failures`` are the rows that the index knows to be broken, with the reason.
+    """
+
+    def __init__(self, index: Index, count: int, short_side: int | None) -> None:
+        self.failures: Mapping[int, str] = index.broken_rows("cannot be decoded")
+        self._index, self._count, self._side = index, count, short_side
+
+    def sample(self, row: int) -> Pixels:
+        """Return uint8 [count,H,W,3], each needed frame decoded once; a short video repeats some.
+
+        Raises ``VideoError``.
+        """
+        path = self._index.root / self._index.paths[row]
+        if row in self.failures:
+            raise VideoError(path, self.failures[row])
+        wanted = _middles(int(self._index.frames[row]), self._count)
+        if self._side is None:
+            return read_frames(path, wanted)
+        return read_resized(path, self._side, wanted)
+
+
+def _middles(frames: int, count: int) -> list[int]:
+    """Return the numbers of the middle frames of ``count`` equal parts of a video."""
+    return [(2 * part + 1) * frames // (2 * count) for part in range(count)]

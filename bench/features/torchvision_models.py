@@ -2,7 +2,7 @@
 
 import pickle
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bench.data.index import Index
 from bench.errors import UserError, unknown
-from bench.utils.io import DAMAGED, read_arrays
 
 Scores = NDArray[np.float32]
+Boxes = NDArray[np.float32]
 Weights = Path | Literal["download"] | None  # a file of a state dict; None is an error that helps
 
 # Two of ImageNet's names are one word, but for the capital; WordNet's synset has this one too.
+_NO_OBJECT = ("__background__", "N/A")
 _DOG = {"Cardigan": "Cardigan Welsh corgi"}
 
 
@@ -146,93 +146,44 @@ def is_plain(weight: Any) -> bool:
     return not (weight.is_meta or weight.is_quantized)
 
 
-def score_names(files: Mapping[str, Path]) -> list[str]:
-    """Return the objects that files of scores, data set -> .npz, count in; all have the same.
+def detected(model: str) -> list[str]:
+    """Return the names of a detector's objects; nothing is loaded."""
+    names = weights_of("detector", model).DEFAULT.meta["categories"]
+    return [name for name in names if name not in _NO_OBJECT]
 
-    A file that is missing is passed over if another is there: its data set alone lacks scores.
+
+def load_detector(
+    model: str, weights: Weights, device: torch.device, most: int = 20
+) -> tuple[list[str], Callable[[NDArray[np.uint8]], Boxes]]:
+    """Return the objects' names and the model: frames uint8 [n,H,W,3] -> boxes [n,most,6].
+
+    A box is (number of its name, probability, x1, y1, x2, y2), the last four in parts of the
+    frame; the most probable comes first, and −1, 0, … fill the rest. ``model`` is any COCO
+    detector in torchvision.models.detection.
     """
-    there = [path for path in files.values() if path.is_file()] or list(files.values())
-    if not there:
-        raise UserError("inputs.objects.files names no .npz of scores; set it in params.yaml")
-    found = {path: _arrays(path, "names")["names"].tolist() for path in there}
-    first = there[0]
-    for path, own in found.items():
-        if own != found[first]:
-            raise UserError(f"{path} and {first} have other names, or in another order")
-    names: list[str] = found[first]
-    return names
-
-
-def read_scores(path: Path, index: Index) -> Scores:
-    """Return the object scores [N,n,O] of a data set's videos from an .npz.
-
-    It has ``scores`` [N,O] or [N,n,O], ``names`` [O] and, unless its rows are the index's,
-    ``ids`` [N]: paths as in the index or file names, with or without suffix. UserError: what is
-    missing, does not fit or is not finite.
-    """
-    arrays = _arrays(path, "scores", "names", "ids")
-    scores, names = arrays["scores"], arrays["names"]
-    if scores.ndim not in (2, 3) or scores.dtype.kind not in "fiu" or 0 in scores.shape[1:]:
-        raise UserError(f"{path}: scores are {scores.dtype} {scores.shape}, not [N,O] or [N,n,O]")
-    if names.shape != scores.shape[-1:]:
-        raise UserError(f"{path}: names {names.shape} do not fit scores {scores.shape}")
-    if "ids" in arrays:
-        ids = arrays["ids"].tolist()
-        if len(ids) != len(scores):
-            raise UserError(f"{path}: {len(ids)} ids do not fit scores {scores.shape}")
-        scores = scores[_matched(ids, index, path)]
-    elif len(scores) != len(index.paths):
-        raise UserError(
-            f"{path}: {len(scores)} rows, but {index.name} has {len(index.paths)} videos; add ids"
-        )
-    wide = scores.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(wide).reshape(len(wide), -1).all(1))
-    if len(bad):
-        example = index.paths[int(bad[0])]
-        raise UserError(f"{path}: scores of {len(bad)} videos are not finite, as of '{example}'")
-    return wide[:, None] if wide.ndim == 2 else wide
-
-
-def _arrays(path: Path, *wanted: str) -> dict[str, NDArray[Any]]:
-    """Return the wanted arrays of an .npz; ``ids`` may be missing."""
-    if not path.is_file():
-        raise UserError(f"scores {path} are missing; set inputs.objects.files in params.yaml")
-    try:
-        needed = [name for name in wanted if name != "ids"]
-        arrays = read_arrays(path, *needed, optional={"ids"}.intersection(wanted))
-        for name in {"names", "ids"} & arrays.keys():
-            if arrays[name].ndim != 1:
-                raise ValueError(f"{name} are {list(arrays[name].shape)}, no list")
-            arrays[name] = arrays[name].astype(str)
-        return arrays
-    except DAMAGED as error:
-        raise UserError(f"{path}: cannot be read as an .npz of scores ({error})") from None
-
-
-def _matched(ids: Sequence[str], index: Index, path: Path) -> list[int]:
-    """Return the file's row of each video, by the first form of names that tells all apart."""
-    repeated = next((one for one in ids if ids.count(one) > 1), None) if _alike(ids) else None
-    if repeated is not None:
-        raise UserError(f"{path}: id '{repeated}' is there more than once")
-    paths = [PurePosixPath(one) for one in index.paths]
-    stems = [one.stem for one in paths]
-    forms = [(list(index.paths), ids), ([str(one.with_suffix("")) for one in paths], ids)]
-    forms += [([one.name for one in paths], ids), (stems, ids)]
-    forms += [(stems, [PurePosixPath(one).stem for one in ids])]
-    fewest = list(index.paths)
-    for videos, listed in forms:
-        if _alike(videos) or _alike(listed):
-            continue
-        place = {name: row for row, name in enumerate(listed)}
-        lacking = [str(p) for p, v in zip(paths, videos, strict=True) if v not in place]
-        if not lacking:
-            return [place[name] for name in videos]
-        fewest = min(fewest, lacking, key=len)
-    raise UserError(
-        f"{path}: no id fits {len(fewest)} of {len(paths)} videos of {index.name}, as "
-        f"'{fewest[0]}' (its first id is '{ids[0] if ids else ''}')"
+    net, entry = open_model("detector", model, weights, device)
+    prepare = entry.transforms()
+    names = detected(model)
+    number = torch.tensor(
+        [-1 if name in _NO_OBJECT else names.index(name) for name in entry.meta["categories"]],
+        device=device,
     )
 
+    def rows(found: dict[str, Tensor], height: int, width: int) -> Tensor:
+        order = found["scores"].argsort(descending=True, stable=True)
+        what = number[found["labels"][order]]
+        order, what = order[what >= 0][:most], what[what >= 0][:most]
+        parts = found["boxes"][order] / torch.tensor([width, height] * 2, device=device)
+        return torch.cat([what[:, None], found["scores"][order, None], parts.clamp(0, 1)], 1)
 
-def _alike(names: Sequence[str]) -> bool:
-    return len(set(names)) < len(names)
+    @torch.inference_mode()
+    def detect(frames: NDArray[np.uint8]) -> Boxes:
+        boxes = np.zeros((len(frames), most, 6), np.float32)
+        boxes[:, :, 0] = -1
+        for frame, own in zip(frames, boxes, strict=True):  # one by one: memory of one
+            image = prepare(torch.from_numpy(frame).to(device).permute(2, 0, 1))
+            found = rows(net([image])[0], *frame.shape[:2]).cpu().numpy()
+            own[: len(found)] = found
+        return boxes
+
+    return names, detect

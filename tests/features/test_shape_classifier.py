@@ -17,8 +17,8 @@ from bench.data.synthetic.vocabulary import (
 )
 from bench.data.video.decode import read_frames
 from bench.data.video.encode import write_h264
-from bench.features import shapes
-from bench.features.shapes import OBJECTS, shapes_classifier
+from bench.features import shape_classifier as shapes
+from bench.features.shape_classifier import OBJECTS, shapes_classifier
 
 DEVICE = torch.device("cpu")
 

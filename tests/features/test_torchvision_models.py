@@ -13,14 +13,9 @@ from torchvision import models
 
 from bench.data.index import Index
 from bench.errors import UserError
-from bench.features import classifier
-from bench.features.classifier import (
-    categories,
-    load_classifier,
-    open_model,
-    read_scores,
-    score_names,
-)
+from bench.features import torchvision_models as classifier
+from bench.features.object_vocabulary import read_scores, score_names
+from bench.features.torchvision_models import categories, load_classifier, open_model
 
 MODEL = "squeezenet1_1"
 DEVICE = torch.device("cpu")

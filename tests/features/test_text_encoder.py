@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bench.errors import UserError
-from bench.features.encoder import Encoder, Transformer, WordMean
+from bench.features.text_encoder import Encoder, Transformer, WordMean
 
 VECTORS = {
     "Paris": np.array([2.0, 0.0]),
@@ -101,7 +101,7 @@ def test_the_mean_of_the_last_layer_over_a_texts_own_tokens(saved: Path) -> None
 def test_batches_keep_the_order_of_texts(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Transformer(saved, "cpu")
     whole = encoder.encode(TEXTS)
-    monkeypatch.setattr("bench.features.encoder._BATCH", 2)
+    monkeypatch.setattr("bench.features.text_encoder._BATCH", 2)
     assert encoder.encode(TEXTS) == pytest.approx(whole, abs=1e-5)
 
 

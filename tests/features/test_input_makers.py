@@ -14,9 +14,9 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.index import write_index
 from bench.data.words.vectors import write_vectors
-from bench.features import makers
-from bench.features.detector import categories as detected
-from bench.features.workspace import Work
+from bench.features import input_makers as makers
+from bench.features.input_makers import Work
+from bench.features.torchvision_models import detected
 from bench.utils.io import read_json
 
 CLASSES = ["ride horse", "play flute", "throw ball", "cut bread", "wash dog", "climb rock"]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data.video import clips
+from bench.data.video import clip_reader as clips
+from bench.data.video import frame_reader
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_clip_wraps_around_a_short_video() -> None:
 @pytest.mark.parametrize("source", [(60, 80), (20, 24)])
 def test_resize_is_the_antialiased_bilinear_filter(source: tuple[int, int]) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (3, *source, 3), np.uint8)
-    small = clips.resize(frames, (28, 32))
+    small = frame_reader.resize(frames, (28, 32))
     exact = torch.nn.functional.interpolate(
         torch.from_numpy(frames).permute(0, 3, 1, 2).double(),
         size=(28, 32),
@@ -86,6 +87,6 @@ def test_normalise_moves_channels_and_scales_each() -> None:
 def test_jpeg_changes_little_but_something() -> None:
     ramp = np.linspace(0, 255, 64).astype(np.uint8)
     frames = np.broadcast_to(ramp[None, None, :, None], (2, 48, 64, 3))
-    coded = clips.reencode_jpeg(frames)
+    coded = frame_reader.reencode_jpeg(frames)
     assert coded.shape == frames.shape
     assert 0 < np.abs(coded.astype(int) - frames).max() < 20

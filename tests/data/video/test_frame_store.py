@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.data.video import build_store as prepare
-from bench.data.video import clips
-from bench.data.video.build_store import build_store
+from bench.data.video import clip_reader as clips
+from bench.data.video import frame_store as prepare
 from bench.data.video.decode import VideoError
-from bench.data.video.readers import Frames, VideoFrames
-from bench.data.video.store import FrameStore
+from bench.data.video.frame_reader import Frames, VideoFrames
+from bench.data.video.frame_store import FrameStore, build_store
 from bench.errors import UserError
 
 SIZE = (28, 36)

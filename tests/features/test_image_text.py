@@ -11,8 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from bench.errors import UserError
-from bench.features.clip import class_embeddings, open_image_text
-from bench.features.clip_transformers import HuggingFaceClip
+from bench.features.image_text import HuggingFaceClip, class_embeddings, open_image_text
 
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 40, 56, 3), np.uint8)
@@ -137,7 +136,7 @@ def test_texts(saved: Path) -> None:
 def test_batches_keep_the_order_of_prompts(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, names = HuggingFaceClip(saved), ["bat", "cab", "bad"]
     whole = class_embeddings(model, names, ["a {}."])
-    monkeypatch.setattr("bench.features.clip._BATCH", 2)
+    monkeypatch.setattr("bench.features.image_text._BATCH", 2)
     assert class_embeddings(model, names, ["a {}."]) == pytest.approx(whole, abs=1e-5)
 
 

@@ -1,17 +1,12 @@
 """Which frames make a clip, and how frames become the network's input."""
 
 import functools
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch.nn.functional import interpolate
 
-from bench.data.video.colour import Pixels
-
-Size = tuple[int, int] | int
-"""(h, w) whatever the aspect ratio, or the length of the short side with the ratio kept."""
+from bench.data.video.decode import Pixels
 
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
@@ -47,25 +42,6 @@ def test_indices(frames: int, length: int, n: int) -> list[int]:
     return [index for start in starts for index in clip_indices(start, length, frames)]
 
 
-def resize(frames: Pixels, size: Size) -> Pixels:
-    """Resize uint8 [T,H,W,3] to a new [T,h,w,3], bilinear, without a crop.
-
-    To (h, w) antialiased, as AURL's code does; by the short side not antialiased, both sides by
-    the same factor and h, w rounded down, as E2E's does.
-    """
-    if frames.shape[1:3] == size:
-        return frames.copy()
-    # The permuted view is channels-last, for which torch has a fast uint8 kernel.
-    images = torch.from_numpy(np.require(frames, requirements=["C", "W"])).permute(0, 3, 1, 2)
-    if isinstance(size, int):
-        factor = size / min(frames.shape[1:3])
-        small = interpolate(images, scale_factor=factor, mode="bilinear")
-    else:
-        small = interpolate(images, size=size, mode="bilinear", antialias=True)
-    result: Pixels = small.permute(0, 2, 3, 1).contiguous().numpy()
-    return result
-
-
 def crop_at(frames: Pixels, size: int, place: Sequence[float]) -> Pixels:
     """Cut ``size`` x ``size`` out of uint8 [T,H,W,3], the same place of every frame.
 
@@ -79,18 +55,6 @@ def centre_crop(frames: Pixels, size: int) -> Pixels:
     """Cut ``size`` x ``size`` out of the middle of uint8 [T,H,W,3]; halves round to even."""
     y, x = (round((side - size) / 2) for side in frames.shape[1:3])
     return frames[:, y : y + size, x : x + size]
-
-
-def reencode_jpeg(frames: Pixels, quality: int = 75) -> Pixels:
-    """Return uint8 [T,H,W,3] as they look after a JPEG file: the released pipeline's first step."""
-    from PIL import Image
-
-    def encoded(frame: Pixels) -> Pixels:
-        buffer = io.BytesIO()
-        Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
-        return np.asarray(Image.open(buffer))
-
-    return np.stack([encoded(frame) for frame in frames])
 
 
 def normalise(clips: torch.Tensor) -> torch.Tensor:

@@ -9,11 +9,10 @@ import pytest
 from bench.config.paths import Layout
 from bench.data.index import Index
 from bench.data.input_store import read_videos
-from bench.data.video.clips import resize
 from bench.data.video.decode import VideoError, read_frames
 from bench.data.video.encode import write_h264
-from bench.features.frames import FrameSampler
-from bench.features.workspace import Work
+from bench.data.video.frame_reader import FrameSampler, resize
+from bench.features.input_makers import Work
 
 LENGTHS = [10, 3, 0, 1]
 
