@@ -1,19 +1,143 @@
-"""What several commands print: JSON, or a table that fits the terminal."""
+"""Output that several commands share: JSON, and tables that fit the terminal."""
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
-from bench.errors import unknown
+from bench.errors import unknown, visible
+from bench.utils.terminal import console, on_terminal, print_pairs, shown
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+    from bench.reports.tables import Table
+
+# Word in a row's status -> colour, the worst first; any other status is yellow.
+_COLOURS = {"failed": "bold red", "broken": "bold red", "outdated": "yellow", "ok": "green"}
+_TEXT_WIDTHS = {"method": 20}  # columns of text wrap at this width, others at _TEXT_WIDTH
+_TEXT_WIDTH = 15
+_GAP = 2  # between columns
 
 
 def is_json(fmt: str, as_json: bool = False) -> bool:
-    """Return whether JSON is asked for, by --format or by --json; a UserError if ``fmt`` is odd."""
+    """Return whether --format or --json asks for JSON; UserError for an unknown format."""
     if fmt not in ("text", "json"):
         raise unknown("format", fmt, ("text", "json"))
     return as_json or fmt == "json"
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON that people can read, too."""
+    """Print a value as indented JSON."""
     import json
 
     print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def print_table(table: "Table", fmt: str = "", wide: bool = False) -> None:
+    """Print a table: in ``fmt`` if one is given, fitted to a terminal, or else as Markdown.
+
+    A terminal shows the most important columns that fit and names the others, unless ``wide``.
+    """
+    if fmt or wide or not on_terminal():
+        from bench.reports.tables import render
+
+        print(render(table, fmt or "md").rstrip("\n"))
+        return
+    screen = console()
+    chosen = _fitting_columns(table, screen.width)
+    print_pairs([(table.title, "")])
+    for number, line in enumerate(table.header):
+        screen.print(shown(line, "yellow" if number == 1 and "generated world" in line else ""))
+    screen.print()
+    screen.print(_rich_table(table, chosen))
+    screen.print()
+    for note in table.notes:
+        print_pairs([("-", note)])
+    left_out = [
+        name if group in ("", "measured") else f"{group} {name}"
+        for at, (group, name) in enumerate(table.columns)
+        if at not in chosen
+    ]
+    if left_out:
+        text = f"{len(left_out)} of {len(table.columns)} columns do not fit: {', '.join(left_out)}."
+        screen.print(shown(f"{text} Use --wide or a pipe to print all.", "italic"))
+
+
+def _fitting_columns(table: "Table", width: int) -> list[int]:
+    """Return the indices of the most important columns that fit into ``width``; at least one."""
+    chosen: list[int] = []
+    for at in sorted(range(len(table.columns)), key=lambda at: (_rank(*table.columns[at], at), at)):
+        trial = sorted([*chosen, at])
+        needed = sum(width + _GAP for width, _ in _heads(table, trial)) - _GAP
+        if chosen and needed > width:
+            break
+        chosen = trial
+    return chosen
+
+
+def _rank(group: str, name: str, at: int) -> int:
+    """Return the priority of a column, 0 first: name, count and state, measured, published."""
+    if at == 0 or name in ("method", "reading"):
+        return 0
+    if name in ("n", "status", "protocol"):
+        return 1
+    if name in ("approximated", "note", "source", "trained on", "digest"):
+        return 8
+    if name.startswith(("C↓", "D↑")):
+        return 6 if group == "measured" else 7
+    if name in ("also ±", "coverage"):
+        return 5
+    return {"": 2, "measured": 2, "published": 3}.get(group, 4)
+
+
+def _rich_table(table: "Table", chosen: list[int]) -> "RichTable":
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    found = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for at, (width, head) in zip(chosen, _heads(table, chosen), strict=True):
+        text = _is_text(table, at)
+        found.add_column(
+            Text("\n").join(map(shown, head)),
+            justify="left" if text else "right",
+            no_wrap=not text,
+            overflow="fold",
+            width=width,
+        )
+    for row in table.rows:
+        found.add_row(*(shown(row[at], _style(table.columns[at][1], row[at])) for at in chosen))
+    return found
+
+
+def _heads(table: "Table", chosen: list[int]) -> list[tuple[int, list[str]]]:
+    """Return width and head of each column: its group where a group begins, then its name."""
+    from rich.cells import cell_len
+
+    heads, before = [], ""
+    for at in chosen:
+        group, name = table.columns[at]
+        words = visible(name).split(" ")
+        cells = max((cell_len(visible(row[at])) for row in table.rows), default=0)
+        if _is_text(table, at):
+            cells = min(cells, _TEXT_WIDTHS.get(name, _TEXT_WIDTH))
+        first = visible(group) if group != before else ""
+        heads.append((max(cells, *map(cell_len, (first, *words))), [first, *words]))
+        before = group
+    height = max(len(head) for _, head in heads)
+    has_groups = any(first for _, (first, *_) in heads)
+    return [
+        (width, [first] * has_groups + [""] * (height - 1 - len(words)) + words)
+        for width, (first, *words) in heads
+    ]
+
+
+def _is_text(table: "Table", at: int) -> bool:
+    """Return whether most cells of a column begin with a letter, so that the column may wrap."""
+    cells = [row[at] for row in table.rows if row[at] != "—" and table.columns[at][1] != "digest"]
+    return sum(bool(re.match(r"[^\W\d]", cell)) for cell in cells) * 2 > len(cells)
+
+
+def _style(column: str, text: str) -> str:
+    if column == "status":
+        return next((colour for word, colour in _COLOURS.items() if word in text), "yellow")
+    return "bold green" if text.endswith(" *") else ""

@@ -9,9 +9,10 @@ import typer
 
 from bench.cli import completion
 from bench.cli.options import AsJson, Profile, opened
+from bench.cli.output import print_table
 from bench.errors import UserError, unknown
 from bench.utils.io import locked
-from bench.utils.terminal import on_terminal, print_hanging
+from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
     from bench.reports.tables import TableContext
@@ -59,19 +60,14 @@ def table(
 
     Example: bench table --which sota
     """
-    from bench.reports.tables import build, render
+    from bench.reports.tables import build
     from bench.reports.tables.context import read_context
 
     config, layout = opened(profile)
     if method and which != "protocols":
         raise UserError(f"--method goes with '--which protocols', not with '{which}'")
     found = build(which, read_context(config, layout, method))
-    if on_terminal() and not (fmt or as_json or wide):
-        from bench.cli.terminal_table import draw
-
-        draw(found)
-        return
-    print(render(found, "json" if as_json else fmt or "md").rstrip("\n"))
+    print_table(found, "json" if as_json else fmt, wide)
 
 
 def report(
@@ -152,7 +148,6 @@ def sweep(
     """
     from bench.experiments.saved_sweeps import saved_sweep
     from bench.pipeline.sweeps import read_sweep
-    from bench.reports.tables import render
     from bench.reports.tables.sweep_table import build_sweep
     from bench.utils.io import dump_sealed, write_text
 
@@ -164,12 +159,7 @@ def sweep(
     config, layout = opened(profile)
     found = saved_sweep(config, layout, name) if name else read_sweep(config, layout, over or ())
     table = build_sweep(found, config.profile.title, config.profile.embedded)
-    if on_terminal() and not (fmt or as_json or wide):
-        from bench.cli.terminal_table import draw
-
-        draw(table)
-    else:
-        print(render(table, "json" if as_json else fmt or "md").rstrip("\n"))
+    print_table(table, "json" if as_json else fmt, wide)
     if save:
         path = layout.sweeps / f"{save}.json"
         write_text(path, dump_sealed(found))

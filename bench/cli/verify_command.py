@@ -13,16 +13,14 @@ import typer
 
 from bench.cli import completion
 from bench.cli.options import AsJson, Profile, opened
-from bench.cli.output import print_json
+from bench.cli.output import print_json, print_table
 from bench.cli.record_commands import record_file
 from bench.config.paths import find_root
 from bench.errors import UserError, unknown
-from bench.utils.terminal import on_terminal
 
 if TYPE_CHECKING:
     from bench.experiments.record import Record
     from bench.pipeline.verify.against import Beside
-    from bench.reports.tables import Table
 
 
 _ELSEWHERE = (
@@ -180,7 +178,7 @@ def _show_against(found: "list[Beside]", as_json: bool, wide: bool) -> None:
         from bench.pipeline.verify.against_text import tabled
 
         for one in found:
-            _print_against(tabled(one), wide)
+            print_table(tabled(one), wide=wide)
     if not all(one.stands for one in found):
         raise typer.Exit(1)
 
@@ -228,14 +226,3 @@ def _beside(
         raise UserError(why[0])
     for reason in why:
         print(f"note: {reason}", file=sys.stderr)
-
-
-def _print_against(table: "Table", wide: bool) -> None:
-    from bench.reports.tables import render
-
-    if on_terminal() and not wide:
-        from bench.cli.terminal_table import draw
-
-        draw(table)
-    else:
-        print(render(table, "md"))
