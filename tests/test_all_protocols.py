@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from bench.config.paths import Layout
 from bench.config.profile import load_config
 from bench.data import reference as facts
-from bench.data.reference.published_splits import published_splits
+from bench.data.reference import published_splits
 from bench.experiments.plan import plan
 from bench.pipeline.stages.train import is_done
 

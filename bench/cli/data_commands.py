@@ -83,7 +83,7 @@ def check(
             f"data set '{name}' is generated: 'bench stage data' makes it and checks it; there is "
             "no manifest of 'bench data index' to check"
         )
-    from bench.data.integrity import check_manifest
+    from bench.data.manifest import check_manifest
 
     say = partial(print, file=sys.stderr if as_json else None)
     bad = check_manifest(

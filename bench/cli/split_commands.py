@@ -265,9 +265,8 @@ def _vectors(
     Without a file those of the profile's words stage, if it has all data sets, else of the word
     vectors that the profile names; {} if they are not there.
     """
-    from bench.data.words.class_vectors import class_vectors
-    from bench.data.words.store import load_class_vectors
-    from bench.data.words.vectors import read_vectors
+    from bench.data.words.class_vectors import class_vectors, load_class_vectors
+    from bench.data.words.word_vectors import read_vectors
 
     if file is None:
         try:
@@ -308,8 +307,8 @@ def words(
     Example: bench words ucf101 --json
     """
     from bench.data.words.class_vectors import missing
-    from bench.data.words.tokenise import class_words
-    from bench.data.words.vectors import read_vectors
+    from bench.data.words.class_words import class_words
+    from bench.data.words.word_vectors import read_vectors
 
     as_json = is_json(fmt, as_json)
     dataset, names, kept = _find_classes(dataset, profile, keep=vectors is None)
@@ -346,7 +345,7 @@ def _find_classes(
     from bench.config.profile import load_config
     from bench.data.reference import classes
     from bench.data.reference.class_names import finder
-    from bench.data.words.tokenise import PUBLIC
+    from bench.data.words.class_words import PUBLIC
     from bench.pipeline.class_splits import known_classes, profile_names
     from bench.pipeline.stages.words import changed
 

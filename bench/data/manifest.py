@@ -1,9 +1,10 @@
-"""The manifest of a data set on disk: every video measured once, later only those that changed.
+"""The manifest of a data set on disk: measure every video once, later only those that changed.
 
-A parquet file, one row a video, sorted by ``path`` (posix, relative to the root): class, split
-(train, val, test or ""), frames (decodable; 0: unusable), fps, width, height, bytes, mtime_ns,
-sha256 ("" unless asked for) and reason (why it is unusable, or what is odd about it). The file's
-metadata name the data set and its root.
+A parquet file with one row per video, sorted by ``path`` (posix, relative to the root): class,
+split (train, val, test or ""), frames (decodable; 0: unusable), fps, width, height, bytes,
+mtime_ns, sha256 ("" unless asked for) and reason (why it is unusable, or what is odd about it).
+The metadata of the file name the data set and its root. ``check_manifest`` decodes a few frames of
+every video to find files that have been cut or replaced since.
 """
 
 import errno
@@ -24,7 +25,7 @@ import pyarrow.parquet as pq
 
 from bench.data.folders import find_videos
 from bench.data.lists import inside
-from bench.data.probe import Measurement, measure_file
+from bench.data.probe import Measurement, check_file, measure_file
 from bench.data.reference import published_size
 from bench.errors import UserError
 from bench.utils.io import DAMAGED, replacing
@@ -225,3 +226,47 @@ def _published(name: str, rows: pd.DataFrame) -> Iterator[str]:
                 f"published: {classes} classes, {videos} videos ({source}); here "
                 f"{here[0] - classes:+d} classes, {here[1] - videos:+d} videos"
             )
+
+
+def check_manifest(
+    manifest: Path,
+    name: str = "",
+    root: Path | None = None,
+    *,
+    jobs: int = 1,
+    timeout: float = TIMEOUT,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> pd.DataFrame:
+    """Decode first, last and three random frames of each video; return the bad ones, sorted.
+
+    They are written to ``<manifest's stem>.bad.csv`` beside it: path, class, reason. What the
+    manifest calls unusable is bad without another look. ``root`` replaces the manifest's.
+    """
+    rows, known = read_manifest(manifest, name)
+    root = (root or known).resolve()
+    if not root.is_dir():
+        raise UserError(f"folder {root} of {manifest} is missing; name it with --root")
+    bad = {p: r for p, n, r in rows[["path", "frames", "reason"]].itertuples(index=False) if n == 0}
+    unusable = len(bad)
+    usable = rows.loc[rows["frames"] > 0, ["path", "frames", "bytes"]]
+    tasks = ((p, int(n), int(size)) for p, n, size in usable.itertuples(index=False))
+    check = partial(check_file, root=root, seed=seed)
+    results = run(check, tasks, jobs, timeout)
+    for (path, _, _), reason in track(results, len(usable), f"checking {manifest.stem}"):
+        if isinstance(reason, Lost):
+            bad[path] = reason.reason
+        elif reason:
+            bad[path] = reason
+    table = rows.loc[rows["path"].isin(bad.keys()), ["path", "class"]].reset_index(drop=True)
+    table["reason"] = [bad[path] for path in table["path"]]
+    out = manifest.with_suffix(".bad.csv")
+    with replacing(out) as part:
+        table.to_csv(part, index=False)
+    say(
+        f"{manifest.stem}: {len(rows)} videos, {len(rows) - len(bad)} good, {len(bad)} bad "
+        f"({unusable} of them by the manifest, {len(bad) - unusable} found now); listed in {out}"
+    )
+    for path, _, reason in table[:3].itertuples(index=False):
+        say(f"  {path}: {reason}")
+    return table

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.data.reference.class_names import finder, key
-from bench.data.splits.test_lists import video_name
+from bench.data.splits.official_lists import video_name
 from bench.errors import UserError
 from bench.evaluation.metrics import Labels, accuracies, ranks
 from bench.models.similarity import Floats

@@ -11,7 +11,8 @@ from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config, row_id
-from bench.data.splits.staleness import fits_draws, fits_tau
+from bench.data.splits.overlap import fits_tau
+from bench.data.splits.protocols import fits_draws
 from bench.errors import UserError, unknown
 from bench.experiments.fingerprint import source_digest
 from bench.experiments.input_availability import Inputs

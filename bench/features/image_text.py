@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from bench.data.words.tokenise import split
+from bench.data.words.class_words import split
 from bench.errors import UserError
 from bench.features.text_encoder import (
     LETTERS,

@@ -24,10 +24,10 @@ from bench.data.input_store import (
     write_videos,
 )
 from bench.data.reference.class_names import key as spelling
-from bench.data.synthetic.generate import SIZE
+from bench.data.synthetic.moving_shapes import SIZE
 from bench.data.video.decode import Pixels, VideoError
 from bench.data.video.frame_reader import FrameSampler
-from bench.data.words.vectors import read_vectors
+from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.experiments.fingerprint import source_digest
 from bench.features.frozen_backbone import is_readable, segment_features

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.config.profile import Profile
 from bench.data.index import Index
 from bench.data.reference.class_names import finder, key
-from bench.data.synthetic.definitions import definitions
+from bench.data.synthetic.corpus import definitions
 from bench.data.synthetic.vocabulary import PRETEXT_SHAPES, SHAPES
 from bench.errors import UserError
 from bench.features.text_encoder import Encoder

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
-from bench.data.synthetic.render import render
+from bench.data.synthetic.moving_shapes import render
 from bench.data.synthetic.vocabulary import PRETEXT_MOTIONS, PRETEXT_SHAPES, SHAPES
 
 OBJECTS = (*SHAPES, *PRETEXT_SHAPES)

@@ -9,8 +9,8 @@ from typing import Any
 
 from bench.config.profile import Profile
 from bench.data.reference.class_names import key
-from bench.data.synthetic.definitions import definitions
-from bench.data.words.tokenise import split
+from bench.data.synthetic.corpus import definitions
+from bench.data.words.class_words import split
 from bench.errors import UserError
 from bench.utils.io import DAMAGED, parsed_json
 

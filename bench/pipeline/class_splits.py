@@ -18,9 +18,9 @@ from bench.config.profile import (
 )
 from bench.data import reference
 from bench.data.splits import protocols
+from bench.data.splits.official_lists import read_lists
 from bench.data.splits.overlap import nearest_test_classes, verdicts
-from bench.data.splits.test_lists import read_lists
-from bench.data.words.store import load_class_vectors
+from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError, unknown
 from bench.experiments.plan import SPLITS
 from bench.utils.io import digest, read_json

@@ -14,7 +14,7 @@ from bench.config.profile import Config
 from bench.data import reference as facts
 from bench.data.index import read_features, read_index
 from bench.data.video.decode import VideoError
-from bench.data.words.store import load_class_vectors
+from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
 from bench.experiments.method_registry import load, scan
 from bench.method import Batch, Classes, Context, Method, as_tensor_classes, create

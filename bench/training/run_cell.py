@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from bench.data.index import read_index
-from bench.data.words.store import load_class_vectors
+from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
 from bench.experiments.method_registry import load
 from bench.method import Context, Method, as_tensor_classes, create, parameters_of

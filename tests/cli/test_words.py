@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from bench.config.paths import Layout
 from bench.data import reference as facts
-from bench.data.words.tokenise import PUBLIC
-from bench.data.words.vectors import write_vectors
+from bench.data.words.class_words import PUBLIC
+from bench.data.words.word_vectors import write_vectors
 
 
 @pytest.mark.parametrize("dataset", PUBLIC)

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.index import write_index
-from bench.data.words.vectors import write_vectors
+from bench.data.words.word_vectors import write_vectors
 from bench.features import input_makers as makers
 from bench.features.input_makers import Work
 from bench.features.torchvision_models import detected

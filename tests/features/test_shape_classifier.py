@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data.synthetic.generate import SIZE
-from bench.data.synthetic.render import render
+from bench.data.synthetic.moving_shapes import SIZE, render
 from bench.data.synthetic.vocabulary import (
     PRETEXT_MOTIONS,
     PRETEXT_SHAPES,

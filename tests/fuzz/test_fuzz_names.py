@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench.config.profile import row_id
 from bench.data.lists import inside
 from bench.data.reference.class_names import finder, key
-from bench.data.words.tokenise import class_words
+from bench.data.words.class_words import class_words
 from bench.errors import UserError
 from bench.features.texts import spoken, words_in
 from bench.reports.tables import FORMATS, render

@@ -14,7 +14,7 @@ from hostile import NAMES, changed_bytes, changed_json, seeds
 from project import ROOT
 
 from bench.config.profile import FiftyFifty
-from bench.data.splits.test_lists import read_lists
+from bench.data.splits.official_lists import read_lists
 from bench.pipeline.class_splits import build
 
 _FILES = sorted((ROOT / "splits" / "mini").glob("*.json"))

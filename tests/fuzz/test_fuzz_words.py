@@ -10,9 +10,8 @@ from fuzzing import Target, fuzz
 from hostile import NAMES, changed_bytes, seeds
 from made_arrays import npz
 
-from bench.data.words.class_vectors import given_class_vectors
-from bench.data.words.store import load_class_vectors
-from bench.data.words.vectors import read_vectors
+from bench.data.words.class_vectors import given_class_vectors, load_class_vectors
+from bench.data.words.word_vectors import read_vectors
 
 WORDS = ("run", "jump", "ride", "bike")
 

@@ -10,8 +10,8 @@ import pytest
 from project import Bench
 from ruamel.yaml import YAML
 
-from bench.data.splits.test_lists import LARGEST, read_lists
-from bench.data.words.vectors import read_vectors
+from bench.data.splits.official_lists import LARGEST, read_lists
+from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.utils.io import read_json
 

@@ -15,9 +15,8 @@ import torch
 from bench.data.index import read_features
 from bench.data.input_store import read_classes, read_objects, read_videos
 from bench.data.video.frame_store import FrameStore
-from bench.data.words.class_vectors import given_class_vectors
-from bench.data.words.store import load_class_vectors
-from bench.data.words.vectors import read_vectors
+from bench.data.words.class_vectors import given_class_vectors, load_class_vectors
+from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.evaluation.predictions import read_predictions
 from bench.features.object_vocabulary import score_names

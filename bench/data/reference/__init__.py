@@ -1,12 +1,25 @@
 """Facts from the literature as data: published numbers with their sources, class names and words.
 
-``published.csv``: one published number a row. ``tau_filtered`` is 1 where the training classes
-near a test class were left out (the star of the poster's table); an empty data set means that the
-source does not say on which classes the number was taken; what a source omits stands in ``note``.
-``classes.csv``: the class names of the public data sets and the words that a class vector is
-the mean of (names and words as the released code of AURL and E2E makes them); ``exception`` is 1
-where that code replaces the name by hand, so that no rule gives these words.
-``datasets.csv``: how many classes and videos each public data set was published with.
+``published.csv``: one published number per row. ``tau_filtered`` is 1 if the training classes near
+a test class were left out (the star of the poster's table). An empty data set means that the
+source does not state on which classes the number was measured; ``note`` says what else the source
+omits.
+``classes.csv``: the class names of the public data sets and the words whose mean is the class
+vector (names and words as the released code of AURL and E2E makes them). ``exception`` is 1 if
+that code replaces the name by hand, so that no rule yields these words.
+``datasets.csv``: the numbers of classes and videos with which each public data set was published.
+``splits.csv``: published class splits, one row per class of a list. Letter i of ``sides`` is the
+side of the class in split i: s seen, u unseen (tested), v validation. The lists and their sources:
+
+* ``xu50``: the 50 random halves of Xu et al., IJCV 2017 (UCF101: 47 distinct ones).
+* ``truze``: TruZe, Gowda et al. 2021, as listed in its repository (UCF101 70/31, HMDB51 29/22).
+  Its slips are read as the classes that they must mean: "Basketball Shooting" as Basketball,
+  "Salsa Spins" as SalsaSpin, and HMDB51's "Swing Basketball" as swing_baseball.
+* ``truze67``: the version in most papers' files (UCF101 67/34: BaseballPitch, CuttingInKitchen
+  and Punch are tested; HMDB51 as before).
+* ``k220``: the 220 classes of Kinetics-600 that are not in Kinetics-400, split three times into
+  60 validation and 160 test classes by Chen & Huang, ICCV 2021 (ER). The 12 other new names in
+  Kinetics-600 are renamed classes of Kinetics-400.
 """
 
 import csv
@@ -109,3 +122,19 @@ def exceptions(dataset: str) -> set[str]:
     """Return the classes of a public data set whose words follow no rule."""
     rows = table("classes.csv")
     return {row["class"] for row in rows if row["dataset"] == dataset and row["exception"]}
+
+
+def published_splits(published: str, dataset: str) -> list[dict[str, list[str]]]:
+    """Return the splits of a list: each {"seen", "unseen", "validation"} -> names, some empty.
+
+    A data set that the list does not have is a ``UserError`` that names those it has.
+    """
+    rows = [row for row in table("splits.csv") if row["list"] == published]
+    own = [row for row in rows if row["dataset"] == dataset]
+    if not own:
+        raise unknown(f"data set of {published}", dataset, {row["dataset"] for row in rows})
+    sides = {"seen": "s", "unseen": "u", "validation": "v"}
+    return [
+        {side: [row["class"] for row in own if row["sides"][i] == s] for side, s in sides.items()}
+        for i in range(len(own[0]["sides"]))
+    ]

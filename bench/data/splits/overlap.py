@@ -51,6 +51,17 @@ def verdicts(found: Iterable[Nearest], tau: float) -> list[dict[str, Any]]:
     ]
 
 
+def fits_tau(overlap: Mapping[str, Any], tau: float) -> bool:
+    """Return whether the filter at ``tau`` keeps exactly the classes that an overlap file keeps."""
+    if overlap.get("tau", tau) == tau:
+        return True
+    return all(
+        one["kept"]
+        == Nearest(*(one[k] for k in ("class", "nearest", "dataset", "distance"))).kept(tau)
+        for one in overlap["classes"]
+    )
+
+
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     wide = vectors.astype(np.float64)
     wide /= np.linalg.norm(wide, axis=1, keepdims=True)

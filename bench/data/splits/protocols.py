@@ -6,8 +6,9 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
+from bench.config.profile import FiftyFifty
+from bench.data.reference import published_splits
 from bench.data.reference.class_names import finder
-from bench.data.reference.published_splits import published_splits
 from bench.errors import UserError
 
 DEFINITIONS = {
@@ -169,3 +170,26 @@ def given_splits(raw: Any, dataset: str, classes: Sequence[str], where: str) -> 
             raise UserError(f"{at}: its name '{name}' is not the first")
         splits.append(Split(name=name, seen=seen, unseen=unseen))
     return splits
+
+
+def fits_draws(name: str, splits: Sequence[Mapping[str, Any]], draws: FiftyFifty) -> bool:
+    """Return whether a data set's splits are those that ``draws`` asks for.
+
+    A split file does not store its seed, so the splits are drawn again and compared. Of draws from
+    a file only the number is compared.
+    """
+    if draws.file or not splits:
+        return 0 < len(splits) <= draws.draws
+    classes = sorted([*splits[0]["seen"], *splits[0]["unseen"]])
+    try:
+        drawn = (
+            published(draws.published, name, classes)[: draws.draws]
+            if draws.published
+            else fifty_fifty(classes, draws.draws, draws.seed)
+        )
+    except UserError:  # no such list for these classes, as the stage splits will say
+        return False
+    wanted, found = (
+        [(one["name"], one["seen"], one["unseen"]) for one in of] for of in (drawn, splits)
+    )
+    return wanted == found

@@ -1,9 +1,9 @@
-"""Word vectors of the embedded world: sentences about its shapes and motions, and skip-gram."""
+"""Text of the embedded world: sentences about its shapes and motions, their skip-gram vectors, and
+definitions of its classes.
+"""
 
 import random
 from pathlib import Path
-
-from gensim.models import Word2Vec
 
 from bench.data.synthetic.vocabulary import (
     MOTIONS,
@@ -11,6 +11,7 @@ from bench.data.synthetic.vocabulary import (
     PRETEXT_SHAPES,
     SHAPES,
     SYNONYMS,
+    world_classes,
 )
 from bench.utils.io import replacing
 
@@ -80,6 +81,8 @@ def train_vectors(path: Path, seed: int = 0) -> None:
     softmax, because negative sampling from so few words gives all of them one common direction
     (mean cosine between class vectors 0.70; 0.35 here, 0.21 for UCF101's with GoogleNews).
     """
+    from gensim.models import Word2Vec  # a second to import
+
     model = Word2Vec(
         sentences(seed=seed),
         vector_size=DIMENSIONS,
@@ -125,3 +128,20 @@ def _property(rng: random.Random, word: str) -> list[str]:
             f"think of {first} {second} {third} and {fourth} for {said}",
         )
     ).split()
+
+
+_STANDS_FOR = {synonym: word for word, synonym in SYNONYMS.items()}
+
+
+def definitions() -> dict[str, str]:
+    """Return a definition of every class of the embedded world and of every shape.
+
+    Each word of the name, then all properties of it or, for a synonym, of the word that it stands
+    for. One rule for all classes, tested or not; all its words are the corpus's.
+    """
+
+    def meaning(word: str) -> str:
+        return f"{word} means {', '.join(PROPERTIES[_STANDS_FOR.get(word, word)].split())}"
+
+    names = [*SHAPES, *PRETEXT_SHAPES, *(name for one in world_classes().values() for name in one)]
+    return {name: "; ".join(map(meaning, name.split())) for name in names}

@@ -1,4 +1,4 @@
-"""Words → class vector c(y), or class vectors that a file gives."""
+"""Class vectors c(y): means of word vectors, or vectors from a file."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -86,3 +86,19 @@ def given_class_vectors(path: Path, names: Sequence[str], dataset: str) -> NDArr
     if not np.isfinite(norms).all() or (norms == 0).any():
         raise UserError(f"class vectors {path}: a vector of {dataset} has no direction")
     return np.asarray(chosen / norms, dtype=np.float32)
+
+
+def load_class_vectors(folder: Path, dataset: str) -> dict[str, NDArray[np.float32]]:
+    """Return class -> vector [D] of one data set, as the stage words stored them."""
+    path = folder / "classes.npz"
+    try:
+        names, vectors = read_arrays(path, f"{dataset}.names", f"{dataset}.vectors").values()
+        if vectors.ndim != 2 or names.shape != vectors.shape[:1]:
+            raise ValueError(f"{list(names.shape)} names do not fit {list(vectors.shape)}")
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run 'bench stage words'") from None
+    except DAMAGED as error:
+        raise UserError(
+            f"{path}: no vectors of {dataset} ({error}); run 'bench stage words'"
+        ) from None
+    return dict(zip(map(str, names), vectors, strict=True))

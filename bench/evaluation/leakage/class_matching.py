@@ -13,8 +13,8 @@ from bench.config.profile import PER_SPLIT, Config
 from bench.data import reference as facts
 from bench.data.reference.class_names import key
 from bench.data.splits.overlap import nearest_test_classes
-from bench.data.words.store import load_class_vectors
-from bench.data.words.tokenise import class_words
+from bench.data.words.class_vectors import load_class_vectors
+from bench.data.words.class_words import class_words
 from bench.errors import UserError, unknown
 from bench.utils.io import DAMAGED, read_json
 

@@ -17,12 +17,11 @@ from bench.config.schema import Input
 from bench.data.index import Index
 from bench.data.input_store import read_videos
 from bench.data.reference.class_names import key
-from bench.data.synthetic.definitions import definitions
+from bench.data.synthetic.corpus import definitions
 from bench.data.video.decode import VideoError, measure_video
-from bench.data.words.class_vectors import Words, class_vectors, missing
-from bench.data.words.store import load_class_vectors
-from bench.data.words.tokenise import class_words, known_words
-from bench.data.words.vectors import read_vectors
+from bench.data.words.class_vectors import Words, class_vectors, load_class_vectors, missing
+from bench.data.words.class_words import class_words, known_words
+from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.features.image_text import class_embeddings, open_image_text
 from bench.features.input_makers import MAKERS, Lacking, NotDescribed, Work

@@ -19,7 +19,7 @@ from bench.config.profile import Config
 from bench.config.schema import Input, Network
 from bench.data.input_store import read_classes, read_objects
 from bench.data.reference.class_names import key
-from bench.data.words.store import load_class_vectors
+from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
 from bench.experiments.fingerprint import source_digest
 from bench.experiments.method_registry import load, scan

@@ -12,7 +12,7 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.discovery import hashed, list_features, list_videos, paths_of
 from bench.data.index import read_index, write_index
-from bench.data.synthetic import generate as world
+from bench.data.synthetic.moving_shapes import build_world, world_classes
 from bench.errors import UserError
 from bench.experiments.fingerprint import source_digest
 from bench.utils.io import file_digest, write_text
@@ -52,14 +52,14 @@ def _relative(root: Path, folder: Path) -> Path:
 
 def _build_world(folder: Path, root: Path, jobs: int) -> None:
     stamp = folder / "world.txt"
-    source = source_digest(root / "bench" / "data" / "synthetic" / "generate.py", root)
+    source = source_digest(root / "bench" / "data" / "synthetic" / "moving_shapes.py", root)
     if not stamp.is_file() or stamp.read_text(encoding="utf-8").strip() != source:
-        for name in world.world_classes():
+        for name in world_classes():
             shutil.rmtree(folder / name, ignore_errors=True)
-    for name in world.world_classes():
+    for name in world_classes():
         _drop_damaged(folder, name)
     write_text(stamp, source + "\n")
-    world.build_world(folder, jobs)
+    build_world(folder, jobs)
 
 
 def _drop_damaged(folder: Path, name: str) -> None:
@@ -81,4 +81,4 @@ def _world_rows(root: Path, name: str) -> pd.DataFrame:
 
 
 def _classes(name: str) -> list[str]:
-    return world.world_classes()[name]
+    return world_classes()[name]

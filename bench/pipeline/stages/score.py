@@ -13,7 +13,7 @@ from bench.config.paths import Layout
 from bench.config.profile import TRANSFER as ONCE
 from bench.config.profile import Config
 from bench.data.index import read_index
-from bench.data.splits.test_lists import video_name
+from bench.data.splits.official_lists import video_name
 from bench.errors import UserError
 from bench.evaluation.score_cell import Scores, mean_curve, score
 from bench.experiments.plan import TRANSFER, PlannedCell, plan, split_file

@@ -6,7 +6,7 @@ from typing import Any
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.index import read_index
-from bench.data.words.store import load_class_vectors
+from bench.data.words.class_vectors import load_class_vectors
 from bench.pipeline.class_splits import build, exclude
 from bench.utils.io import write_json
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.words.class_vectors import Words, class_vectors, given_class_vectors
-from bench.data.words.tokenise import class_words
-from bench.data.words.vectors import read_vectors, write_vectors
+from bench.data.words.class_words import class_words
+from bench.data.words.word_vectors import read_vectors, write_vectors
 from bench.errors import UserError
 from bench.features.object_vocabulary import object_names
 from bench.features.texts import spoken, text_words

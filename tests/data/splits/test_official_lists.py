@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.data import reference as facts
-from bench.data.splits.test_lists import read_lists, video_name
+from bench.data.splits.official_lists import read_lists, video_name
 from bench.errors import UserError
 
 UCF = {

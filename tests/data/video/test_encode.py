@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from bench.data.synthetic.render import render
+from bench.data.synthetic.moving_shapes import render
 from bench.data.video.encode import write_h264
 
 

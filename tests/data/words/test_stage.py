@@ -8,8 +8,8 @@ import pytest
 from project import Bench
 
 from bench.config.paths import Layout
-from bench.data.words.store import load_class_vectors
-from bench.data.words.vectors import read_vectors
+from bench.data.words.class_vectors import load_class_vectors
+from bench.data.words.word_vectors import read_vectors
 from bench.pipeline.stages.words import changed
 
 PARAMS = """

@@ -20,7 +20,7 @@ import bench
 from bench.config.paths import Layout
 from bench.config.profile import load_config
 from bench.data.index import read_index
-from bench.data.words.vectors import write_vectors
+from bench.data.words.word_vectors import write_vectors
 from bench.errors import UserError
 from bench.pipeline.inference.own_inputs import vectors_of
 

@@ -1,13 +1,16 @@
-"""Draw one video of the embedded world: a bright moving shape over a dark, cluttered scene."""
+"""Videos of the embedded world: a bright moving shape over a dark, cluttered scene."""
 
 import colorsys
 import hashlib
+from pathlib import Path
 
 import numpy as np
 
-from bench.data.synthetic.motions import Track, track_of
-from bench.data.synthetic.shapes import CELLS, DEFAULT_MARK, EXTENT, MARKS, field
-from bench.data.synthetic.vocabulary import canonical
+from bench.data.synthetic.sprites import CELLS, DEFAULT_MARK, EXTENT, MARKS, Track, field, track_of
+from bench.data.synthetic.vocabulary import VIDEOS_PER_CLASS, canonical, world_classes
+from bench.data.video.encode import write_h264
+from bench.utils.processes import spawned
+from bench.utils.progress import track
 
 MARGIN = 2
 """Pixels by which the camera may be off centre."""
@@ -93,3 +96,42 @@ def _colour(
     """Draw an RGB colour of any hue, float32 [3], 0 to 255."""
     colour = colorsys.hsv_to_rgb(rng.random(), rng.uniform(*saturation), rng.uniform(*value))
     return 255 * np.array(colour, np.float32)
+
+
+__all__ = ["build_world", "render", "world_classes"]
+
+Video = tuple[Path, str, str, int]
+
+# decord takes 48 pixels of 3 bytes, padded to a multiple of 64 bytes, for 4 bytes a pixel.
+SIZE = 56
+"""Height and width of the files, in pixels."""
+
+
+def build_world(root: Path, jobs: int = 2) -> None:
+    """Write every video of the embedded world that ``root`` lacks, with ``jobs`` processes.
+
+    2,640 files ``root/<dataset>/<class_name>/<index>.mp4`` (spaces as ``_``, index from ``000``).
+    A file that is there is whole, so it is kept and an interrupted build goes on where it was.
+    """
+    missing = [video for video in _videos(root) if not video[0].exists()]
+    if jobs <= 1 or len(missing) < 64:
+        for video in track(missing, len(missing), "embedded world"):
+            _write(video)
+        return
+    with spawned(jobs) as pool:
+        for _ in track(pool.map(_write, missing, chunksize=24), len(missing), "embedded world"):
+            pass
+
+
+def _videos(root: Path) -> list[Video]:
+    return [
+        (root / dataset / name.replace(" ", "_") / f"{index:03d}.mp4", dataset, name, index)
+        for dataset, names in world_classes().items()
+        for name in names
+        for index in range(VIDEOS_PER_CLASS[dataset])
+    ]
+
+
+def _write(video: Video) -> None:
+    path, dataset, name, index = video
+    write_h264(path, render(dataset, name, index, size=SIZE))

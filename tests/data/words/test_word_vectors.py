@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.words.vectors import read_vectors, write_vectors
+from bench.data.words.word_vectors import read_vectors, write_vectors
 from bench.errors import UserError
 
 WORDS = ["ski", "Größe", "new_york", "0", "take", "ski2"]

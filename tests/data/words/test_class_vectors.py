@@ -7,7 +7,7 @@ import pytest
 
 from bench.data import reference as facts
 from bench.data.words.class_vectors import class_vectors, given_class_vectors, missing
-from bench.data.words.vectors import read_vectors
+from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 
 X, Y = np.array([1, 0], np.float32), np.array([0, 1], np.float32)

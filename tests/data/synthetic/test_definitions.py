@@ -1,7 +1,6 @@
 """Definitions of the embedded world: all there, in the corpus's words, by one rule."""
 
-from bench.data.synthetic.corpus import PROPERTIES, sentences
-from bench.data.synthetic.definitions import definitions
+from bench.data.synthetic.corpus import PROPERTIES, definitions, sentences
 from bench.data.synthetic.vocabulary import (
     PRETEXT_SHAPES,
     SHAPES,

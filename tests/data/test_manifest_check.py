@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from project import Bench
 
-from bench.data.integrity import check_manifest
-from bench.data.manifest import update_manifest
+from bench.data.manifest import check_manifest, update_manifest
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.synthetic import generate as world
-from bench.data.synthetic.generate import build_world, render, world_classes
+from bench.data.synthetic import moving_shapes as world
+from bench.data.synthetic.moving_shapes import build_world, render, world_classes
 from bench.data.synthetic.vocabulary import (
     MOTIONS,
     NEAR_DUPLICATES,
