@@ -84,7 +84,7 @@ def machine() -> dict[str, str]:
     """Return what the figures belong to: processor, its number formats, GPU, versions."""
     import torch
 
-    from bench.pipeline.stages.train import processor
+    from bench.utils.machine import processor
 
     info = Path("/proc/cpuinfo")
     text = info.read_text(errors="replace") if info.is_file() else ""

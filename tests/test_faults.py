@@ -130,7 +130,7 @@ def test_a_flipped_bit_anywhere_in_an_embedding_is_noticed_and_mended(
     ended = run_bench(arena.root, "stage", "score")
     assert ended.code == 2 and "not the file that the training wrote" in ended.err
     ended = run_bench(arena.root, "stage", "train")
-    assert ended.code == 0 and "1 brought back" in ended.out
+    assert ended.code == 0 and "1 restored" in ended.out
     heals(world, arena, "score", "table")
 
 

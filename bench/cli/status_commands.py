@@ -131,8 +131,9 @@ def _status_json(config: "Config", cells: "Sequence[Cell]") -> dict[str, Any]:
 
 def _times(config: "Config", layout: "Layout", jobs: int) -> "tuple[list[MethodTime], int]":
     from bench.experiments.plan import plan
-    from bench.pipeline.stages.train import is_done, side_by_side
+    from bench.experiments.run_folder import is_done
     from bench.pipeline.time_left import method_times
+    from bench.utils.machine import side_by_side
 
     able = [c for c in plan(config, layout, config.readings.run) if not c.missing and not c.problem]
     left = [cell for cell in able if not is_done(layout, cell)]
@@ -140,7 +141,9 @@ def _times(config: "Config", layout: "Layout", jobs: int) -> "tuple[list[MethodT
     def tell(method: str) -> None:
         print(f"timing {method}", file=sys.stderr, flush=True)
 
-    return method_times(config, layout, left, tell), side_by_side(config, jobs)[0]
+    return method_times(config, layout, left, tell), side_by_side(
+        config.profile.train.device, jobs
+    )[0]
 
 
 def _eta_value(times: "Sequence[MethodTime]", side: int) -> dict[str, Any]:

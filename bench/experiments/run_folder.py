@@ -3,10 +3,13 @@
 ``run.json`` is written last; its ``files`` are the digests of the others.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
+from bench.config.paths import Layout
 from bench.errors import UserError
+from bench.experiments.plan import PlannedCell
 from bench.utils.io import known_digest, read_json
 
 EMBEDDINGS = "embeddings.safetensors"
@@ -32,3 +35,13 @@ def read_run(folder: Path, *texts: str, **shapes: Any) -> Any:
         if not found and name in (EMBEDDINGS, BEST):
             raise UserError(f"{folder / name} is missing; {AGAIN}")
     return facts
+
+
+def is_done(layout: Layout, cell: PlannedCell) -> bool:
+    """Tell whether a cell has a finished, undamaged run with its present fingerprint."""
+    try:
+        facts = read_run(layout.runs / cell.cell, "fingerprint")
+    except UserError as error:
+        print(error, file=sys.stderr, flush=True)
+        return False
+    return bool(facts) and facts["fingerprint"] == cell.fingerprint

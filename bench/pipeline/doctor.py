@@ -16,8 +16,9 @@ from bench.config.profile import ONE_SPLIT, Config, DataSet
 from bench.data.reference import published_videos
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import plan
-from bench.pipeline.stages.train import is_done
+from bench.experiments.run_folder import is_done
 from bench.utils.io import read_json
+from bench.utils.machine import cores
 
 OK, TO_DO, NOTE, MISSING = "ok", "to do", "note", "missing"
 # torchvision.ops needs the compiled operators, which a torch of another build does not find.
@@ -103,8 +104,9 @@ def _software() -> Iterator[Finding]:
 def _machine(config: Config, root: Path) -> Iterator[Finding]:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     free = shutil.disk_usage(root).free / 1e9
-    cores = len(os.sched_getaffinity(0))
-    yield Finding(OK, "machine", f"{cores} cores, {memory:.0f} GiB memory, {free:.0f} GB free here")
+    yield Finding(
+        OK, "machine", f"{cores()} cores, {memory:.0f} GiB memory, {free:.0f} GB free here"
+    )
     try:
         found = gpus(config)
     except Exception:

@@ -25,10 +25,11 @@ from bench.errors import UserError
 from bench.experiments.method_registry import blame
 from bench.experiments.plan import PlannedCell
 from bench.experiments.record import Record, read_records
-from bench.pipeline.stages.train import job_of, machine
 from bench.training.job import Job
+from bench.training.planned_job import job_of
 from bench.training.run_cell import run_cell
 from bench.utils.io import read_json
+from bench.utils.machine import this_processor
 
 _BATCH, _STEPS = 4, 6  # of the first trial; its first steps do not count
 _MOST = 24  # steps of the second, at the whole batch
@@ -124,7 +125,7 @@ def _recorded(job: Job, records: Sequence[Record], cells: int) -> MethodTime | N
         "input": job.input.numbers(),
         "network": job.network.model_dump(mode="json"),
     }
-    here = {"device": _device(job), "cpu": machine(False)["cpu"]}
+    here = {"device": _device(job), "cpu": this_processor()}
     same = [
         one
         for one in records

@@ -13,6 +13,7 @@ from threading import current_thread, main_thread
 from typing import Any, NamedTuple
 
 from bench.training.job import Job
+from bench.utils.machine import visible_gpus
 from bench.utils.processes import spawned
 
 DIED = "its process died (killed, or out of memory)"
@@ -132,14 +133,6 @@ def _note(interrupts: list[int]) -> Any:
         raise KeyboardInterrupt
 
     return signal.signal(signal.SIGINT, noted)
-
-
-def visible_gpus() -> list[str] | None:
-    """Return the GPUs that the user leaves to this process, None where nothing is said of it."""
-    said = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if said is None:
-        return None
-    return [one for one in said.replace(" ", "").split(",") if one not in ("", "-1")]
 
 
 def _end(worker: ProcessPoolExecutor) -> None:

@@ -42,7 +42,7 @@ def test_what_dvc_took_away_is_brought_back_bit_for_bit(copy: Path) -> None:
     before = runs(copy)
     shutil.rmtree(copy / "runs" / "tiny")
     ended = run_bench(copy, "train", "-j", "1")
-    assert ended.out == "2 of 2 cells done (2 brought back), 0 to train\n"
+    assert ended.out == "2 of 2 cells done (2 restored from the cache), 0 to train\n"
     assert runs(copy) == before
 
 
@@ -52,7 +52,7 @@ def test_a_parameter_that_is_changed_back_finds_its_cells(copy: Path) -> None:
     assert "2 to train" in run_bench(copy, "train", "-j", "1").out
     assert runs(copy) != before
     set_lam(copy, "null")
-    assert "(2 brought back), 0 to train" in run_bench(copy, "train", "-j", "1").out
+    assert "(2 restored from the cache), 0 to train" in run_bench(copy, "train", "-j", "1").out
     assert runs(copy) == before
 
 
@@ -73,7 +73,7 @@ def test_scratch_may_lie_on_another_disk(copy: Path) -> None:
         assert "2 to train" in run_bench(copy, "train", "-j", "1").out
         before = runs(copy)
         shutil.rmtree(copy / "runs" / "tiny")
-        assert "(2 brought back), 0 to train" in run_bench(copy, "train", "-j", "1").out
+        assert "(2 restored from the cache), 0 to train" in run_bench(copy, "train", "-j", "1").out
         assert runs(copy) == before
     finally:
         shutil.rmtree(other)
@@ -84,7 +84,7 @@ def test_a_damaged_kept_cell_is_trained_again(copy: Path) -> None:
     for path in (copy / ".bench" / "tiny" / "kept").glob("*.00.*/embeddings.safetensors"):
         path.write_bytes(path.read_bytes()[:-1] + b"x")
     ended = run_bench(copy, "train", "-j", "1")
-    assert ended.out.startswith("1 of 2 cells done (1 brought back), 1 to train\n")
+    assert ended.out.startswith("1 of 2 cells done (1 restored from the cache), 1 to train\n")
 
 
 def test_force_trains_and_replaces_what_was_kept(copy: Path) -> None:

@@ -31,7 +31,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ref = f"refs/exps/{base[:2]}/{base[2:]}/{name}"
         run_tool(root, "git", "update-ref", ref, commit)
         run_tool(root, "git", "reset", "-q", "--hard", base)
-    assert "2 brought back" in run_bench(root, "train").out
+    assert "2 restored" in run_bench(root, "train").out
     return root
 
 

@@ -86,7 +86,7 @@ def test_an_experiment_in_the_workspace_loses_nothing(copy: Path) -> None:
     assert runs(copy) != before
     run_tool(copy, "git", "checkout", "-q", ".")
     (copy / "other.py").rename(copy / "methods" / "other.py")
-    assert "(4 brought back), 0 to train" in run_bench(copy, "train").out
+    assert "(4 restored from the cache), 0 to train" in run_bench(copy, "train").out
     assert runs(copy) == before
 
 
