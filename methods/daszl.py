@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from bench.config.schema import Positive
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context, Method
+from bench.typing import Positive
 
 
 class DASZL(Method):

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.config.schema import Share
 from bench.method import Batch, Classes, Context, Loss, Method
+from bench.typing import Share
 
 
 class DEM(Method):

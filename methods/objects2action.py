@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from bench.config.schema import Count
 from bench.method import Batch, Classes
 from bench.models.objects import ObjectBased, keep_top
+from bench.typing import Count
 
 
 class Objects2Action(ObjectBased):

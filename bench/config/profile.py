@@ -8,11 +8,10 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import CollectionNode
 
-from bench.config.input_schema import Inputs
-from bench.config.schema import Count, Input, Natural, Network, Settings, Train
+from bench.config.schema import Input, Inputs, Network, Settings, Train
 from bench.errors import UserError, nearest, unknown
+from bench.typing import Count, Natural
 
 # Trained once on `train_on`; each of them tests classes or videos of the same embeddings.
 TRANSFER = ("full", "half10", "official3", "k220")
@@ -248,8 +247,6 @@ class Config(Settings):
 
 
 DAMAGED_YAML = (YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
-_LARGEST = 100_000  # values of a file; the project's own has about 1,000
-_DEEPEST = 100  # brackets in brackets
 _TOP = ("profile", "train", "tau", "methods", "only", "readings", "profiles")
 
 
@@ -285,18 +282,13 @@ def load_config(root: Path, profile: str | None = None) -> Config:
 
 
 def read_parameters(root: Path) -> dict[str, Any]:
-    """Return the blocks of ``root/params.yaml`` as they stand there.
+    """Return the blocks of ``root/params.yaml`` unchecked.
 
-    Raises UserError for what is no YAML, has another block than it may, or grows beyond
-    ``_LARGEST`` values with its aliases written out: they are shared only until someone walks.
+    Raises UserError if the file is missing, is not valid YAML or has an unknown block.
     """
     path = root / "params.yaml"
     try:
-        _bounded(path.read_bytes())
-        yaml = YAML(typ="safe", pure=True)  # not libyaml, which a deep nesting crashes
-        node = yaml.compose(path)
-        _measured(node, {})
-        raw = yaml.constructor.construct_document(node) if node is not None else None
+        raw = YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; restore it with 'git checkout params.yaml'") from None
     except RecursionError:
@@ -309,31 +301,6 @@ def read_parameters(root: Path) -> dict[str, Any]:
         if key not in _TOP:
             raise UserError(f"{path}: unknown parameter '{key}'{nearest(str(key), _TOP)}")
     return raw
-
-
-def _bounded(text: bytes) -> None:
-    """Raise ValueError for brackets so deep that a reader of YAML takes minutes for each line."""
-    depth = 0
-    for char in re.findall(rb"[\[\]{}]", text):
-        depth = max(0, depth + (1 if char in b"[{" else -1))
-        if depth > _DEEPEST:
-            raise ValueError("brackets are nested too deeply")
-
-
-def _measured(node: Any, known: dict[int, int]) -> int:
-    """Return how many values a node has with its aliases written out."""
-    if id(node) in known:
-        if not known[id(node)]:
-            raise ValueError(f"an alias of itself{node.start_mark}")
-        return known[id(node)]
-    known[id(node)] = 0
-    inner = node.value if isinstance(node, CollectionNode) else []
-    parts = [part for one in inner for part in (one if isinstance(one, tuple) else (one,))]
-    size = 1 + sum(_measured(part, known) for part in parts)
-    if size > _LARGEST:
-        raise ValueError(f"more than {_LARGEST} values once aliases are written out")
-    known[id(node)] = size
-    return size
 
 
 def _without(own: Any, overrides: Collection[str]) -> Any:

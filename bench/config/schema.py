@@ -1,16 +1,11 @@
-"""What a training depends on besides data and method: the blocks `input`, `network`, `train`."""
+"""Blocks of a profile in params.yaml: `input`, `network`, `train` and `inputs`."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+from bench.typing import Count, Natural, NotNegative, Positive, Seed, Share
 
 
 class Settings(BaseModel):
@@ -110,3 +105,78 @@ class Train(Settings):
         """The part that decides the outcome of one seed, for fingerprints."""
         ignored = {"seeds", "checkpoint_every", "keep_model", "device", "stall_s"}
         return self.model_dump(mode="json", exclude=ignored)
+
+
+class Features(Settings):
+    """Features of segments, by the frozen backbone: ``network.weights`` or ``pretrain_on``."""
+
+    segments: Count = 1  # clips a video, spaced as test clips are
+
+
+class Sentences(Settings):
+    """The sentence encoder: mean word vectors, or a Hugging Face model ``folder``."""
+
+    kind: Literal["words", "transformers"] = "words"
+    folder: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_a_folder(self) -> Self:
+        if (self.kind == "transformers") != (self.folder is not None):
+            raise ValueError("kind transformers, and it alone, needs 'folder: MODEL DIRECTORY'")
+        return self
+
+
+class Texts(Settings):
+    """Definitions of classes: generated (embedded world), or ``files``: data set -> .json.
+
+    A .json maps a class to its text, to a list of texts, or is a list of {"label", "text"}-like
+    objects. ``sentences`` encodes "name: definition".
+    """
+
+    kind: Literal["generated", "json"]
+    files: dict[str, Path] = {}
+    sentences: Sentences = Sentences()
+
+
+class Objects(Settings):
+    """Object probabilities of frames.
+
+    ``shapes``: a small classifier of the embedded world. ``classifier``: a torchvision ImageNet
+    ``model`` with ``weights`` (a file, or "download"). ``scores``: ``files``, data set -> .npz with
+    ``scores`` and ``names``. ``texts``: a .json of definitions of the objects.
+    """
+
+    kind: Literal["shapes", "classifier", "scores"]
+    frames: Count = 8
+    model: str = "resnet50"
+    weights: Path | None = None
+    files: dict[str, Path] = {}
+    texts: Path | None = None
+
+
+class Boxes(Settings):
+    """Detections on frames by a torchvision COCO detector."""
+
+    model: str = "fasterrcnn_resnet50_fpn"
+    weights: Path
+    frames: Count = 8
+    most: Count = 20  # boxes a frame
+
+
+class Clip(Settings):
+    """A CLIP directory of transformers or open_clip; a class is the mean over the ``templates``."""
+
+    folder: Path
+    frames: Count = 8
+    templates: tuple[str, ...] = Field(("a video of a person {}.",), min_length=1)
+
+
+class Inputs(Settings):
+    """What a profile gives to the methods that ask for it; an absent one is missing there."""
+
+    features: Features = Features()
+    texts: Texts | None = None
+    objects: Objects | None = None
+    signatures: Path | None = None  # .json: class -> its attributes (objects) in their order
+    boxes: Boxes | None = None
+    clip: Clip | None = None

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.config.schema import Share
 from bench.method import Batch, Classes, Context, Method
+from bench.typing import Share
 
 
 class Bilinear(Method):

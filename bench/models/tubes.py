@@ -5,11 +5,11 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from bench.config.schema import Count
 from bench.data.reference.class_names import key
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context
 from bench.models.objects import ObjectBased, divergence, keep_top, spatial_histogram
+from bench.typing import Count
 
 # What boxes can name: those of MS-COCO, "person" apart.
 _COCO = """bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant,
