@@ -16,8 +16,8 @@ import pytest
 from project import ROOT, TINY_CLASSES, copy_project, keep_methods, run_bench, tiny_parameters
 from ruamel.yaml import YAML
 
-from bench.cli.stage_commands import STAGES
 from bench.evaluation.score_cell import mean_curve
+from bench.pipeline.stages import STAGES
 from bench.utils.io import read_json, write_json
 
 CLASSES = TINY_CLASSES
@@ -144,9 +144,7 @@ def test_a_dropped_file_trains_alone_and_broken_ones_are_rows(copy: Path) -> Non
     (folder / "absent.py").write_text("import torch\n\nimport not_installed\n")
     ended = run_bench(copy, "train", "-j", "1")
     assert ended.code == 2
-    assert (
-        ended.err.startswith("error: 6 cells did not train: absent.") and ended.err.count("\n") == 1
-    )
+    assert ended.err.startswith("error: 6 cells failed: absent.") and ended.err.count("\n") == 1
     after = times(copy)
     assert before.items() <= after.items()
     assert set(after) - set(before) == {f"dropped.{draw}.seed0" for draw in DRAWS}

@@ -7,9 +7,9 @@ import pytest
 from project import ROOT
 from ruamel.yaml import YAML
 
-from bench.cli.stage_commands import STAGES
 from bench.config.profile import load_config
 from bench.experiments import fingerprint
+from bench.pipeline.stages import STAGES
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 

@@ -1,51 +1,48 @@
 """``bench checkpoint``: import released files as rows, export cells in the released form."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.cli import completion
 from bench.cli.options import AsJson, Profile, opened
 from bench.cli.output import print_json
-from bench.cli.stage_commands import run_stage, train
-from bench.config.paths import Layout
 
-if TYPE_CHECKING:
-    from bench.config.profile import Config
-
-
-app = typer.Typer(rich_markup_mode=None, help="Released checkpoints: import, export, list.")
+app = typer.Typer(rich_markup_mode=None, help="Import, export and list released checkpoints.")
 
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="For example AURL662_checkpoint.pth.tar.")],
+    file: Annotated[Path, typer.Argument(help="Released file, e.g. AURL662_checkpoint.pth.tar.")],
     method: Annotated[
         str,
         typer.Option(
             "--method",
             "-m",
-            help="The method that it belongs to.",
+            help="Method that the weights belong to.",
             autocompletion=completion.methods,
         ),
     ],
-    name: Annotated[str, typer.Option("--name", help="Default: the file's name.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", help="Name in the tables (default: file name).")
+    ] = "",
     profile: Profile = None,
 ) -> None:
-    """Make a released file a row.
+    """Import a released checkpoint file as a row.
 
     Example: bench checkpoint import FILE --method aurl
     """
-    from bench.pipeline.released_checkpoints import import_checkpoint
+    from bench.pipeline.released_checkpoints import has_data, import_checkpoint
+    from bench.pipeline.stages import run_stage, train_cells
 
     config, layout = opened(profile)
     row = import_checkpoint(config, layout, file, method, name)
     print(f"imported {file.name} as row {row} of profile {config.name}")
-    if not _has_data(config, layout):
-        print(f"'dvc repro' will evaluate it, once params.yaml says 'profile: {config.name}'")
+    if not has_data(config, layout):
+        print(f"set 'profile: {config.name}' in params.yaml and run 'dvc repro' to evaluate it")
         return
-    train([row], profile=config.name)
+    train_cells(config, layout, [row])
     for stage in ("score", "table"):
         run_stage(stage, config, layout)
 
@@ -55,14 +52,15 @@ def export(
     cell: Annotated[
         str,
         typer.Argument(
-            help="A folder of runs/<profile>: aurl.transfer.seed0.", autocompletion=completion.cells
+            help="Cell, e.g. aurl.transfer.seed0.",
+            autocompletion=completion.cells,
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output file.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     profile: Profile = None,
 ) -> None:
-    """Write a cell's weights as released.
+    """Write the weights of a cell in the format of the released files.
 
     Example: bench checkpoint export aurl.transfer.seed0 --out aurl.pth.tar
     """
@@ -94,13 +92,3 @@ def list_(as_json: AsJson = False, profile: Profile = None) -> None:
             f"{name}  method {facts['method']}, {facts['classes']} classes, from "
             f"{facts['source']} (sha256 {facts['sha256']}){chosen}"
         )
-
-
-def _has_data(config: "Config", layout: Layout) -> bool:
-    """Tell whether the stages before training have run."""
-    files = [layout.words / "words.json"]
-    for name in config.profile.transfer_sets():
-        files.append(layout.index / f"{name}.json")
-        protocols = config.profile.datasets[name].protocols
-        files += [layout.splits / f"{name}.{protocol}.json" for protocol in protocols]
-    return all(file.is_file() for file in files)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-# Literals, so that `bench --help` imports no configuration: tests hold them to the originals.
+# Copies, so that `bench --help` does not import the configuration; a test compares them.
 PROTOCOLS = ("full", "half10", "official3", "k220", "fifty-fifty", "gzsl", "truze", "truze67")
 TABLES = ("ablation", "sota", "protocols", "readings", "splits", "overlap")
 
@@ -27,23 +27,23 @@ def among(*names: str) -> Completer:
 
 
 def profiles(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a profile of params.yaml."""
+    """Complete the name of a profile in params.yaml."""
     return _starting(_parameters(), incomplete)
 
 
 def methods(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a method: a file of methods/."""
+    """Complete a method: the name of a file in methods/."""
     return _starting(_methods(_root()), incomplete)
 
 
 def rows(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a row: a method, or a reading that has records."""
+    """Complete a row: a method, or a reading with records."""
     found = (_CELL.fullmatch(name) for name in _records(context))
     return _starting([*_methods(_root()), *(one[1] for one in found if one)], incomplete)
 
 
 def cells(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a cell that has a record."""
+    """Complete the name of a cell with a record."""
     return _starting(_records(context), incomplete)
 
 
@@ -53,7 +53,7 @@ def protocols(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def data_sets(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a data set: of a profile, or a public one; after a comma, one more."""
+    """Complete a data set of a profile or a public one, also after a comma."""
     from bench.data import reference as facts
 
     before, comma, last = incomplete.rpartition(",")
@@ -77,7 +77,7 @@ def _root() -> Path | None:
 
 
 def _parameters() -> dict[str, object]:
-    """Return the profiles of params.yaml as they stand there; {} where it cannot be read."""
+    """Return the profiles in params.yaml, unchecked; {} if it cannot be read."""
     from bench.config.profile import read_parameters
     from bench.errors import UserError
 
@@ -94,7 +94,7 @@ def _methods(root: Path | None) -> list[str]:
 
 
 def _records(context: typer.Context) -> list[str]:
-    """Return the cells with a record: of the profile that is named before, else of every one."""
+    """Return the cells with a record, of the profile given on the line or of all."""
     root = _root()
     profile = str(context.params.get("profile") or "*")
     folder = root / "results" / "records" if root and "/" not in profile else None

@@ -1,4 +1,4 @@
-"""The command ``bench``: its subcommands, its exit codes and its one-line errors."""
+"""The command ``bench``: its subcommands, exit codes and one-line errors."""
 
 import errno
 import os
@@ -39,10 +39,10 @@ GROUPS = {
 
 
 class Grouped(TyperGroup):
-    """The top of the command line; a command of no group stands under "More"."""
+    """The group ``bench``, whose help lists the commands under the headings of ``GROUPS``."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write each group with its commands."""
+        """Write the commands of each heading; those under no heading follow as "More"."""
         left = dict.fromkeys(self.list_commands(ctx))
         groups = [(title, [n for n in names if n in left]) for title, names in GROUPS.items()]
         known = {name for _, names in groups for name in names}
@@ -60,18 +60,18 @@ TERMINATED = 128 + signal.SIGTERM
 
 @contextmanager
 def terminable() -> Iterator[list[int]]:
-    """Make of SIGTERM an interrupt within the block; the list given holds those that came.
+    """Treat SIGTERM like Ctrl-C within the block; yield the list of the signals received.
 
-    Not under torchrun: a rank may wait for one that is gone in a call that no exception ends, and
-    torchrun would wait with it.
+    Not under torchrun: a rank may be blocked in a collective call with a rank that is gone, which
+    no exception interrupts, and torchrun would wait for it.
     """
     came: list[int] = []
 
     def interrupt(number: int, _: object) -> None:
         came.append(number)
-        if callable(signal.getsignal(signal.SIGINT)):  # a pool's own, which loses none
+        if callable(signal.getsignal(signal.SIGINT)):  # a handler, maybe of a process pool
             signal.raise_signal(signal.SIGINT)
-        else:  # Ctrl-C is ignored, as a shell's '&' has it
+        else:  # Ctrl-C is ignored, as in background jobs of a shell
             raise KeyboardInterrupt
 
     usual = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -91,7 +91,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Reproducibility benchmark for zero-shot video classification. "
-    "'bench' alone says where you are and what to do next.",
+    "Run 'bench' without a command to see the state of the project and what to do next.",
 )
 app.add_typer(data_commands.app, name="data")
 app.add_typer(split_commands.app, name="splits")
@@ -120,15 +120,15 @@ def _top(
         status_commands.overview(getattr(context.command, "commands", ()))
 
 
-# Full, over a limit, or not to be written; anything else is a defect and shows its traceback.
-_OF_THE_DISK = (
+# Disk full, over quota or read-only: an error in one line. Any other is a bug with a traceback.
+_DISK_ERRORS = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
 )  # fmt: skip
 
-# The user's where the command line names the path, a defect anywhere else.
-_OF_A_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ELOOP)
+# The user's error if the path is on the command line, else a bug.
+_PATH_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ELOOP)
 
-# typer carries its own copy of click or uses the package, by version.
+# Depending on its version, typer contains a copy of click or imports the package.
 _Usage: type[Exception] = next(
     k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException"
 )
@@ -138,8 +138,8 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     with plain_output(), terminable() as terminated:
         code = _run()
-        if code == 130:  # as typer answers Ctrl-C
-            _complain("interrupted; what was finished is kept")
+        if code == 130:  # typer's exit code for Ctrl-C
+            _print_error("interrupted; finished work is kept")
         sys.exit(TERMINATED if code == 130 and terminated else code)
 
 
@@ -147,51 +147,51 @@ def _run() -> int:
     try:
         code = app(prog_name="bench", standalone_mode=False)
     except UserError as error:
-        code = _complain(str(error))
+        code = _print_error(str(error))
     except _Usage as error:
-        code = _complain(_usage(error))
+        code = _print_error(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
         code = 130
-    except BrokenPipeError:  # the reader of a pipe went away, as `bench table | head` does
+    except BrokenPipeError:  # the reader of the pipe exited, as in `bench table | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG or _is_given(error):
-            code = _complain(f"{error.filename}: {error.strerror}; give another path or name")
-        elif error.errno in _OF_THE_DISK:
-            code = _complain(
-                f"{error.filename or 'writing'}: {error.strerror}; nothing was half-written"
+        if error.errno == errno.ENAMETOOLONG or _is_on_command_line(error):
+            code = _print_error(f"{error.filename}: {error.strerror}; give another path or name")
+        elif error.errno in _DISK_ERRORS:
+            code = _print_error(
+                f"{error.filename or 'writing'}: {error.strerror}; no file is left half-written"
             )
         else:
             raise
     return code if isinstance(code, int) else 0
 
 
-def _is_given(error: OSError) -> bool:
-    """Return whether it is a path that the command line names, or a folder on the way to one."""
-    if error.errno not in _OF_A_PATH or not isinstance(error.filename, str):
+def _is_on_command_line(error: OSError) -> bool:
+    """Return whether the command line names the path, or a path below it."""
+    if error.errno not in _PATH_ERRORS or not isinstance(error.filename, str):
         return False
     words = [os.path.abspath(word.rpartition("=")[2]) for word in sys.argv[1:]]
     place = os.path.abspath(error.filename)
     return any(word == place or word.startswith(f"{place}{os.sep}") for word in words)
 
 
-def _complain(message: str) -> int:
+def _print_error(message: str) -> int:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
 
 def _usage(error: Any) -> str:
-    """Put click's message in one line, with the nearest command for an unknown one."""
+    """Return click's message as one line; for an unknown command suggest the nearest."""
     message = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
     if context is None:
         return message
     if message == "Missing command":
         names = ", ".join(context.command.list_commands(context))
-        return f"{context.command_path}: name a command: {names}"
+        return f"{context.command_path}: missing command: {names}"
     if message.startswith("No such command"):
         name = message.split("'")[1]
         return f"no such command '{name}'{nearest(name, context.command.list_commands(context))}"
     first = message[:1].lower() + message[1:]
-    return f"{context.command_path}: {first}; '{context.command_path} --help' shows an example"
+    return f"{context.command_path}: {first}; see '{context.command_path} --help'"

@@ -1,6 +1,5 @@
 """``bench methods``, ``bench check`` and ``bench new``: help for the author of a method."""
 
-import keyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,6 @@ from bench.cli.options import AsJson, Profile, opened
 from bench.cli.output import print_json
 from bench.config.paths import Layout, find_root
 from bench.errors import UserError, unknown
-from bench.utils.io import write_text
 from bench.utils.terminal import print_hanging
 
 if TYPE_CHECKING:
@@ -22,17 +20,23 @@ if TYPE_CHECKING:
 def methods(
     name: Annotated[
         str | None,
-        typer.Argument(help="Show this method's parameters.", autocompletion=completion.methods),
+        typer.Argument(
+            help="Method whose parameters to show (default: list all methods).",
+            autocompletion=completion.methods,
+        ),
     ] = None,
-    page: Annotated[bool, typer.Option("--page", help="Print docs/methods.md.")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Print all methods as the page docs/methods.md.")
+    ] = False,
     as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """List methods/: ok, or file:line and reason; inputs that lack.
+    """List the methods, the inputs they need and those that are missing.
 
     Example: bench methods aurl
     """
     from bench.experiments.method_registry import load, scan
+    from bench.method import parameters_of
 
     config, layout = opened(profile)
     found = scan(layout.root)
@@ -41,36 +45,99 @@ def methods(
         return
     if name is not None and name not in found:
         raise unknown("method", name, found)
+    chosen = list(found.values()) if name is None else [found[name]]
     if as_json:
-        chosen = found.values() if name is None else [found[name]]
-        print_json([_method_json(config, layout, one) for one in chosen])
+        print_json([_method_json(config, layout, file) for file in chosen])
         return
-    if name is None:
-        width = max(map(len, found), default=0)
-        for one in found.values():
-            print_hanging(f"{one.name:<{width}}  {_state(one)}", width + 2)
-            lack = _lacking(config, layout, one)
-            if lack:
-                print_hanging(f"{'':<{width}}  missing in profile {config.name}: {lack}", width + 2)
-        return
-    from bench.method import parameters_of
+    width = max((len(file.name) for file in chosen), default=0)
+    for file in chosen:
+        missing = _missing_input(config, layout, file)
+        missing_text = f"missing in profile {config.name}: {missing}" if missing else ""
+        if name is None:
+            print_hanging(f"{file.name:<{width}}  {_state(file)}", width + 2)
+            if missing:
+                print_hanging(f"{'':<{width}}  {missing_text}", width + 2)
+            continue
+        kind = load(file)
+        needs, wants = file.uses(config.methods.get(name, {}))
+        print(f"{name}: {kind.label or name}; needs {', '.join(needs)}")
+        if wants:
+            print(f"  optional inputs: {', '.join(wants)}")
+        if missing:
+            print_hanging(f"  {missing_text}", 4)
+        if file.approximates:
+            print_hanging(f"  approximated: {file.approximates}", 4)
+        for parameter, value in parameters_of(kind).items():
+            print(f"  {parameter}: {value}")
 
-    file = found[name]
-    kind = load(file)
-    needs, wants = file.uses(config.methods.get(name, {}))
-    print(f"{name}: {kind.label or name}; needs {', '.join(needs)}")
-    if wants:
-        print(f"  uses, where there: {', '.join(wants)}")
-    if lack := _lacking(config, layout, file):
-        print_hanging(f"  missing in profile {config.name}: {lack}", 4)
-    if file.approximates:
-        print_hanging(f"  approximated: {file.approximates}", 4)
-    for parameter, value in parameters_of(kind).items():
-        print(f"  {parameter}: {value}")
+
+def check(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Method to check (default: all).", autocompletion=completion.methods),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that methods meet the contract, on tiny clips and features.
+
+    Example: bench check aurl
+    """
+    from bench.experiments.method_registry import scan
+    from bench.training.method_check import check_method
+
+    found = scan(find_root())
+    if name is not None and name not in found:
+        raise unknown("method", name, found)
+    problems: dict[str, list[str]] = {}
+    for file in found.values() if name is None else [found[name]]:
+        problems[file.name] = check_method(file) + [
+            f"methods/{file.name}.py: label '{file.label}' is also used by methods/{other.name}.py;"
+            " choose another, so that the tables can tell the rows apart"
+            for other in found.values()
+            if other is not file and other.label == file.label
+        ]
+        if not as_json:
+            print(f"{file.name}: {'' if problems[file.name] else 'ok'}".rstrip())
+            for problem in problems[file.name]:
+                print(f"  {problem}")
+    if as_json:
+        print_json(problems)
+    if count := sum(map(len, problems.values())):
+        raise UserError(f"{count} problems in methods/")
+
+
+def new(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Name of the method (default: create a project in this folder)."),
+    ] = None,
+) -> None:
+    """Create methods/NAME.py from a template, or a new project.
+
+    Example: bench new my_method
+    """
+    from bench.pipeline.new_project import new_method, start
+
+    if name is not None:
+        new_method(find_root(), name)
+        print(f"wrote methods/{name}.py; try 'bench check {name}', then 'dvc repro'")
+        return
+    try:
+        root = find_root()
+    except UserError:
+        count = start(Path.cwd())
+        print(
+            f"wrote a project here: params.yaml, dvc.yaml, {count} methods in methods/; next:\n"
+            "  git init && git add -A && git commit -m start   # records name their commit\n"
+            "  dvc repro                                       # generate, train, score, tables\n"
+            "  bench table"
+        )
+        return
+    raise UserError(f"{root} is already a project; give the method a name: 'bench new my_method'")
 
 
 def _method_json(config: "Config", layout: Layout, file: "MethodFile") -> dict[str, Any]:
-    """Return what --json says of a method; its parameters are null where it cannot be imported."""
+    """Return a method for --json; its parameters are null if it cannot be imported."""
     from bench.experiments.method_registry import load
     from bench.method import parameters_of
 
@@ -86,7 +153,7 @@ def _method_json(config: "Config", layout: Layout, file: "MethodFile") -> dict[s
         "problem": problem,
         "needs": list(needs),
         "uses": list(wants),
-        "missing": _lacking(config, layout, file),
+        "missing": _missing_input(config, layout, file),
         "learning": file.learning,
         "approximates": file.approximates,
         "parameters": parameters,
@@ -103,8 +170,8 @@ def _print_page(root: Path, found: "dict[str, MethodFile]") -> None:
     print(methods_page(found, contexts).rstrip("\n"))
 
 
-def _lacking(config: "Config", layout: Layout, file: "MethodFile") -> str:
-    """Return the input that a method needs and the profile has not, with what to do."""
+def _missing_input(config: "Config", layout: Layout, file: "MethodFile") -> str:
+    """Return the first input that a method needs and the profile lacks, with the remedy, or ""."""
     from bench.experiments.input_availability import Inputs
 
     profile = config.profile
@@ -122,84 +189,3 @@ def _state(file: "MethodFile") -> str:
         return str(error)
     needs = ", ".join((*file.needs, *(f"({name})" for name in file.wants)))
     return f"ok  {kind.label or file.name}; needs {needs}"
-
-
-def check(
-    name: Annotated[
-        str | None,
-        typer.Argument(help="One method; default: all.", autocompletion=completion.methods),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Test a method's contract on tiny clips and tiny features.
-
-    Example: bench check aurl
-    """
-    from bench.experiments.method_registry import scan
-    from bench.training.method_check import check_method
-
-    found = scan(find_root())
-    if name is not None and name not in found:
-        raise unknown("method", name, found)
-    told: dict[str, list[str]] = {}
-    for one in found.values():
-        if name in (None, one.name):
-            told[one.name] = complaints = check_method(one)
-            for twin in found.values():
-                if twin is not one and twin.label == one.label:
-                    complaints.append(
-                        f"methods/{one.name}.py: label '{one.label}' is also that of "
-                        f"methods/{twin.name}.py; write another, so that tables tell them apart"
-                    )
-            if as_json:
-                continue
-            print(f"{one.name}: {'ok' if not complaints else ''}".rstrip())
-            for complaint in complaints:
-                print(f"  {complaint}")
-    if as_json:
-        print_json(told)
-    if problems := sum(map(len, told.values())):
-        raise UserError(f"{problems} problems in methods/")
-
-
-def new(
-    name: Annotated[
-        str | None, typer.Argument(help="File name without .py; without it a project is started.")
-    ] = None,
-) -> None:
-    """Write methods/NAME.py; without NAME start a project here.
-
-    Example: bench new my_method
-    """
-    if name is None:
-        _project(Path.cwd())
-        return
-    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-        raise UserError(f"'{name}' cannot be a module name; use letters, digits and _")
-    root = find_root()
-    path = root / "methods" / f"{name}.py"
-    if path.exists():
-        raise UserError(f"{path.relative_to(root)} exists already; choose another name")
-    text = (Path(__file__).parent / "method_template.py").read_text(encoding="utf-8")
-    kind = "".join(part.capitalize() for part in name.split("_"))
-    words = name.replace("_", " ").strip()
-    text = text.replace("MyMethod", kind).replace("my_method", name)
-    write_text(path, text.replace("My method", words[0].upper() + words[1:]))
-    print(f"wrote methods/{name}.py; try 'bench check {name}', then 'dvc repro'")
-
-
-def _project(folder: Path) -> None:
-    from bench.pipeline.new_project import start
-
-    try:
-        root = find_root(folder)
-    except UserError:
-        methods = start(folder)
-        print(
-            f"wrote a project here: params.yaml, dvc.yaml, {methods} methods in methods/; next:\n"
-            "  git init && git add -A && git commit -m start   # records name their commit\n"
-            "  dvc repro                                       # generate, train, score, tables\n"
-            "  bench table"
-        )
-        return
-    raise UserError(f"{root} is a project already; name the new method: 'bench new my_method'")

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,36 +14,40 @@ if TYPE_CHECKING:
 Profile = Annotated[
     str | None,
     typer.Option(
-        "--profile", "-p", help="Instead of params.yaml's.", autocompletion=completion.profiles
+        "--profile",
+        "-p",
+        help="Profile to use instead of the one in params.yaml.",
+        autocompletion=completion.profiles,
     ),
+]
+TextFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        help="Output format: text or json.",
+        autocompletion=completion.among("text", "json"),
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Wide = Annotated[bool, typer.Option("--wide", help="Print every column, also on a terminal.")]
+Dataset = Annotated[
+    str,
+    typer.Argument(help="Data set, e.g. ucf101 or mini_ucf.", autocompletion=completion.data_sets),
+]
+TestLists = Annotated[
+    Path | None,
+    typer.Option("--lists", help="Folder or archive of test lists, for official3."),
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=0, help="Worker processes; 0: one per core.")
 ]
 
 
 def opened(profile: str | None) -> "tuple[Config, Layout]":
-    """Return the configuration of a profile and where its files are."""
+    """Return the configuration of a profile and the paths of its files."""
     from bench.config.profile import load_config
 
     root = find_root()
     config = load_config(root, profile)
     return config, Layout(root, config.name)
-
-
-TextFormat = Annotated[
-    str,
-    typer.Option(
-        "--format", "-f", help="text or json.", autocompletion=completion.among("text", "json")
-    ),
-]
-
-AsJson = Annotated[bool, typer.Option("--json", help="JSON, for a script.")]
-
-Dataset = Annotated[
-    str,
-    typer.Argument(help="For example ucf101 or mini_ucf.", autocompletion=completion.data_sets),
-]
-
-TestLists = Annotated[
-    Path | None, typer.Option("--lists", help="official3: folder or archive of test lists.")
-]
-
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0: one a core.")]

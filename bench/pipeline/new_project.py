@@ -8,6 +8,7 @@ changed, which is the same here as in a checkout.
 """
 
 import io
+import keyword
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,20 @@ def start(folder: Path) -> int:
             path.unlink(missing_ok=True)
         raise
     return sum(name.startswith("methods/") and name[8] != "_" for name in files)
+
+
+def new_method(root: Path, name: str) -> None:
+    """Write methods/NAME.py from the template; UserError for a bad name or an existing file."""
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise UserError(f"'{name}' is not a valid module name; use letters, digits and _")
+    path = root / "methods" / f"{name}.py"
+    if path.exists():
+        raise UserError(f"methods/{name}.py already exists; choose another name")
+    text = (Path(__file__).parent / "method_template.py").read_text(encoding="utf-8")
+    text = text.replace("MyMethod", "".join(part.capitalize() for part in name.split("_")))
+    text = text.replace("my_method", name)
+    words = name.replace("_", " ").strip()
+    write_text(path, text.replace("My method", words[0].upper() + words[1:]))
 
 
 def write_code(root: Path) -> None:

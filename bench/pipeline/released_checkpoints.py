@@ -293,3 +293,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):  # numpy's float64 is one
         return float(value) if math.isfinite(value) else str(value)
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def has_data(config: Config, layout: Layout) -> bool:
+    """Return whether the stages before training have run."""
+    files = [layout.words / "words.json"]
+    for name in config.profile.transfer_sets():
+        files.append(layout.index / f"{name}.json")
+        protocols = config.profile.datasets[name].protocols
+        files += [layout.splits / f"{name}.{protocol}.json" for protocol in protocols]
+    return all(file.is_file() for file in files)

@@ -118,7 +118,7 @@ def test_a_profile_of_test_sets_alone_evaluates_what_was_chosen_on_them(copy: Pa
     line = one_line(run_bench(copy, "stage", "train", "-p", "released"))
     assert "bench checkpoint import" in line
     out = ok(copy, "checkpoint", "import", released(copy).name, "-m", "aurl", "-p", "released")
-    assert "'dvc repro' will evaluate it" in out
+    assert "run 'dvc repro' to evaluate it" in out
     for stage in ("data", "words", "splits", "train", "score", "table"):
         ok(copy, "stage", stage, "-p", "released")
     ((name, row),) = rows(copy, "ablation", "released").items()
@@ -146,7 +146,7 @@ def test_weights_that_were_changed_after_the_import_are_not_evaluated(copy: Path
     words = ("checkpoint", "import", "out.pth.tar", "-m", "aurl", "--name", "mine")
     index = copy / "data" / "tiny" / "index"
     index.rename(copy / "aside")  # so that the import alone runs
-    assert "'dvc repro' will" in ok(copy, *words)
+    assert "run 'dvc repro'" in ok(copy, *words)
     assert ok(copy, *words).startswith("imported")
     released(copy).rename(copy / "out.pth.tar")
     assert "choose another --name" in one_line(run_bench(copy, *words))

@@ -36,7 +36,7 @@ def one_line(ended: tuple[int, str, str]) -> str:
         ("table more", "more", ""),
         ("stage tran", "unknown stage 'tran'", "'train'"),
         ("stage", "bench stage: missing argument 'name'", "'bench stage --help'"),
-        ("record", "bench record: name a command", "show, schema"),
+        ("record", "bench record: missing command", "show, schema"),
         ("audit nope", "unknown method 'nope'; known: action2vec, ", ""),
         ("table --method aurl", "--which protocols", ""),
         ("data check mini_ucf", "'mini_ucf' is generated", "bench stage data"),
@@ -60,7 +60,7 @@ def one_line(ended: tuple[int, str, str]) -> str:
         ("splits overlap -f yaml", "unknown format 'yaml'", "text"),
         ("new base-ls", "'base-ls'", "letters, digits and _"),
         ("new class", "'class'", ""),
-        ("new aurl", "methods/aurl.py exists already", ""),
+        ("new aurl", "methods/aurl.py already exists", ""),
         ("stage words -p mini", "mini_kinetics.json is missing", "bench stage data"),
         ("stage splits -p mini", "classes.npz is missing", "bench stage words"),
         ("stage train -p ucf15", "fifty-fifty.json is missing", "bench stage splits"),
@@ -163,7 +163,7 @@ def test_interrupted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", interrupt)
     code, _, err = bench("stage", "table")
     assert code == 130
-    assert err == "error: interrupted; what was finished is kept\n"
+    assert err == "error: interrupted; finished work is kept\n"
 
 
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
@@ -176,7 +176,7 @@ def test_terminated(bench: Bench, monkeypatch: pytest.MonkeyPatch, ctrl_c: Any) 
     finally:
         signal.signal(signal.SIGINT, before)
     assert code == 143
-    assert err == "error: interrupted; what was finished is kept\n"
+    assert err == "error: interrupted; finished work is kept\n"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -206,7 +206,7 @@ def test_check_refuses_the_label_of_another_method(bench: Bench, project: Path) 
     path.write_text(path.read_text().replace('label = "Base"', 'label = "AURL (ours)"'))
     code, out, _ = bench("check", "base")
     assert code == 2
-    assert "methods/base.py: label 'AURL (ours)' is also that of methods/aurl.py" in out
+    assert "methods/base.py: label 'AURL (ours)' is also used by methods/aurl.py" in out
 
 
 def test_check_counts_what_is_wrong(bench: Bench, project: Path) -> None:

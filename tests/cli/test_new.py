@@ -6,8 +6,8 @@ import pytest
 from project import ROOT, Bench, run_bench
 from ruamel.yaml import YAML
 
-from bench.cli.stage_commands import STAGES
 from bench.pipeline.new_project import CODE, pipeline
+from bench.pipeline.stages import STAGES
 
 
 def names(folder: Path) -> set[str]:
@@ -28,13 +28,13 @@ def test_the_project_takes_a_method(tmp_path: Path) -> None:
     assert run_bench(tmp_path, "new", "mine").code == 0
     assert "class Mine(Method)" in (tmp_path / "methods" / "mine.py").read_text()
     ended = run_bench(tmp_path, "new", "mine")
-    assert ended.code == 2 and "methods/mine.py exists already" in ended.err
+    assert ended.code == 2 and "methods/mine.py already exists" in ended.err
 
 
 def test_a_project_is_not_started_in_one(project: Path, bench: Bench) -> None:
     ended = bench("new", cwd=project / "methods")
     assert ended.code == 2
-    assert f"{project} is a project already; name the new method" in ended.err
+    assert f"{project} is already a project" in ended.err
 
 
 @pytest.mark.parametrize("there", [".gitignore", "methods", "methods/aurl.py", ".dvc/config"])

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from project import commit_all, run_bench, run_dvc, run_tool, tiny_project
 
-from bench.cli.stage_commands import STAGES
 from bench.data.index import read_index
+from bench.pipeline.stages import STAGES
 
 TABLES = ("ablation", "sota", "protocols", "readings", "splits", "overlap")
 

@@ -35,7 +35,7 @@ def test_cells_as_jobs_end_as_those_of_workers_do(tmp_path: Path) -> None:
     [
         (("--launcher", "slrum"), "unknown launcher 'slrum'; did you mean 'slurm'?"),
         (("--launcher-option", "a=1"), "needs --launcher"),
-        (("--launcher", "local", "--launcher-option", "a"), "is KEY=VALUE"),
+        (("--launcher", "local", "--launcher-option", "a"), "expected KEY=VALUE"),
         (("--launcher", "local", "--launcher-option", "a=1"), "--launcher-option: "),
         (("--launcher", "slurm"), "run it where sbatch is"),
     ],

@@ -46,7 +46,7 @@ def test_method(file: MethodFile) -> None:
 
 
 def test_the_template_is_a_method(tmp_path: Path) -> None:
-    text = (ROOT / "bench" / "cli" / "method_template.py").read_text()
+    text = (ROOT / "bench" / "pipeline" / "method_template.py").read_text()
     assert check_method(_put(tmp_path, text)) == []
 
 
