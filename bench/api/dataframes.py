@@ -33,7 +33,7 @@ def shown(table: Table) -> Shown:
     columns = pd.MultiIndex.from_tuples(
         [(visible(group), visible(name)) for group, name in table.columns]
     )
-    rows = [[visible(cell) for cell in row] for row in table.rows]
+    rows = [[visible(cell) for cell in row] for row in table.texts]
     frame = Shown(rows, columns=columns)
     first = columns[0]
     if first == ("", "method"):

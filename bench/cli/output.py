@@ -9,10 +9,10 @@ from bench.utils.terminal import console, on_terminal, print_pairs, shown
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from bench.reports.tables import Table
+    from bench.reports.tables.typed_table import Table, Value
 
-# Word in a row's status -> colour, the worst first; any other status is yellow.
-_COLOURS = {"failed": "bold red", "broken": "bold red", "outdated": "yellow", "ok": "green"}
+# The worst state in a row -> its colour; any other state is yellow.
+_COLOURS = {"failed": "bold red", "broken": "bold red", "ok": "green", "quoted": ""}
 _TEXT_WIDTHS = {"method": 20}  # columns of text wrap at this width, others at _TEXT_WIDTH
 _TEXT_WIDTH = 15
 _GAP = 2  # between columns
@@ -104,8 +104,8 @@ def _rich_table(table: "Table", chosen: list[int]) -> "RichTable":
             overflow="fold",
             width=width,
         )
-    for row in table.rows:
-        found.add_row(*(shown(row[at], _style(table.columns[at][1], row[at])) for at in chosen))
+    for row, texts in zip(table.rows, table.texts, strict=True):
+        found.add_row(*(shown(texts[at], _style(row[at])) for at in chosen))
     return found
 
 
@@ -117,7 +117,7 @@ def _heads(table: "Table", chosen: list[int]) -> list[tuple[int, list[str]]]:
     for at in chosen:
         group, name = table.columns[at]
         words = visible(name).split(" ")
-        cells = max((cell_len(visible(row[at])) for row in table.rows), default=0)
+        cells = max((cell_len(visible(row[at])) for row in table.texts), default=0)
         if _is_text(table, at):
             cells = min(cells, _TEXT_WIDTHS.get(name, _TEXT_WIDTH))
         first = visible(group) if group != before else ""
@@ -133,11 +133,13 @@ def _heads(table: "Table", chosen: list[int]) -> list[tuple[int, list[str]]]:
 
 def _is_text(table: "Table", at: int) -> bool:
     """Return whether most cells of a column begin with a letter, so that the column may wrap."""
-    cells = [row[at] for row in table.rows if row[at] != "—" and table.columns[at][1] != "digest"]
+    cells = [row[at] for row in table.texts if row[at] != "—" and table.columns[at][1] != "digest"]
     return sum(bool(re.match(r"[^\W\d]", cell)) for cell in cells) * 2 > len(cells)
 
 
-def _style(column: str, text: str) -> str:
-    if column == "status":
-        return next((colour for word, colour in _COLOURS.items() if word in text), "yellow")
-    return "bold green" if text.endswith(" *") else ""
+def _style(value: "Value") -> str:
+    from bench.reports.tables.typed_table import Number, State
+
+    if isinstance(value, State):
+        return _COLOURS.get(value.worst, "yellow")
+    return "bold green" if isinstance(value, Number) and value.is_tied else ""

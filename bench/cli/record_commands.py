@@ -197,7 +197,7 @@ def _speed(record: "Record") -> str:
 
 def _number(metric: str, value: float) -> str:
     """Return percents with two digits, the distances of closeness and dispersion with four."""
-    from bench.reports.tables.columns import SCATTER
+    from bench.reports.tables.typed_table import SCATTER
 
     return f"{value:.4f}" if metric in SCATTER else f"{value:.2f}"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.reports.tables.context import Table
+from bench.reports.tables.typed_table import Table, Value
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Figure:
     alt: str = ""  # a sentence that says what the figure shows, for screen readers
     lacking: str = ""  # why there is none and what to do
     columns: tuple[str, ...] = ()  # the numbers behind the figure, as a table under it
-    rows: tuple[tuple[str, ...], ...] = ()
+    rows: tuple[tuple[Value, ...], ...] = ()
     png: bytes = b""  # the same on white
 
 

@@ -19,7 +19,7 @@ from bench.data.words.class_words import class_words
 from bench.errors import UserError
 from bench.features.texts import spoken, words_in
 from bench.reports.tables import FORMATS, render
-from bench.reports.tables.context import Table
+from bench.reports.tables.typed_table import Table
 
 _NAME = (
     st.sampled_from(NAMES)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from bench.pipeline.verify.against import Beside, Moved
-from bench.reports.tables.context import Table
+from bench.reports.tables.typed_table import Counts, Number, Table, Value
 
 _COLUMNS = (
     *("method", "data set", "n", "here", "there", "moved", "95 %"),
@@ -68,19 +68,20 @@ def _outcome(one: Beside) -> Iterator[str]:
         yield f"Of one machine and one code, and yet different: {', '.join(one.broken)}."
 
 
-def _row(row: Moved) -> list[str]:
+def _row(row: Moved) -> list[Value]:
     low, high = row.interval or (0.0, 0.0)
     cell, by = row.largest
     return [
-        *(row.row, row.metric.rpartition(".")[0], str(row.n)),
-        *(f"{row.here:.1f}", f"{row.there:.1f}"),
-        f"{_signed(row.difference)}{' *' if row.beyond_chance else ''}",
-        f"{_signed(low)} to {_signed(high)}" if row.interval else "—",
-        "—" if row.std is None else f"{row.std:.1f}",
-        "—" if row.seeds_std is None else f"{row.seeds_std:.1f}",
-        f"{_signed(by)} ({cell.removeprefix(f'{row.row}.')})" if by else "—",
+        *(row.row, row.metric.rpartition(".")[0], Counts.of(row.n)),
+        *(Number(row.here), Number(row.there)),
+        _points(row.difference, row.beyond_chance),
+        f"{_points(low)} to {_points(high)}" if row.interval else None,
+        None if row.std is None else Number(row.std),
+        None if row.seeds_std is None else Number(row.seeds_std),
+        f"{_points(by)} ({cell.removeprefix(f'{row.row}.')})" if by else None,
     ]
 
 
-def _signed(points: float) -> str:
-    return f"{points:+.1f}" if round(points, 1) else "0.0"
+def _points(points: float, is_tied: bool = False) -> Number:
+    rounds_to_zero = not round(points, 1)
+    return Number(0.0 if rounds_to_zero else points, signed=not rounds_to_zero, is_tied=is_tied)

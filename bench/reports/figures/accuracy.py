@@ -7,8 +7,8 @@ from bench.evaluation.stats.spread import Spread
 from bench.reports.figures.drawing import GREY, INK, Sheet, lacking, place, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
-from bench.reports.tables.columns import number_text
-from bench.reports.tables.rows import MISSING, Row
+from bench.reports.tables.rows import Row
+from bench.reports.tables.typed_table import Number, Value, number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def draw(material: Material) -> Figure:
             "row",
             *(f"{s.replace('.', ' · ')} ({_classes(material, s)} classes)" for s in found),
         ),
-        [(MISSING, "chance", *(_chance(material, s) for s in found))]
+        [(None, "chance", *(_chance(material, s) for s in found))]
         + [_line(material, row, found) for row in material.own],
     )
 
@@ -77,10 +77,11 @@ def _classes(material: Material, scope: str) -> str:
     return str(size) if size > 1 else "?"
 
 
-def _chance(material: Material, scope: str) -> str:
+def _chance(material: Material, scope: str) -> Number | None:
+    """Return the percent of chance; none of a harmonic mean, or without the split file."""
     size = _size(material, scope)
     none = size < 2 or material.context.headline(scope).endswith("harmonic")
-    return MISSING if none else f"{100 / size:.1f}"
+    return None if none else Number(100 / size)
 
 
 def _panel(material: Material, sheet: Sheet, axes: "Axes", scopes: Sequence[str]) -> None:
@@ -104,9 +105,14 @@ def _panel(material: Material, sheet: Sheet, axes: "Axes", scopes: Sequence[str]
                 bar = axes.plot((x, x), ends, color=look.colour, lw=1.2)
             sheet.hover(_said(row, key, found), *bar, *point)
     for at, scope in enumerate(scopes):
-        if (chance := _chance(material, scope)) != MISSING:
+        if chance := _chance(material, scope):
             line = axes.plot(
-                (at - 0.45, at + 0.45), (float(chance),) * 2, "--", color=INK, lw=1, label="chance"
+                (at - 0.45, at + 0.45),
+                (float(chance.mean),) * 2,
+                "--",
+                color=INK,
+                lw=1,
+                label="chance",
             )
             sheet.hover(f"chance: {chance} %, 1 of {_classes(material, scope)} classes", *line)
     ticks = [f"{scope.split('.')[1]}\n{_classes(material, scope)} classes" for scope in scopes]
@@ -139,11 +145,11 @@ def _said(row: Row, key: str, found: Spread) -> str:
     return f"{row.label} · {key}\n{text} (n = {found.n} {row.repeats(key)})"
 
 
-def _line(material: Material, row: Row, scopes: Sequence[str]) -> tuple[str, ...]:
-    cells = []
+def _line(material: Material, row: Row, scopes: Sequence[str]) -> tuple[Value, ...]:
+    cells: list[Value] = []
     for scope in scopes:
         found = row.spread(key := material.context.headline(scope))
         cells.append(
-            f"{number_text(found.mean, found.std, key)} (n = {found.n})" if found else MISSING
+            f"{number_text(found.mean, found.std, key)} (n = {found.n})" if found else None
         )
-    return (material.looks[row.name].number or MISSING, row.label, *cells)
+    return (material.looks[row.name].cell, row.label, *cells)

@@ -10,6 +10,7 @@ from bench.reports.figures.drawing import GREY, PALETTE, Sheet, lacking, short
 from bench.reports.figures.material import Material, points
 from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
+from bench.reports.tables.typed_table import Counts, Number, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,18 +121,18 @@ def _summary(scope: str, classes: dict[str, Pairs]) -> str:
     return f"{scope}: better in {better}, worse in {worse} of {len(means)} classes"
 
 
-def _line(scope: str, name: str, pairs: Pairs) -> tuple[str, ...]:
+def _line(scope: str, name: str, pairs: Pairs) -> tuple[Value, ...]:
     single = [a - b for a, b in pairs]
     of_a, of_b = (float(np.mean(side)) for side in zip(*pairs, strict=True))
-    std = f" ± {np.std(single, ddof=1):.1f}" if len(single) > 1 else ""
+    std = float(np.std(single, ddof=1)) if len(single) > 1 else None
     few = points(single) if len(single) <= 8 else f"{min(single):.1f} to {max(single):.1f}"
     dataset = scope.split(".")[0]
     return (
         name,
         dataset,
-        f"{of_a:.1f}",
-        f"{of_b:.1f}",
-        f"{of_a - of_b:+.1f}{std}",
-        str(len(pairs)),
+        Number(of_a),
+        Number(of_b),
+        Number(of_a - of_b, std, signed=True),
+        Counts.of(len(pairs)),
         few,
     )

@@ -7,6 +7,7 @@ from bench.reports.figures.drawing import INK, PALETTE, Sheet, lacking, short
 from bench.reports.figures.material import Material
 from bench.reports.figures.training_runs import Floats, confusions, lacks_runs, runs_of
 from bench.reports.report_model import Figure
+from bench.reports.tables.typed_table import Counts, Number
 
 KEY = "confusion"
 TITLE = "The most confused classes"
@@ -52,7 +53,12 @@ def draw(material: Material) -> Figure:
         + "; ".join(f"{names[i]} as {names[j]} {shares[i, j]:.0f} %" for i, j in pairs[:3]),
         ("class", "taken for", "percent", "videos", "of"),
         [
-            (names[i], names[j], f"{shares[i, j]:.1f}", f"{counts[i, j]:.0f}", f"{total:.0f}")
+            (
+                names[i],
+                names[j],
+                Number(shares[i, j]),
+                *map(Counts.of, (int(counts[i, j]), int(total))),
+            )
             for i, j in pairs[:LISTED]
             if (total := counts[i].sum())
         ],

@@ -10,6 +10,7 @@ from bench.reports.figures.material import Material
 from bench.reports.figures.training_runs import Floats, lacks_runs, runs_of
 from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
+from bench.reports.tables.typed_table import Counts, Number, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +103,8 @@ def _panel(sheet: Sheet, axes: "Axes", parts: Mapping[str, Floats], names: list[
     axes.set_ylim(bottom=0 if min(values.min() for values in parts.values()) >= 0 else None)
 
 
-def _line(row: Row, part: str, values: Floats) -> tuple[str, ...]:
+def _line(row: Row, part: str, values: Floats) -> tuple[Value, ...]:
     mean, last = values.mean(0), values[:, -1]
     ends = f"{last.min():.3f} to {last.max():.3f}"
-    return row.label, part, f"{mean[0]:.3f}", f"{mean[-1]:.3f}", ends, str(len(values))
+    logged = (Number(float(one), digits=3) for one in (mean[0], mean[-1]))
+    return row.label, part, *logged, ends, Counts.of(len(values))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bench.reports.figures.drawing import GREY, PALETTE, Sheet, lacking, short
 from bench.reports.report_model import Coverage, Figure
 from bench.reports.tables.rows import Row
+from bench.reports.tables.typed_table import Counts, Value
 
 KEY = "coverage"
 TITLE = "Data coverage"
@@ -68,9 +69,9 @@ def draw(found: Sequence[Coverage]) -> Figure:
     )
 
 
-def _line(one: Coverage) -> tuple[str, ...]:
+def _line(one: Coverage) -> tuple[Value, ...]:
     reasons = Counter(reason for _, reason in one.failed)
     texts = [f"{reason} ({count})" for reason, count in reasons.most_common(5)]
     lost = one.expected - one.used
-    said = "; ".join(texts) or ("not said by the records" if lost else "—")
-    return one.dataset, str(one.expected), str(one.used), str(lost), said
+    reasons_text = "; ".join(texts) or ("not in the records" if lost else None)
+    return one.dataset, *map(Counts.of, (one.expected, one.used, lost)), reasons_text

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from bench.errors import visible
 from bench.reports.report_model import Figure
+from bench.reports.tables.typed_table import Counts, Value
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -56,6 +57,11 @@ class Look:
     colour: str = GREY
     marker: str = "."
     number: str = ""  # beside its marker, and in the figure's table; of rows without a colour
+
+    @property
+    def cell(self) -> Value:
+        """The number as a cell of the figure's table."""
+        return Counts.of(int(self.number)) if self.number else None
 
 
 @contextmanager
@@ -140,7 +146,7 @@ class Sheet:
         text: str,
         alt: str,
         columns: Sequence[str] = (),
-        rows: Sequence[Sequence[str]] = (),
+        rows: Sequence[Sequence[Value]] = (),
     ) -> Figure:
         """Return the finished figure."""
         return Figure(

@@ -12,6 +12,7 @@ from bench.reports.figures.material import Material
 from bench.reports.figures.training_runs import Floats, Run, lacks_runs, ranking, runs_of
 from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
+from bench.reports.tables.typed_table import Counts, Number, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -187,10 +188,11 @@ def _seen(sheet: Sheet, points: Mapping[str, Floats], classes: Floats) -> None:
 
 def _rows(
     at: Floats, arrays: Mapping[str, NDArray[Any]], names: Sequence[str]
-) -> list[tuple[str, ...]]:
+) -> list[tuple[Value, ...]]:
     hits = ranking(dict(arrays)).argmax(1) == arrays["label"]
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[Value, ...]] = []
     for c, (name, (x, y)) in enumerate(zip(names, at.tolist(), strict=True)):
         own = arrays["label"] == c
-        rows.append((name, f"{x:.2f}", f"{y:.2f}", str(int(own.sum())), str(int(hits[own].sum()))))
+        counts = Counts.of(int(own.sum())), Counts.of(int(hits[own].sum()))
+        rows.append((name, Number(x, digits=2), Number(y, digits=2), *counts))
     return rows

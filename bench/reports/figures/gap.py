@@ -9,9 +9,9 @@ from bench.evaluation.stats.intervals import Gap
 from bench.reports.figures.drawing import GREY, Sheet, lacking, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
-from bench.reports.tables.columns import number_text
 from bench.reports.tables.comparability import comparable, stands
-from bench.reports.tables.rows import MISSING, Row
+from bench.reports.tables.rows import Row
+from bench.reports.tables.typed_table import Counts, Number, Value, digits_of, text_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,28 +109,28 @@ def _name(key: str) -> str:
     return f"{dataset} · {protocol}" + (" · harmonic mean" if metric == "harmonic" else "")
 
 
-def _bounds(gap: Gap, sign: str) -> str:
+def _bounds(gap: Gap, sign: str) -> str | None:
     if gap.interval is None:
-        return MISSING
+        return None
     return f"{gap.interval[0]:{sign}.1f} to {gap.interval[1]:{sign}.1f}"
 
 
-def _line(one: _Entry) -> tuple[str, ...]:
-    found, sign = one.row.spread(one.key), "+" if one.number else ""
+def _line(one: _Entry) -> tuple[Value, ...]:
+    found, digits, quoted = one.row.spread(one.key), digits_of(one.key), one.number
     assert found is not None
     return (
         one.row.label,
         _name(one.key),
-        number_text(one.number.value, one.number.std, one.key) if one.number else MISSING,
-        number_text(found.mean, found.std, one.key),
-        str(found.n),
-        f"{one.gap.difference:{sign}.1f}",
-        _bounds(one.gap, sign),
+        Number(quoted.value, quoted.std, digits) if quoted else None,
+        Number(found.mean, found.std, digits),
+        Counts.of(found.n),
+        Number(one.gap.difference, signed=quoted is not None),
+        _bounds(one.gap, "+" if quoted else ""),
     )
 
 
 def _said(material: Material, one: _Entry) -> str:
-    label, metric, quoted, found, n, shown, bounds = _line(one)
+    label, metric, quoted, found, n, shown, bounds = map(text_of, _line(one))
     over = one.row.repeats(one.key)
     lines = [f"{label} · {metric}", f"measured {found} (n = {n} {over}), 95 % {bounds}"]
     if one.number:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bench.reports.figures.drawing import GREY, Sheet, lacking, place, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
-from bench.reports.tables.columns import number_text
-from bench.reports.tables.rows import MISSING, Row
+from bench.reports.tables.rows import Row
+from bench.reports.tables.typed_table import Value, number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,11 +106,11 @@ def _numbers(material: Material, sheet: Sheet, axes: "Axes", scope: str) -> None
     place(sheet, axes, labels, [one for one, number in zip(at, numbers, strict=True) if not number])
 
 
-def _line(material: Material, row: Row, scopes: Sequence[str]) -> tuple[str, ...]:
-    cells = []
+def _line(material: Material, row: Row, scopes: Sequence[str]) -> tuple[Value, ...]:
+    cells: list[Value] = []
     for key in (key for scope in scopes for key in _keys(scope)):
         found = row.spread(key)
         cells.append(
-            f"{number_text(found.mean, found.std, key)} (n = {found.n})" if found else MISSING
+            f"{number_text(found.mean, found.std, key)} (n = {found.n})" if found else None
         )
-    return (material.looks[row.name].number or MISSING, row.name, *cells)
+    return (material.looks[row.name].cell, row.name, *cells)

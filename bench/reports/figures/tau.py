@@ -12,7 +12,7 @@ from bench.experiments.saved_sweeps import saved_sweep
 from bench.reports.figures.drawing import GREY, INK, Look, Sheet, lacking, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
-from bench.reports.tables.columns import number_text
+from bench.reports.tables.typed_table import Number, number_text
 from bench.utils.io import read_json
 
 if TYPE_CHECKING:
@@ -57,11 +57,14 @@ def draw(material: Material) -> Figure:
         f"accuracy is drawn at τ = {', '.join(f'{tau:g}' for tau in swept) or 'none'}.",
         ("training class", "nearest test class", "data set", "distance", f"τ = {stored['tau']:g}"),
         [
-            (one["class"], one["nearest"], one["dataset"], f"{max(0.0, one['distance']):.3f}",
-             "kept" if one["kept"] else "left out")
+            (
+                *(one["class"], one["nearest"], one["dataset"]),
+                Number(max(0.0, one["distance"]), digits=3),
+                "kept" if one["kept"] else "left out",
+            )
             for one in near[:LISTED]
         ],
-    )  # fmt: skip
+    )
 
 
 def _count(classes: Sequence[Mapping[str, Any]]) -> str:

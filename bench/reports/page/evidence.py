@@ -7,8 +7,7 @@ from typing import Any
 
 from bench.data.reference import Published, published
 from bench.reports.report_model import Report
-from bench.reports.tables.columns import SCATTER, number_text
-from bench.reports.tables.rows import MISSING
+from bench.reports.tables.typed_table import MISSING, SCATTER, number_text
 
 _KNOWN = {"status", "reason", "metrics", "coverage", "commit", "dirty", "fingerprint", "started"}
 _KNOWN |= {"wall_s", "path", "seed", "split"}

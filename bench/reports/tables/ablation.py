@@ -7,7 +7,6 @@ from bench.data.reference import published
 from bench.evaluation.stats.spread import spread
 from bench.reports.tables.columns import (
     ALSO,
-    SCATTER,
     STATUS,
     coverage,
     delta,
@@ -18,9 +17,18 @@ from bench.reports.tables.columns import (
     within,
 )
 from bench.reports.tables.comparability import comparable, opening, with_marks
-from bench.reports.tables.context import Column, Table, TableContext, filled
+from bench.reports.tables.context import TableContext
 from bench.reports.tables.row_gaps import corrected, gap, with_ties
-from bench.reports.tables.rows import MISSING, Row, collect
+from bench.reports.tables.rows import Row, collect
+from bench.reports.tables.typed_table import (
+    SCATTER,
+    Column,
+    Difference,
+    Number,
+    Table,
+    Value,
+    filled,
+)
 
 
 def build_ablation(context: TableContext) -> Table:
@@ -82,17 +90,22 @@ def _loss(row: Row, name: str) -> float | None:
     return spread(found).mean if found else None
 
 
-def _final(row: Row, name: str) -> str:
+def _final(row: Row, name: str) -> Value:
     value = _loss(row, name)
-    return MISSING if value is None else f"{value:.3f}"
+    return None if value is None else Number(value, digits=3)
 
 
-def _to_default(row: Row, key: str) -> str:
+def _to_default(row: Row, key: str) -> Value:
     found = next((one for one in row.gaps if one["metric"] == key), None)
     if found is None:
-        return MISSING
-    difference = f"{found['difference']:+.1f}"
-    return difference if found["larger_than_noise"] else f"({difference})"
+        return None
+    return Difference(
+        found["difference"],
+        signed=True,
+        in_doubt=not found["larger_than_noise"],
+        interval=found["interval"],
+        against=found["to"],
+    )
 
 
 def _reading(row: Row) -> str:

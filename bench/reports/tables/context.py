@@ -1,9 +1,9 @@
 """What a table is made of: the records, the plan, and what the profile says about both."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config
@@ -108,28 +108,3 @@ def read_context(config: Config, layout: Layout, only: str = "") -> TableContext
         audit=stored_audit(config, layout),
         clips=profile.input.test_clips if videos else None,
     )
-
-
-class Column(NamedTuple):
-    """A column: the group that it stands in ("" for none), its name, and a row's text in it."""
-
-    group: str
-    name: str
-    text: Callable[[Any], str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A finished table of strings: ``columns`` are (group, name), ``data`` is its json form."""
-
-    title: str
-    header: list[str]
-    columns: list[tuple[str, str]]
-    rows: list[list[str]]
-    notes: list[str]
-    data: list[dict[str, Any]]
-
-
-def filled(columns: Sequence[Column], rows: Iterable[Any]) -> list[list[str]]:
-    """Return the texts of every row."""
-    return [[column.text(row) for column in columns] for row in rows]

@@ -5,9 +5,9 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.reports.tables.columns import SCATTER, number_text
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row, collect
+from bench.reports.tables.typed_table import SCATTER, number_text
 
 
 def metrics(context: TableContext) -> dict[str, dict[str, Any]]:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from bench.data.reference import Published, published
 from bench.experiments.method_registry import MethodFile
-from bench.reports.tables.columns import number_text
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row, collect
+from bench.reports.tables.typed_table import number_text
 
 _HEAD = """# The methods
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate, groupby
 
 from bench.errors import unknown, visible
-from bench.reports.tables.context import Table
+from bench.reports.tables.typed_table import Number, Table, text_of
 from bench.utils.io import dump_json
 
 _TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol"}
@@ -23,8 +23,7 @@ _LATEX = str.maketrans(
     | {char: f"$\\{name}$" for char, name in _MATH.items()}
     | {char: rf"\text{name}{{}}" for char, name in _WORDS.items()}
 )
-# A signed number is one: Δ columns have them.
-_FORMULA = re.compile(r"[\t\r\n]|\s*(?:[=@]|[+-](?!\d+(?:\.\d+)?(?: ± [\d.]+)?(?: \*)?$))")
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=@+-]")
 _STYLE = (
     "body{font:14px/1.5 system-ui,sans-serif;margin:2em}h1{font-size:1.3em}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1em 0}"
@@ -48,7 +47,7 @@ def _markdown(table: Table) -> str:
     groups = {"": "", "measured": ""}  # the others stand before their columns' names
     names = [groups.get(group, f"{group} ") + name for group, name in table.columns]
     body = tabulate(
-        [[safe(cell) for cell in row] for row in table.rows],
+        [[safe(cell) for cell in row] for row in table.texts],
         headers=[safe(name) for name in names],
         tablefmt="github",
         disable_numparse=True,
@@ -63,7 +62,10 @@ def _csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([_inert(f"{group} {name}".strip()) for group, name in table.columns])
-    writer.writerows([_inert(cell) for cell in row] for row in table.rows)
+    writer.writerows(
+        [value if isinstance(value, Number) else _inert(text_of(value)) for value in row]
+        for row in table.rows
+    )
     return out.getvalue()
 
 
@@ -101,7 +103,7 @@ def _latex(table: Table) -> str:
         *([line(groups)] if groups else []),
         line(safe(name) for _, name in table.columns),
         r"\midrule",
-        *(line(map(safe, row)) for row in table.rows),
+        *(line(map(safe, row)) for row in table.texts),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
@@ -122,7 +124,7 @@ def _html(table: Table) -> str:
     head = line(cell("th", *group) for group in groups) if groups else ""
     start = "<tr>" if groups else '<tr style="text-align: right;">'
     head += line((cell("th", name) for _, name in table.columns), start)
-    body = "".join(line(cell("td", text) for text in row) for row in table.rows)
+    body = "".join(line(cell("td", text) for text in row) for row in table.texts)
     rules = [
         f"td:nth-child({at}){{text-align:left{';white-space:normal' * (name == 'note')}}}"
         for at, (_, name) in enumerate(table.columns, 1)
@@ -164,7 +166,7 @@ def _visible(table: Table) -> Table:
         title=visible(table.title),
         header=list(map(visible, table.header)),
         columns=[(visible(group), visible(name)) for group, name in table.columns],
-        rows=[list(map(visible, row)) for row in table.rows],
+        rows=[[visible(v) if isinstance(v, str) else v for v in row] for row in table.rows],
         notes=list(map(visible, table.notes)),
         data=table.data,
     )

@@ -15,7 +15,6 @@ from bench.experiments.record import Coverage, Record
 from bench.reports.tables.cell_states import Cell, cells
 from bench.reports.tables.context import TableContext
 
-MISSING = "—"
 _WORST_FIRST = ("broken", "failed", "missing", "outdated", "not run", "not planned", "no file")
 
 
@@ -28,6 +27,7 @@ class Row:
     label: str
     status: str  # ok, partial, quoted, or one of _WORST_FIRST
     state: str  # the status as the table's last column says it
+    worst: str = "quoted"  # the worst state of its cells
     reading: dict[str, Any] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)  # the full reasons, for the foot of a table
     records: list[Record] = field(default_factory=list)  # current and ok
@@ -157,12 +157,12 @@ def _values(records: list[Record]) -> dict[str, dict[str, float]]:
     }
 
 
-def _summary(found: list[Cell]) -> tuple[str, str]:
-    """Return the status word of a row and the text of its status column."""
+def _summary(found: list[Cell]) -> tuple[str, str, str]:
+    """Return the status word of a row, the text of its status column and its worst state."""
     states = Counter(cell.state for cell in found)
     others = [state for state in _WORST_FIRST if states[state]]
     if not others:
-        return "ok", "ok"
+        return "ok", "ok", "ok"
     texts = [f"{states['ok']}/{len(found)}"] if states["ok"] else []
     for state in others:
         reasons = {cell.reason for cell in found if cell.state == state and cell.reason}
@@ -173,7 +173,7 @@ def _summary(found: list[Cell]) -> tuple[str, str]:
             reason = reasons.pop()
             text += f": {reason if len(reason) <= 48 else reason[:47] + '…'}"
         texts.append(text)
-    return "partial" if states["ok"] else others[0], "; ".join(texts)
+    return "partial" if states["ok"] else others[0], "; ".join(texts), others[0]
 
 
 def _reasons(label: str, found: list[Cell]) -> list[str]:
@@ -206,7 +206,7 @@ def _row(
     label, checkpoint = about.label, f"checkpoint {about.reading.get('checkpoint')}"
     if "checkpoint" in about.reading and checkpoint not in label:
         label = f"{label}, {checkpoint}"
-    status, state = _summary(found)
+    status, state, worst = _summary(found)
     records = [cell.record for cell in found if cell.record]
     units = {(_scope(cell.about.split), _unit(cell.about)) for cell in found}
     return Row(
@@ -215,6 +215,7 @@ def _row(
         label=label,
         status=status,
         state=state,
+        worst=worst,
         reading=about.reading,
         reasons=_reasons(label, found),
         records=records,

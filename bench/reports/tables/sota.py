@@ -18,9 +18,10 @@ from bench.reports.tables.columns import (
     within,
 )
 from bench.reports.tables.comparability import comparable, opening, with_marks
-from bench.reports.tables.context import Column, Table, TableContext, filled
+from bench.reports.tables.context import TableContext
 from bench.reports.tables.row_gaps import with_ties
-from bench.reports.tables.rows import MISSING, Row, collect
+from bench.reports.tables.rows import Row, collect
+from bench.reports.tables.typed_table import Column, Table, Value, filled
 
 MODERN = (
     "'modern' rows (CLIP era) stand apart: their image-text pre-training is uncontrolled and may "
@@ -51,6 +52,7 @@ def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str,
                 label=_label(row, numbers),
                 status=row.status if runs else "quoted",
                 state=state if runs else "quoted",
+                worst=row.worst if runs else "quoted",
                 records=row.under(protocol),
                 values={k: v for k, v in row.values.items() if k.split(".")[1] == protocol},
                 published=numbers,
@@ -84,11 +86,11 @@ def _note(row: Row) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-def _approximated(row: Row) -> str:
+def _approximated(row: Row) -> str | None:
     """Return what a measured row has otherwise than the system that was published."""
     if not row.records:
-        return MISSING
-    return row.approximates or ("nothing" if row.published else MISSING)
+        return None
+    return row.approximates or ("nothing" if row.published else None)
 
 
 def _given(rows: Iterable[Row]) -> list[str]:
@@ -104,8 +106,8 @@ def _trained_on(context: TableContext, scope: str) -> str:
     return f"{scope.split('.')[0]} (seen {'half' if abs(seen - unseen) <= 1 else 'classes'})"
 
 
-def _join(names: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(names)) or MISSING
+def _join(names: Iterable[str]) -> str | None:
+    return ", ".join(dict.fromkeys(names)) or None
 
 
 def columns_of(
@@ -119,9 +121,9 @@ def columns_of(
     def label(row: Row) -> str:
         return row.name_shown + " τ" * any(n.tau_filtered for n in row.published.values())
 
-    def trained(row: Row) -> str:
+    def trained(row: Row) -> str | None:
         if "checkpoint" in row.reading:
-            return MISSING  # nobody here knows
+            return None  # not known here
         if row.learning == "none" and row.records:
             return "nothing"
         scopes = (key.rpartition(".")[0] for key in context.tested(protocol) if row.values.get(key))
@@ -142,7 +144,7 @@ def columns_of(
         Column("measured", "approximated", lambda row: _approximated(row)),
         coverage(context, (key.rpartition(".")[0] for key in context.tested(protocol))),
         *(delta(context, key) for key in keys(n.dataset for n in facts if comparable(context, n))),
-        Column("published", "note", lambda row: _note(row) or MISSING),
+        Column("published", "note", lambda row: _note(row) or None),
         Column("published", "source", lambda row: _join(n.source for n in row.published.values())),
         STATUS,
     ]
@@ -152,7 +154,7 @@ def build_sota(context: TableContext) -> Table:
     """Build the comparison; where a Δ stands: ``bench.reports.tables.comparability``."""
     facts = [number for number in published() if number.table != "ablation"]
     columns = columns_of(context, facts, "", "")
-    table: list[list[str]] = []
+    table: list[list[Value]] = []
     data: list[dict[str, Any]] = []
     _, notes = with_marks(context, _systems(context))
     for block, protocol, found in groups(context, facts):

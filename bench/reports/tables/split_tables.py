@@ -3,8 +3,17 @@
 from typing import Any
 
 from bench.experiments.plan import SPLITS, VERDICTS
-from bench.reports.tables.context import Column, Table, TableContext, filled
-from bench.reports.tables.rows import MISSING
+from bench.reports.tables.context import TableContext
+from bench.reports.tables.typed_table import (
+    Column,
+    Counts,
+    Number,
+    State,
+    Table,
+    Value,
+    filled,
+    text_of,
+)
 
 NEAREST_KEPT = 10
 _COLUMNS = {"dataset": "data set"} | {
@@ -16,18 +25,23 @@ _COLUMNS = {"dataset": "data set"} | {
 _MORE = {"videos": "listed videos", "held_out": "seen videos", "validation": "validation"}
 
 
-def _text(value: Any) -> str:
-    """Return a value's text; of a list of counts its range."""
-    if not isinstance(value, list):
-        return str(value)
-    low, high = min(value), max(value)
-    return str(low) if low == high else f"{low} to {high}"
+def _value(value: Any) -> Value:
+    """Return the cell of a text or a count; of a list of counts their range."""
+    if isinstance(value, str):
+        return value
+    low, high = (min(value), max(value)) if isinstance(value, list) else (value, value)
+    return Counts.of(low) if low == high else f"{low} to {high}"
 
 
-def _cell(entry: dict[str, Any], key: str) -> str:
-    names = _MORE.values() if key == "unseen" else ()
-    more = [f", {_text(entry[name])} {name}" for name in names if name in entry]
-    return "".join([_text(entry.get(key, MISSING)), *more])
+def _cell(entry: dict[str, Any], key: str) -> Value:
+    if key == "status":
+        return State(entry[key], entry[key])
+    if key not in entry:
+        return None
+    value = _value(entry[key])
+    names = [name for name in _MORE.values() if name in entry] if key == "unseen" else []
+    more = [f", {text_of(_value(entry[name]))} {name}" for name in names]
+    return f"{value}{''.join(more)}" if more else value
 
 
 def build_splits(context: TableContext) -> Table:
@@ -65,7 +79,7 @@ def build_overlap(context: TableContext) -> Table:
         Column("", "kept", lambda one: "yes" if one["kept"] else "no"),
         Column("", "nearest test class", lambda one: one["nearest"]),
         Column("", "data set", lambda one: one["dataset"]),
-        Column("", "distance", lambda one: f"{max(0.0, one['distance']):.3f}"),
+        Column("", "distance", lambda one: Number(max(0.0, one["distance"]), digits=3)),
     ]
     header, shown = [context.header], []
     notes = ["No overlap file: run 'dvc repro' (a profile without a training data set has none)."]

@@ -4,9 +4,17 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from bench.reports.tables.columns import number_text
-from bench.reports.tables.context import EMBEDDED, Column, Table, filled
-from bench.reports.tables.rows import MISSING
+from bench.reports.tables.context import EMBEDDED
+from bench.reports.tables.typed_table import (
+    Column,
+    Counts,
+    Number,
+    State,
+    Table,
+    Value,
+    digits_of,
+    filled,
+)
 
 _ON_TEST = (
     "Every setting was scored on test classes: a value chosen by this table is chosen on test "
@@ -24,7 +32,7 @@ def build_sweep(sweep: Mapping[str, Any], title: str, is_embedded_world: bool) -
         *(Column("", _heading(key), partial(_number, key=key)) for key in keys),
         Column("", "n", _n),
         Column("", "coverage", _coverage),
-        Column("", "status", lambda row: row["state"]),
+        Column("", "status", lambda row: State(row["status"], row["state"])),
     ]
     columns = [
         Column("", "method", lambda row: row["label"]),
@@ -68,26 +76,26 @@ def _heading(key: str) -> str:
     return f"{'H ' * (metric == 'harmonic')}{dataset} {protocol}"
 
 
-def _set(row: Mapping[str, Any], name: str) -> str:
-    value = row["set"].get(name, MISSING)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _set(row: Mapping[str, Any], name: str) -> Value:
+    value = row["set"].get(name)
+    return str(value).lower() if isinstance(value, bool) else value if value is None else str(value)
 
 
-def _number(row: Mapping[str, Any], key: str) -> str:
+def _number(row: Mapping[str, Any], key: str) -> Value:
     found = row["metrics"].get(key)
-    return number_text(found["mean"], found["std"], key) if found else MISSING
+    return found and Number(found["mean"], found["std"], digits_of(key))
 
 
-def _n(row: Mapping[str, Any]) -> str:
-    counts = dict.fromkeys(str(one["n"]) for one in row["metrics"].values())
-    return ", ".join(counts) or MISSING
+def _n(row: Mapping[str, Any]) -> Value:
+    counts = tuple((one["n"], None) for one in row["metrics"].values())
+    return Counts(counts) if counts else None
 
 
-def _classes(row: Mapping[str, Any]) -> str:
+def _classes(row: Mapping[str, Any]) -> Value:
     found = row["classes"]
-    return f"{found['kept']}/{found['of']}" if found else MISSING
+    return found and Counts.of(found["kept"], found["of"])
 
 
-def _coverage(row: Mapping[str, Any]) -> str:
+def _coverage(row: Mapping[str, Any]) -> Value:
     scored, expected = row["coverage"] or (0, 0)
-    return f"{scored}/{expected}" if expected else MISSING
+    return Counts.of(scored, expected) if expected else None

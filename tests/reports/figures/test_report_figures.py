@@ -25,7 +25,14 @@ from bench.reports.figures.material import Material
 from bench.reports.figures.training_runs import confusions, runs_of
 from bench.reports.page.gather import gather, write
 from bench.reports.report_model import Figure
+from bench.reports.tables.typed_table import text_of
 from bench.utils.io import write_json
+
+
+def texts(figure: Figure) -> tuple[tuple[str, ...], ...]:
+    """Return the table of a figure as text."""
+    return tuple(tuple(map(text_of, row)) for row in figure.rows)
+
 
 NAMES = ["cat", "dog", "eel", "fox"]
 
@@ -49,7 +56,7 @@ def number(text: str) -> float:
 def test_no_gap_to_published_numbers_is_drawn_in_the_embedded_world(tmp_path: Path) -> None:
     figure = draw(gap, material(tmp_path, *full()))
     assert "no evidence for or against the paper" in figure.text
-    assert {row[2] for row in figure.rows} == {"—"}
+    assert {row[2] for row in texts(figure)} == {"—"}
     assert "published" not in figure.svg.lower()
 
 
@@ -70,8 +77,8 @@ def comparable(root: Path, **other: Any) -> Material:
 
 def test_a_gap_is_measured_minus_published_with_its_interval(tmp_path: Path) -> None:
     figure = draw(gap, comparable(tmp_path))
-    assert len(figure.rows) == 10
-    for _, _, published, measured, n, shown, interval in figure.rows:
+    assert len(texts(figure)) == 10
+    for _, _, published, measured, n, shown, interval in texts(figure):
         assert float(shown) == pytest.approx(number(measured) - float(published), abs=0.051)
         low, high = map(float, interval.split(" to "))
         # t(1) = 12.706, s/√n = 0.5
@@ -81,13 +88,13 @@ def test_a_gap_is_measured_minus_published_with_its_interval(tmp_path: Path) -> 
 def test_numbers_with_other_clips_are_no_gap(tmp_path: Path) -> None:
     figure = draw(gap, comparable(tmp_path, clips=7))
     assert "as many clips" in figure.text
-    assert {row[2] for row in figure.rows} == {"—"}
+    assert {row[2] for row in texts(figure)} == {"—"}
 
 
 def test_without_a_spread_there_is_no_interval(tmp_path: Path) -> None:
     figure = draw(gap, material(tmp_path, *full(1)))
-    assert {row[-1] for row in figure.rows} == {"—"}
-    assert "±" not in "".join(row[3] for row in figure.rows)
+    assert {row[-1] for row in texts(figure)} == {"—"}
+    assert "±" not in "".join(row[3] for row in texts(figure))
 
 
 def test_no_interval_of_an_accuracy_leaves_0_to_100_percent(tmp_path: Path) -> None:
@@ -99,7 +106,7 @@ def test_no_interval_of_an_accuracy_leaves_0_to_100_percent(tmp_path: Path) -> N
     planned = [planned_cell("aurl", seed) for seed in range(2)]
     figure = draw(gap, material(tmp_path, records, planned))
     # 5 ± 12.706 · 4 and 95 ± 12.706 · 4
-    assert [row[-1] for row in figure.rows] == ["0.0 to 55.8", "44.2 to 100.0"]
+    assert [row[-1] for row in texts(figure)] == ["0.0 to 55.8", "44.2 to 100.0"]
 
 
 def test_accuracy_stands_by_the_number_of_classes_with_chance(tmp_path: Path) -> None:
@@ -109,7 +116,7 @@ def test_accuracy_stands_by_the_number_of_classes_with_chance(tmp_path: Path) ->
     (tmp_path / "mini_ucf.full.json").write_text(json.dumps(stored))
     figure = draw(accuracy, material(tmp_path, *full()))
     assert "mini_ucf · full (4 classes)" in figure.columns
-    chance = dict(zip(figure.columns, figure.rows[0], strict=True))
+    chance = dict(zip(figure.columns, texts(figure)[0], strict=True))
     assert chance["mini_ucf · full (4 classes)"] == "25.0"
 
 
@@ -117,7 +124,7 @@ def test_the_plane_shows_means_and_names_rows_that_have_no_colour(tmp_path: Path
     records, planned = full()
     other = [record("zeta", seed, 50) for seed in range(2)]
     figure = draw(plane, material(tmp_path, [*records, *other], planned))
-    (line,) = [row for row in figure.rows if row[1] == "zeta"]
+    (line,) = [row for row in texts(figure) if row[1] == "zeta"]
     assert line[0] == "1" and ">1</text>" in figure.svg
     assert line[2] == "0.20 ± 0.00 (n = 2)"
 
@@ -129,7 +136,7 @@ def test_classes_are_paired_over_common_seeds_only(tmp_path: Path) -> None:
     records = [one("aurl", 0, 9), one("aurl", 1, 7), one("base_ls", 1, 4), one("base_ls", 2, 0)]
     planned = [planned_cell(r.row, r.seed) for r in records]
     figure = draw(classes, material(tmp_path, records, planned, chosen=("aurl", "base_ls")))
-    assert figure.rows == (("cat", "mini_ucf", "70.0", "40.0", "+30.0", "1", "30.0"),)
+    assert texts(figure) == (("cat", "mini_ucf", "70.0", "40.0", "+30.0", "1", "30.0"),)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +179,7 @@ def test_tau_counts_kept_classes_and_takes_accuracy_from_sweeps(tmp_path: Path) 
     figure = draw(tau, material(tmp_path, *full()))
     assert "fall from 15 at τ = 0 to 6 at τ = 0.3" in figure.alt
     assert "measured at τ = 0.05, 0.2" in figure.text and "on test data" in figure.text
-    assert figure.rows[0] == ("k0", "c0", "mini_ucf", "0.000", "left out")
+    assert texts(figure)[0] == ("k0", "c0", "mini_ucf", "0.000", "left out")
 
 
 def test_a_profile_without_transfer_has_no_tau(tmp_path: Path) -> None:
@@ -187,7 +194,7 @@ def test_coverage_takes_the_least_complete_record_and_all_reasons(tmp_path: Path
     given = material(tmp_path, records, [planned_cell("aurl", seed) for seed in range(2)])
     with style():
         figure = coverage.draw(coverage.gather(given.rows))
-    assert figure.rows == (("mini_ucf", "400", "398", "2", "truncated (2)"),)
+    assert texts(figure) == (("mini_ucf", "400", "398", "2", "truncated (2)"),)
 
 
 @pytest.mark.parametrize("module", [confusion, map_figure, curves])
@@ -208,7 +215,7 @@ def trained(tmp_path: Path) -> Material:
 
 def test_confusion_counts_what_is_taken_for_what(trained: Material) -> None:
     figure = draw(confusion, trained)
-    assert figure.rows == (("dog", "eel", "50.0", "1", "2"),)
+    assert texts(figure) == (("dog", "eel", "50.0", "1", "2"),)
 
 
 def test_a_training_of_another_record_is_not_shown(trained: Material) -> None:
@@ -229,7 +236,7 @@ def test_the_map_shows_synthetic_classes_by_the_methods_law(trained: Material) -
     figure = draw(map_figure, trained)
     assert "by the law 'uniform'" in figure.text
     assert "Z, synthetic: 4 classes" in figure.svg and "Θ, synthetic: 4 classes" in figure.svg
-    assert [row[3:] for row in figure.rows] == [("2", "2"), ("2", "1"), ("1", "1"), ("1", "1")]
+    assert [row[3:] for row in texts(figure)] == [("2", "2"), ("2", "1"), ("1", "1"), ("1", "1")]
 
 
 def test_the_axes_of_the_map_are_those_of_most_variance() -> None:
@@ -241,7 +248,7 @@ def test_the_axes_of_the_map_are_those_of_most_variance() -> None:
 
 def test_curves_show_the_floor_of_a_loss(trained: Material) -> None:
     figure = draw(curves, trained)
-    assert [row[1] for row in figure.rows] == ["L_S", "L_US", "L_US_floor"]
+    assert [row[1] for row in texts(figure)] == ["L_S", "L_US", "L_US_floor"]
     assert "if both sides were perfectly aligned" in figure.text
 
 

@@ -9,6 +9,7 @@ from reports.tables.made_up import context, full, planned_cell, record, write_sp
 from bench.experiments.record import Record
 from bench.reports.report_model import Coverage, Figure, Report, Video
 from bench.reports.tables import TABLES, build
+from bench.reports.tables.typed_table import Number
 
 HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1) \u202eevil\u202c עברית " + "long" * 40
 SVG = (
@@ -40,7 +41,14 @@ def made_report(folder: Path, **other: Any) -> Report:
     by_row: dict[str, dict[str, Any]] = {}
     for one in records:
         by_row.setdefault(one.row, {})[one.cell] = facts(one)
-    numbers = ("class", "difference"), (("surfing", "+4.5"), (HOSTILE, "−12.0"), ("knitting", "—"))
+    numbers = (
+        ("class", "difference"),
+        (
+            ("surfing", Number(4.5, signed=True)),
+            (HOSTILE, Number(-12.0)),
+            ("knitting", None),
+        ),
+    )
     drawn = Figure("plane", "The plane", f"First.\n\n{HOSTILE}", SVG, HOSTILE, "", *numbers)
     lacking = Figure("curves", "Training curves", "Losses.", lacking="runs/ is not here; run 'x'")
     report = Report(

@@ -83,7 +83,7 @@ def test_every_measured_mean_leads_to_its_records(report: Report, html: str, rea
     keyed = [link for link in read.links if link.get("data-key", "-") != "-"]
     (ablation,) = (table for table in report.tables if table.title.startswith("Ablation"))
     place = ablation.columns.index(("measured", "mini_ucf"))
-    for row, data in zip(ablation.rows, ablation.data, strict=True):
+    for row, data in zip(ablation.texts, ablation.data, strict=True):
         mean = row[place].split()[0]
         found = data["metrics"]["mini_ucf.full.top1"]
         assert any(

@@ -55,7 +55,7 @@ def test_long_reason_is_cut_in_the_column_and_full_below(tmp_path: Path) -> None
     reason = "x" * 100
     failed = record("nan", status="failed", reason=reason)
     table = build("ablation", context(tmp_path, [failed], [planned_cell("nan")]))
-    assert all(len(row[-1]) < 60 for row in table.rows)
+    assert all(len(row[-1]) < 60 for row in table.texts)
     assert f"nan: failed: {reason}" in table.notes
 
 

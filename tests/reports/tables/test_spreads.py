@@ -79,7 +79,7 @@ def test_seeds_within_a_draw(tmp_path: Path) -> None:
     tests = {"ucf15": ("fifty-fifty",)}
     given = context(tmp_path, records, planned, tests=tests, train="")
     table = build("ablation", given)
-    row = dict(zip((name for _, name in table.columns), table.rows[-1], strict=True))
+    row = dict(zip((name for _, name in table.columns), table.texts[-1], strict=True))
     assert (row["ucf15"], row["n"], row["also ±"]) == ("51.0 ± 10.0", "3", "seeds 1.4")
 
 
@@ -122,7 +122,7 @@ def test_every_format_marks_the_same_ties(fmt: str, tmp_path: Path) -> None:
     table = build("ablation", context(tmp_path, records, planned))
     text = render(table, fmt)
     at = [name for _, name in table.columns].index("mini_ucf")
-    starred = {row[0] for row in table.rows if row[at].endswith("*")}
+    starred = {row[0] for row in table.texts if row[at].endswith("*")}
     assert starred == {"base_ls_e2e", "aurl"}
     if fmt == "json":
         tied = {one["row"] for one in json.loads(text) if "mini_ucf.full.top1" in one["tied"]}

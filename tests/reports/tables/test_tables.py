@@ -152,7 +152,7 @@ def test_coverage_is_of_the_protocols_own_cells(tmp_path: Path) -> None:
     tests = {"ucf101": ("fifty-fifty", "gzsl")}
     table = build("sota", context(tmp_path, records, planned, tests=tests, train=""))
     place = [name for _, name in table.columns].index("coverage")
-    found = {row[0]: row[place] for row in table.rows if row[place] != "—"}
+    found = {row[0]: row[place] for row in table.texts if row[place] != "—"}
     assert found == {"fifty-fifty": "50/50", "gzsl": "70/70"}
 
 
@@ -170,7 +170,7 @@ def test_a_protocol_that_lists_videos_has_its_own_coverage(tmp_path: Path) -> No
     assert any("v: gone" in reason for row in sota for reason in row["reasons"])
     table = build("sota", given)
     place = [name for _, name in table.columns].index("coverage")
-    found = {row[0]: row[place] for row in table.rows if row[place] != "—"}
+    found = {row[0]: row[place] for row in table.texts if row[place] != "—"}
     assert found == {"full": "400/400", "official3": "29/30"}
 
 
@@ -195,8 +195,8 @@ def test_readings_stand_beside_their_default(tmp_path: Path) -> None:
     planned += [planned_cell(name, reading=dict(reading), seed=seed) for seed in range(3)]
     given = context(tmp_path, records, planned)
     table = build("readings", given)
-    assert [row[1] for row in table.rows] == ["default", "w_init = normal"]
-    assert "3.142" in table.rows[1]
+    assert [row[1] for row in table.texts] == ["default", "w_init = normal"]
+    assert "3.142" in table.texts[1]
     assert name not in rows("ablation", given)
     assert rows("readings", given)[name]["gaps"][0]["larger_than_noise"] is True
 
@@ -239,7 +239,7 @@ def test_no_readings_says_what_to_do(tmp_path: Path) -> None:
 def test_overlap_lists_removed_then_nearest_kept(tmp_path: Path) -> None:
     write_splits(tmp_path)
     table = build("overlap", context(tmp_path, [], []))
-    assert [row[1] for row in table.rows] == ["no"] * 2 + ["yes"] * 10
+    assert [row[1] for row in table.texts] == ["no"] * 2 + ["yes"] * 10
     assert "Kept 13 of 15" in table.header[1]
 
 
