@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from bench.data.words.vectors import exact_norm
 from bench.errors import UserError
 from bench.features.texts import words_in
 from bench.utils.io import digest, file_digest
@@ -72,7 +73,7 @@ class WordMean:
         if vector is None:
             return None
         wide = np.asarray(vector, np.float64)
-        norm = float(np.linalg.norm(wide))
+        norm = exact_norm(wide)
         return wide / norm if norm else None
 
 

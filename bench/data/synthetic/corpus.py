@@ -2,9 +2,13 @@
 definitions of its classes.
 """
 
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
+import bench
 from bench.data.synthetic.vocabulary import (
     MOTIONS,
     PRETEXT_MOTIONS,
@@ -13,6 +17,7 @@ from bench.data.synthetic.vocabulary import (
     SYNONYMS,
     world_classes,
 )
+from bench.errors import UserError
 from bench.utils.io import replacing
 
 # What is said of a word is said of its synonym too: this alone makes the two neighbours.
@@ -56,6 +61,9 @@ SCENES = ("dark", "dim", "grey", "cloudy", "noisy", "textured")
 SHARE_OF_CAPTIONS = 0.35
 DIMENSIONS = 300
 EPOCHS = 10
+# OpenBLAS picks its kernel by CPU, and kernels sum a dot product in different orders. Prescott's
+# needs only SSE3, so every x86-64 CPU has it, and the vectors come out with the same bytes.
+KERNEL = {"OPENBLAS_CORETYPE": "Prescott", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def sentences(count: int = 20_000, seed: int = 0) -> list[list[str]]:
@@ -77,8 +85,31 @@ def sentences(count: int = 20_000, seed: int = 0) -> list[list[str]]:
 def train_vectors(path: Path, seed: int = 0) -> None:
     """Train skip-gram vectors (300-d, float32) on the sentences; save as word2vec binary.
 
-    One worker: the same seed gives the same bytes, whatever ``PYTHONHASHSEED`` is. Hierarchical
-    softmax, because negative sampling from so few words gives all of them one common direction
+    The same seed gives the same bytes on every x86-64 CPU: a child process trains with one worker
+    and a fixed BLAS kernel (the environment decides the kernel before NumPy is loaded, so this
+    process cannot change its own). Raises UserError if the child fails.
+    """
+    home = Path(bench.__file__).parents[1]
+    path = path.resolve()
+    paths = os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")]))
+    with replacing(path) as part:
+        # -P: import bench from `home`, not from a folder of that name in the working directory.
+        child = subprocess.run(
+            [sys.executable, "-P", "-m", "bench.data.synthetic.corpus", str(part), str(seed)],
+            env={**os.environ, **KERNEL, "PYTHONPATH": paths},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if child.returncode:
+            reason = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+            raise UserError(f"{path}: training the word vectors failed ({reason}); run again")
+
+
+def _train(path: Path, seed: int) -> None:
+    """Train and save the vectors with the BLAS kernel of this process.
+
+    Hierarchical softmax: negative sampling from so few words gives all of them one common direction
     (mean cosine between class vectors 0.70; 0.35 here, 0.21 for UCF101's with GoogleNews).
     """
     from gensim.models import Word2Vec  # a second to import
@@ -97,8 +128,7 @@ def train_vectors(path: Path, seed: int = 0) -> None:
         seed=seed,
         workers=1,
     )
-    with replacing(path) as part:
-        model.wv.save_word2vec_format(str(part), binary=True)
+    model.wv.save_word2vec_format(str(path), binary=True)
 
 
 def _said(rng: random.Random, word: str) -> str:
@@ -145,3 +175,7 @@ def definitions() -> dict[str, str]:
 
     names = [*SHAPES, *PRETEXT_SHAPES, *(name for one in world_classes().values() for name in one)]
     return {name: "; ".join(map(meaning, name.split())) for name in names}
+
+
+if __name__ == "__main__":
+    _train(Path(sys.argv[1]), int(sys.argv[2]))

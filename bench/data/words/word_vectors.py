@@ -1,12 +1,13 @@
 """Word vectors from a file, streamed once: only the words asked for are kept in memory."""
 
 import gzip
+import math
 from collections.abc import Iterable, Iterator
 from io import SEEK_END, BufferedReader
 from itertools import chain
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,9 +178,17 @@ def _numbers(line: bytes, dim: int, number: int) -> Vector | None:
         return np.array(numbers, dtype=np.float32)
 
 
+def exact_norm(vector: NDArray[Any]) -> float:
+    """Return the Euclidean norm of a vector [D], the same on every CPU; NaN if it is not finite.
+
+    ``numpy.linalg.norm`` calls BLAS, whose last digits depend on the kernel.
+    """
+    wide = vector.astype(np.float64)
+    return math.sqrt(math.fsum(np.square(wide))) if np.isfinite(wide).all() else math.nan
+
+
 def _unit(vector: Vector, word: str, path: Path) -> Vector:
-    with np.errstate(invalid="ignore"):  # of some that are no number; refused below
-        norm = float(np.linalg.norm(vector.astype(np.float64)))
+    norm = exact_norm(vector)
     limits = np.finfo(np.float32)  # of the norm, too: below them a quotient has few digits or none
     if not float(limits.tiny) <= norm <= float(limits.max):
         raise UserError(f"word vectors {path}: the vector of '{word}' has no direction")
