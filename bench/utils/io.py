@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import lzma
+import math
 import os
 import re
 import shutil
@@ -87,6 +88,20 @@ def write_text(path: Path, text: str) -> None:
 def dump_json(value: Any) -> str:
     """Return ``value`` as readable JSON with a final newline; NaN is refused (``ValueError``)."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def rounded(value: Any, digits: int = 10) -> Any:
+    """Return a JSON-like value with each float rounded to so many significant digits.
+
+    The digits beyond depend on the CPU: BLAS sums in another order on each type.
+    """
+    if isinstance(value, float) and math.isfinite(value):
+        return float(f"{value:.{digits}g}")
+    if isinstance(value, dict):
+        return {key: rounded(one, digits) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(one, digits) for one in value]
+    return value
 
 
 def dump_sealed(value: Mapping[Any, Any]) -> str:

@@ -26,10 +26,14 @@ def nearest_test_classes(
     train: tuple[Sequence[str], NDArray[np.float32]],
     tests: Mapping[str, tuple[Sequence[str], NDArray[np.float32]]],
 ) -> list[Nearest]:
-    """For each training class (names, vectors [K,W]) the nearest class of any test data set."""
+    """For each training class (names, vectors [K,W]) the nearest class of any test data set.
+
+    Distances are rounded to 9 decimals: the last digits of a matrix product depend on the CPU, and
+    neither a verdict at τ nor the nearest of several equal classes may.
+    """
     names = [(dataset, name) for dataset, (listed, _) in tests.items() for name in listed]
     vectors = np.concatenate([v for _, v in tests.values()])
-    distances = 1.0 - _unit(train[1]) @ _unit(vectors).T
+    distances = np.round(1.0 - _unit(train[1]) @ _unit(vectors).T, 9) + 0.0  # no −0.0
     best = distances.argmin(1)
     return [
         Nearest(name, names[j][1], names[j][0], float(distances[i, j]))

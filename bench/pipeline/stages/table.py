@@ -5,7 +5,7 @@ from bench.config.profile import Config
 from bench.reports.tables import TABLES, render_all
 from bench.reports.tables.context import read_context
 from bench.reports.tables.dvc_views import metrics, plots
-from bench.utils.io import dump_json, write_text
+from bench.utils.io import dump_json, rounded, write_text
 
 
 def run(config: Config, layout: Layout) -> None:
@@ -13,7 +13,7 @@ def run(config: Config, layout: Layout) -> None:
     context = read_context(config, layout)
     for name, text in render_all(context).items():
         write_text(layout.tables / name, text)
-    rows = {f"{row}.json": dump_json(found) for row, found in metrics(context).items()}
+    rows = {f"{row}.json": dump_json(rounded(found)) for row, found in metrics(context).items()}
     for folder, files in ((layout.metrics, rows), (layout.plots, plots(context))):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 
 from bench.errors import unknown, visible
 from bench.reports.tables.typed_table import Number, Table, text_of
-from bench.utils.io import dump_json
+from bench.utils.io import dump_json, rounded
 
 _TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol"}
 _TEXT_COLUMNS |= {"definition", "approximated"}
@@ -148,7 +148,9 @@ _FORMATS: dict[str, Callable[[Table], str]] = {
     "latex": _latex,
     "csv": _csv,
     "html": _html,
-    "json": lambda table: visible(dump_json(table.data)),  # where JSON's escapes look the same
+    "json": lambda table: visible(
+        dump_json(rounded(table.data))
+    ),  # where JSON's escapes look the same
 }
 FORMATS = tuple(_FORMATS)
 
