@@ -9,7 +9,10 @@ from bench.config.profile import Config
 from bench.experiments.method_registry import MethodFile
 from bench.utils.io import digest, read_json
 
-STATUS = {str: {"source": str, "digests": {str: str}, "lacking": {str: str}}}
+STATUS = {str: {"source": str, "digests": {str: str}, "keys?": {str: str}, "lacking": {str: str}}}
+COMPUTED = "computed "
+"""Parts of this name are digests of numbers that a network computed, which differ between types of
+machines. They are recorded, and marked where they differ, but do not decide a fingerprint."""
 DIRECT = ("video", "clips")  # read from the data set itself; the index's digest stands for them
 
 
@@ -50,7 +53,11 @@ class Inputs:
             reason = self.lacks(name, datasets)
             if not reason:
                 facts = self.status[name]
-                parts[f"input {name}"] = digest({d: facts["digests"][d] for d in datasets})
+                made = {d: facts["digests"][d] for d in datasets}
+                keys = facts.get("keys", {})
+                parts[f"input {name}"] = digest({d: keys.get(d, made[d]) for d in datasets})
+                if any(d in keys for d in datasets):
+                    parts[f"{COMPUTED}{name}"] = digest(made)
                 sources[name] = facts["source"]
             elif name in needs:
                 missing = missing or f"needs {name}: {reason}"

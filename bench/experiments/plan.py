@@ -15,7 +15,7 @@ from bench.data.splits.overlap import fits_tau
 from bench.data.splits.protocols import fits_draws
 from bench.errors import UserError, unknown
 from bench.experiments.fingerprint import source_digest
-from bench.experiments.input_availability import Inputs
+from bench.experiments.input_availability import COMPUTED, Inputs
 from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.record import cell_name
 from bench.utils.io import digest, read_json
@@ -61,7 +61,8 @@ class PlannedCell:
     @property
     def fingerprint(self) -> str:
         """Hash of everything that decides the outcome; the name carries seed and split."""
-        return digest({**self.parts, "seed": str(self.seed), "split name": self.split})
+        parts = {k: v for k, v in self.parts.items() if not k.startswith(COMPUTED)}
+        return digest({**parts, "seed": str(self.seed), "split name": self.split})
 
 
 def plan(config: Config, layout: Layout, readings: bool = False) -> list[PlannedCell]:

@@ -1,10 +1,11 @@
-"""How each input is made for one data set: (what it is made by, digest of the result).
+"""How each input is made for one data set.
 
 A maker raises NotDescribed where the profile says nothing of its input, and Lacking where this data
 set cannot have it.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,20 @@ from bench.utils.progress import track
 
 Array = NDArray[Any]
 Model = Callable[[NDArray[np.uint8]], Array]  # frames [n,H,W,3] -> [n,...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """An input of one data set.
+
+    ``digest`` is that of its numbers. Where a network computed them, they differ from one type of
+    CPU or GPU to another; ``key`` then identifies what decides them (code, weights, settings,
+    videos) and is the same everywhere. Otherwise it is empty.
+    """
+
+    source: str
+    digest: str
+    key: str = ""
 
 
 class NotDescribed(Exception):
@@ -121,22 +136,25 @@ class Work:
         return WordMean(self.vectors)
 
     @cached_property
-    def objects(self) -> tuple[list[str], str]:
-        """Write the objects' names, vectors and texts; return the names and their digest."""
+    def objects(self) -> tuple[list[str], str, str]:
+        """Write the objects' names, vectors and texts; return names, digest and key (``Made``)."""
         names = object_names(self.profile, self.layout.root)
         vectors, unknown = object_vectors(names, self.vectors)
         if unknown:
             print(f"objects: {unknown} of {len(names)} names have no word vector")
-        texts = None
+        texts, described = None, []
         if self.profile.inputs.texts is not None:
             try:
                 listed = object_texts(self.profile, self.layout.root, names)
                 texts = encoded_objects(listed, self.encoder)
+                described = [self.encoder.digest, listed] if self.encoder.digest else []
             except UserError as error:
                 print(f"objects: no texts ({error})")
         scored = len(scored_names(self.profile, self.layout.root))
         folder = self.layout.inputs / "objects"
-        return names, write_objects(folder, names, vectors, texts, scored)
+        found = write_objects(folder, names, vectors, texts, scored)
+        key = [names, digest(vectors.tobytes()), scored, *described] if described else found
+        return names, found, digest(key)
 
     def code(self, *modules: str) -> str:
         """Return the hash of the modules that make an input."""
@@ -145,8 +163,8 @@ class Work:
 
     def of_frames(
         self, name: str, dataset: str, frames: int, short_side: int | None, model: Model, key: Any
-    ) -> str:
-        """Run a model over the frames of every video; return the digest of its array."""
+    ) -> tuple[str, str]:
+        """Run a model over the frames of every video; return its array's digest and its key."""
         index = self.index(dataset)
         if index.kind == "features":
             raise Lacking(f"data set {dataset} has features only, no frames")
@@ -172,7 +190,7 @@ class Work:
         found = is_current(folder, dataset, stamp)
         # Once more what failed before: perhaps the disk did, and not the file.
         if found and all(sampled(row) is None for row in failed_videos(folder, dataset)):
-            return found
+            return found, stamp
         rows = range(len(index.paths))
         example = next((one for row in rows if (one := scored(row)) is not None), None)
         if example is None:
@@ -185,14 +203,14 @@ class Work:
                 yield (empty if array is None else array)[None]
 
         write_videos(folder, dataset, stamp, whole(), len(rows), failures)
-        return is_current(folder, dataset, stamp)
+        return is_current(folder, dataset, stamp), stamp
 
 
-def features(work: Work, dataset: str) -> tuple[str, str]:
+def features(work: Work, dataset: str) -> Made:
     """Segments' features: the data set's own, or those of the frozen backbone."""
     index = work.index(dataset)
     if index.kind == "features":
-        return f"{index.root.name}", index.digest
+        return Made(index.root.name, index.digest)
     profile, layout = work.profile, work.layout
     core = work.code("features/frozen_backbone")
     key = work.once("backbone key", lambda: backbone_key(profile, layout, core))
@@ -214,10 +232,10 @@ def features(work: Work, dataset: str) -> tuple[str, str]:
             parts = track(parts, steps, f"features {dataset}")
             write_videos(folder, dataset, stamp, parts, count, failures)
         found = is_current(folder, dataset, stamp)
-    return f"{backbone_source(profile)}, {segments} segments", found
+    return Made(f"{backbone_source(profile)}, {segments} segments", found, stamp)
 
 
-def texts(work: Work, dataset: str) -> tuple[str, str]:
+def texts(work: Work, dataset: str) -> Made:
     """Encoded definitions of the classes."""
     described = work.profile.inputs.texts
     if described is None:
@@ -225,23 +243,26 @@ def texts(work: Work, dataset: str) -> tuple[str, str]:
     encoder = work.once("encoder", lambda: work.encoder)
     try:
         classes = work.index(dataset).classes
-        array = encoder.encode(class_texts(work.profile, work.layout.root, dataset, classes))
+        listed = class_texts(work.profile, work.layout.root, dataset, classes)
+        array = encoder.encode(listed)
     except UserError as error:
         raise Lacking(str(error)) from None
     source = "generated definitions" if described.kind == "generated" else "definitions"
-    return f"{source}, {encoder.name}", write_classes(work.layout.inputs / "texts", dataset, array)
+    found = write_classes(work.layout.inputs / "texts", dataset, array)
+    decided = [work.code("features/text_encoder"), encoder.digest, listed]
+    return Made(f"{source}, {encoder.name}", found, digest(decided) if encoder.digest else "")
 
 
-def objects(work: Work, dataset: str) -> tuple[str, str]:
+def objects(work: Work, dataset: str) -> Made:
     """Object probabilities of frames."""
     described = work.profile.inputs.objects
     if described is None:
         raise NotDescribed
-    names, vocabulary = work.once("objects", lambda: work.objects)
+    names, vocabulary, key_of_names = work.once("objects", lambda: work.objects)
     device = work.device
     if described.kind == "scores":
         found, source = _given_scores(work, dataset, len(names))
-        return source, digest([vocabulary, found])
+        return Made(source, digest([vocabulary, found]))
     if described.kind == "shapes":
         bank, model = work.once("shapes", lambda: shapes_classifier(SIZE, device))
         key: Any = work.code("features/shape_classifier")
@@ -257,8 +278,9 @@ def objects(work: Work, dataset: str) -> tuple[str, str]:
         key, side = [work.code("features/torchvision_models"), described.model, origin], 256
         source = f"{len(bank)} ImageNet classes, {described.model}"
     padded = _padded(model, len(names)) if len(names) > len(bank) else model
-    found = work.of_frames("objects", dataset, described.frames, side, padded, [key, len(names)])
-    return source, digest([vocabulary, found])
+    key = [key, len(names)]
+    found, stamp = work.of_frames("objects", dataset, described.frames, side, padded, key)
+    return Made(source, digest([vocabulary, found]), digest([key_of_names, stamp]))
 
 
 def _padded(model: Model, count: int) -> Model:
@@ -291,26 +313,26 @@ def _given_scores(work: Work, dataset: str, count: int) -> tuple[str, str]:
     return is_current(folder, dataset, stamp), f"scores of {path.name}"
 
 
-def signatures(work: Work, dataset: str) -> tuple[str, str]:
+def signatures(work: Work, dataset: str) -> Made:
     """Each class's attributes in their order."""
     described = work.profile.inputs.signatures
     if described is None:
         raise NotDescribed
-    names, _ = work.once("objects", lambda: work.objects)
+    names, *_ = work.once("objects", lambda: work.objects)
     path: Path = (work.layout.root / described).resolve()
     try:
         array = read_signatures(path, work.index(dataset).classes, names)
     except UserError as error:
         raise Lacking(str(error)) from None
-    return path.name, write_classes(work.layout.inputs / "signatures", dataset, array)
+    return Made(path.name, write_classes(work.layout.inputs / "signatures", dataset, array))
 
 
-def boxes(work: Work, dataset: str) -> tuple[str, str]:
+def boxes(work: Work, dataset: str) -> Made:
     """Detections on frames, their objects numbered as the profile's."""
     described = work.profile.inputs.boxes
     if described is None:
         raise NotDescribed
-    names, vocabulary = work.once("objects", lambda: work.objects)
+    names, vocabulary, key_of_names = work.once("objects", lambda: work.objects)
     path = work.layout.root / described.weights
     weights: Any = "download" if str(described.weights) == "download" else path
     known, model = work.once(
@@ -328,11 +350,12 @@ def boxes(work: Work, dataset: str) -> tuple[str, str]:
     origin = file_digest(weights) if isinstance(weights, Path) else str(weights)
     code = work.code("features/torchvision_models")
     key = [code, described.model, origin, described.most, order.tolist()]
-    found = work.of_frames("boxes", dataset, described.frames, 480, numbered, key)
-    return f"COCO boxes, {described.model}", digest([vocabulary, found])
+    found, stamp = work.of_frames("boxes", dataset, described.frames, 480, numbered, key)
+    made = digest([vocabulary, found]), digest([key_of_names, stamp])
+    return Made(f"COCO boxes, {described.model}", *made)
 
 
-def clip(work: Work, dataset: str) -> tuple[str, str]:
+def clip(work: Work, dataset: str) -> Made:
     """Embeddings of frames and of classes by an image-text model."""
     described = work.profile.inputs.clip
     if described is None:
@@ -346,11 +369,12 @@ def clip(work: Work, dataset: str) -> tuple[str, str]:
     own = write_classes(work.layout.inputs / "clip", dataset, classes)
     key = [work.code("features/image_text"), model.digest]
     # Frames of their own size: the model resizes with its own filter.
-    found = work.of_frames("clip", dataset, described.frames, None, model.images, key)
-    return f"{folder.name}, {described.frames} frames", digest([own, found])
+    found, stamp = work.of_frames("clip", dataset, described.frames, None, model.images, key)
+    key = [stamp, work.index(dataset).classes, described.templates]
+    return Made(f"{folder.name}, {described.frames} frames", digest([own, found]), digest(key))
 
 
-MAKERS: dict[str, Callable[[Work, str], tuple[str, str]]] = {
+MAKERS: dict[str, Callable[[Work, str], Made]] = {
     "features": features,
     "texts": texts,
     "objects": objects,

@@ -24,9 +24,14 @@ LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 
 
 class Encoder(Protocol):
-    """What turns texts into vectors; ``name`` says which one, for provenance."""
+    """What turns texts into vectors; ``name`` says which one, for provenance.
+
+    ``digest`` identifies the weights of a network, whose vectors differ between types of machines;
+    it is empty where the vectors are the same everywhere.
+    """
 
     name: str
+    digest: str
 
     def encode(self, texts: Sequence[str], allow_empty: bool = False) -> Vectors:
         """Return [K,E]. A text without any known word is a UserError, or a row of zeros."""
@@ -39,6 +44,7 @@ class WordMean:
     """
 
     name = "mean word vectors"
+    digest = ""
 
     def __init__(self, vectors: Mapping[str, NDArray[Any]]) -> None:
         if not vectors:
@@ -91,6 +97,7 @@ class Transformer:
         if self._model.config.is_encoder_decoder or self._tokenizer.pad_token is None:
             raise UserError(f"model {folder} is no sentence encoder; give one like BERT")
         self.name = folder.resolve().name
+        self.digest = folder_digest(folder, READ)
         self._device = torch.device(device)
         self._model.to(self._device)
         places = getattr(self._model.config, "max_position_embeddings", longest)

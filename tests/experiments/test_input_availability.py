@@ -42,6 +42,21 @@ def test_an_input_is_part_of_the_fingerprint(inputs: Inputs) -> None:
     assert inputs.of(method(needs=("features",)), {}, TEST).parts != given.parts
 
 
+def test_numbers_that_a_network_computed_are_recorded_beside_their_key(tmp_path: Path) -> None:
+    keyed = {"source": "f", "digests": {"mini_ucf": "1"}, "keys": {"mini_ucf": "k"}, "lacking": {}}
+    here, there = (given_by({**keyed, "digests": {"mini_ucf": d}}, tmp_path / d) for d in "12")
+    assert here.parts["input features"] == there.parts["input features"]
+    assert here.parts["computed features"] != there.parts["computed features"]
+
+
+def given_by(features: object, root: Path) -> Given:
+    copy_project(root)
+    layout = Layout(root, "mini")
+    layout.inputs_status.parent.mkdir(parents=True)
+    layout.inputs_status.write_text(json.dumps({"features": features}))
+    return Inputs(load_config(root, "mini"), layout).of(method(needs=("features",)), {}, TEST)
+
+
 def test_clips_alone_are_no_part_of_it(inputs: Inputs) -> None:
     assert inputs.of(method(), {}, BOTH) == Given()
 

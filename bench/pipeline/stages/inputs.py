@@ -16,24 +16,30 @@ def run(config: Config, layout: Layout) -> None:
     """Write ``data/<profile>/inputs`` and ``results/inputs/<profile>.json``.
 
     The latter maps input -> ``source`` (what it is made by), ``digests`` of the data sets that
-    have it, and ``lacking``: data set -> why it has not, and what to do.
+    have it, ``keys``: data set -> what decides an input that a network computes here (its digest
+    differs between types of machines), and ``lacking``: data set -> why it has not, and what to do.
     """
     work = Work(config, layout)
     layout.inputs.mkdir(parents=True, exist_ok=True)
     status: dict[str, Any] = {}
     for name, make in MAKERS.items():
         digests: dict[str, str] = {}
+        keys: dict[str, str] = {}
         lacking: dict[str, str] = {}
         source = ""
         try:
             for dataset in work.datasets:
                 try:
-                    source, digests[dataset] = make(work, dataset)
+                    made = make(work, dataset)
                 except Lacking as error:
                     lacking[dataset] = str(error)
+                    continue
+                source, digests[dataset] = made.source, made.digest
+                if made.key:
+                    keys[dataset] = made.key
         except NotDescribed:
             continue
-        status[name] = {"source": source, "digests": digests, "lacking": lacking}
+        status[name] = {"source": source, "digests": digests, "keys": keys, "lacking": lacking}
         state = "ok" if not lacking else f"missing: {next(iter(lacking.values()))}"
         print(f"{name}: {len(digests)} of {len(work.datasets)} data sets, {state}", flush=True)
     write_json(layout.inputs_status, status)

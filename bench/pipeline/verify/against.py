@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.evaluation.stats.hypothesis_tests import holm, paired_t
 from bench.evaluation.stats.spread import pooled, spread
+from bench.experiments.input_availability import COMPUTED
 from bench.experiments.record import Record, read_records
 from bench.pipeline.verify.compare import Verdict, changed, compare, otherwise
 
@@ -124,8 +125,8 @@ def _unlike(here: Record, there: Record) -> Iterator[str]:
 
 
 def _remade(here: Record, there: Record, unlike: Sequence[str]) -> bool:
-    """Tell whether all that differs are inputs, which another machine computes to other bits."""
-    inputs = bool(unlike) and all(name.startswith("input ") for name in unlike)
+    """Tell whether all that differs are inputs that another machine computed to other bits."""
+    inputs = bool(unlike) and all(name.startswith(COMPUTED) for name in unlike)
     return inputs and bool(changed(here.environment, there.environment))
 
 

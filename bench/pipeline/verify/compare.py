@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.experiments.input_availability import COMPUTED
 from bench.experiments.record import Record
 
 Word = Literal["identical", "within tolerance", "different", "not verified"]
@@ -37,6 +38,10 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
     machine = changed(record.environment, again.environment)
     details = [f"another machine or version: {', '.join(machine)}"] if machine else []
     unlike = list(otherwise(record, again))
+    computed = [name for name in unlike if name.startswith(COMPUTED)]
+    if machine and computed:
+        unlike = [name for name in unlike if name not in computed]
+        details.append(f"other digits of inputs: {', '.join(computed)}")
     if unlike:
         details.append(f"not made as recorded: {', '.join(unlike)} differ")
     gaps = dict(_gaps(record, again, points))

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.experiments.input_availability import COMPUTED
 from bench.experiments.plan import TRANSFER, PlannedCell, code_parts
 from bench.experiments.record import Record
 from bench.reports.tables.context import TableContext
@@ -19,7 +20,8 @@ class Cell:
     record: Record | None = None  # only of a cell that may be shown: ok, planned or not
 
 
-_OF_DATA = ("data", "words", "split", "input ")  # parts that a clone without data may not know
+# Parts that a clone without data may not know.
+_OF_DATA = ("data", "words", "split", "input ", COMPUTED)
 
 
 def _differing(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
@@ -33,7 +35,19 @@ def changed(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
     What a clone without data does not know of its own cells is not compared.
     """
     compared = expected.keys() | {key for key in found if not key.startswith(_OF_DATA)}
-    return sorted(key for key in compared if expected.get(key) != found.get(key))
+    return sorted(
+        key
+        for key in compared
+        if expected.get(key) != found.get(key) and not key.startswith(COMPUTED)
+    )
+
+
+def elsewhere(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Say which inputs of a record a network computed on another type of machine; "" if none."""
+    both = expected.keys() & found
+    names = [key for key in both if key.startswith(COMPUTED) and expected[key] != found[key]]
+    inputs = ", ".join(sorted(name.removeprefix(COMPUTED) for name in names))
+    return inputs and f"{inputs} computed on another machine"
 
 
 def _digests(record: Record) -> dict[str, str]:
@@ -80,7 +94,7 @@ def _planned(planned: PlannedCell, record: Record | None) -> Cell:
         return Cell(planned, "outdated", ", ".join(differs))
     if record.status != "ok":
         return Cell(planned, record.status, record.reason)
-    return Cell(planned, "ok", record=record)
+    return Cell(planned, "ok", elsewhere(planned.parts, record.parts), record)
 
 
 def _now(context: TableContext, record: Record) -> dict[str, str]:

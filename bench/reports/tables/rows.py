@@ -162,7 +162,8 @@ def _summary(found: list[Cell]) -> tuple[str, str, str]:
     states = Counter(cell.state for cell in found)
     others = [state for state in _WORST_FIRST if states[state]]
     if not others:
-        return "ok", "ok", "ok"
+        notes = sorted({cell.reason for cell in found if cell.reason})
+        return "ok", "ok", "; ".join(["ok", *notes])
     texts = [f"{states['ok']}/{len(found)}"] if states["ok"] else []
     for state in others:
         reasons = {cell.reason for cell in found if cell.state == state and cell.reason}

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from bench.data.reference import Published
 from bench.evaluation.stats.spread import Spread
+from bench.utils.io import rounded
 
 MISSING = "—"
 SCATTER = {"closeness": "C↓", "dispersion": "D↑"}
@@ -25,12 +26,13 @@ class Number:
     @property
     def mean(self) -> str:
         """The number itself, without deviation and marks."""
-        return f"{self.value:{'+' if self.signed else ''}.{self.digits}f}"
+        value = rounded(self.value)  # so that no tie is decided by the last digits of a CPU
+        return f"{value:{'+' if self.signed else ''}.{self.digits}f}"
 
     @property
     def spread(self) -> str:
         """``± 2.0``, or "" without a deviation."""
-        return "" if self.std is None else f"± {self.std:.{self.digits}f}"
+        return "" if self.std is None else f"± {rounded(self.std):.{self.digits}f}"
 
     def __str__(self) -> str:
         text = " ".join(filter(None, (self.mean, self.spread, "*" * self.is_tied)))

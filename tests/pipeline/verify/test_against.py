@@ -92,12 +92,12 @@ def test_inputs_that_another_machine_made_are_compared_and_named(
 ) -> None:
     here, there = folders
     for folder, bits, environment in ((here, "a", HERE), (there, "b", ELSEWHERE)):
-        parts = {"core": "c", "input objects": bits}
+        parts = {"core": "c", "computed objects": bits}
         write(folder, 50, parts=parts, environment=environment)
         write(folder, 50, "psgnn", parts=parts)  # on one machine they are other inputs
     found = beside(here, there, "mini", 1.0)
-    assert found.remade == {"aurl.transfer.seed0": ["input objects"]}
-    assert found.unlike == {"psgnn.transfer.seed0": ["input objects"]}
+    assert found.remade == {"aurl.transfer.seed0": ["computed objects"]}
+    assert found.unlike == {"psgnn.transfer.seed0": ["computed objects"]}
     assert [row.row for row in found.rows] == ["aurl"]
 
 

@@ -1,6 +1,7 @@
 """The state of cells in tables: outdated, failed, never mixed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,19 @@ def test_states_of_cells(tmp_path: Path) -> None:
     for name in ("old", "nan", "bad", "new", "extra"):
         assert table[name]["measured mini_ucf"] == "—"
         assert "mini_ucf.full.top1" not in found[name]["metrics"]
+
+
+def test_a_row_on_features_of_another_machine_stays_and_is_marked(tmp_path: Path) -> None:
+    parts = {"source": "a", "input features": "k"}
+    records = [record("mine", parts={**parts, "computed features": "there"})]
+    here = replace(planned_cell("mine"), parts={**parts, "computed features": "here"})
+    given = context(tmp_path, records, [here])
+    row = rows("ablation", given)["mine"]
+    assert row["status"] == "ok"
+    assert row["state"] == "ok; features computed on another machine"
+    same = replace(here, parts=records[0].parts)
+    assert same.fingerprint == here.fingerprint
+    assert rows("ablation", context(tmp_path, records, [same]))["mine"]["state"] == "ok"
 
 
 def test_long_reason_is_cut_in_the_column_and_full_below(tmp_path: Path) -> None:
