@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bench.data.words.vectors import exact_norm
+from bench.data.words.word_vectors import exact_norm
 from bench.errors import UserError
 from bench.features.texts import words_in
 from bench.utils.io import digest, file_digest
