@@ -19,11 +19,10 @@ from PIL import Image
 from ratio import Ratio, compare, show
 
 from bench.config.schema import Input
-from bench.data.video.clip_reader import clip_indices, train_start
+from bench.data.video.clip_reader import ClipReader, clip_indices, train_start
 from bench.data.video.encode import write_h264
 from bench.data.video.frame_reader import resize
 from bench.data.video.frame_store import build_store
-from bench.training.sources import Clips
 
 SIDE, LENGTH, FRAMES, VIDEOS, BATCH = 112, 16, 120, 8, 64
 
@@ -43,7 +42,7 @@ def rows(quick: bool = False) -> Iterator[Ratio]:
             write_h264(root / name, frames)
             files.append([jpeg(frame) for frame in frames])
         store = build_store(root / "store", root, names, (SIDE, SIDE), 1, key="")
-        clips = Clips(store, Input(), {})
+        clips = ClipReader(store, Input(), {})
         chosen = rng.integers(VIDEOS, size=8 if quick else BATCH).tolist()
 
         def plain() -> None:

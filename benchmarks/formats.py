@@ -1,7 +1,7 @@
 """What a clip costs training, by the format of the store: ``python benchmarks/formats.py``.
 
-A batch of 64 clips 16×112×112 goes through the product's own ``Clips``, from the store (raw frames
-in mapped shards), and from the same frames kept otherwise: JPEG in files, in a tar, in a mapped
+A batch of 64 clips 16×112×112 goes through ``ClipReader``, from the store (raw frames in mapped
+shards), and from the same frames kept otherwise: JPEG in files, in a tar, in a mapped
 file with a table of offsets; PNG and zlib, which lose nothing; LMDB; H.264. All formats get the
 same clips, turn by turn, and each round draws others. Seconds are of the processor; the files are
 in the system's cache. Bytes are whole blocks of 4,096, as disks give them.
@@ -33,10 +33,10 @@ from moving_videos import moving
 from tabulate import tabulate
 
 from bench.config.schema import Input
+from bench.data.video.clip_reader import ClipReader
 from bench.data.video.encode import write_h264
 from bench.data.video.frame_reader import Frames
 from bench.data.video.frame_store import build_store
-from bench.training.sources import Clips
 
 FRAMES, VIDEOS, BATCH, ROUNDS, BLOCK = 120, 24, 64, 9, 4096
 STORE = "raw, mapped shards: the store"
@@ -106,7 +106,7 @@ def _timed(
     kept: Mapping[str, Frames], results: Mapping[str, Result], count: int, rounds: int
 ) -> Iterator[Result]:
     """Yield the results with their seconds and differences."""
-    sources = {name: Clips(frames, Input(), {}) for name, frames in kept.items()}
+    sources = {name: ClipReader(frames, Input(), {}) for name, frames in kept.items()}
 
     def batch(name: str, number: int) -> torch.Tensor:
         rng = np.random.default_rng(number)

@@ -162,7 +162,7 @@ def prepare(
 
 def _prepare(config: "Config", layout: "Layout", name: str, jobs: int) -> None:
     from bench.data.index import read_index
-    from bench.training.sources import open_video, store_folder
+    from bench.data.video.clip_reader import ClipReader, store_folder
 
     index = read_index(layout.index, name)
     settings = config.profile.input.model_copy(update={"store": True})
@@ -180,7 +180,7 @@ def _prepare(config: "Config", layout: "Layout", name: str, jobs: int) -> None:
             f"{folder}: {free / _GB:.2f} GB free, {size / _GB:.2f} GB needed for {name}; make "
             ".bench a link to a larger disk, or leave input.store at false"
         )
-    source = open_video(index, settings, folder, jobs or len(os.sched_getaffinity(0)))
+    source = ClipReader.open(index, settings, folder, jobs or len(os.sched_getaffinity(0)))
     failed = f", {len(source.failures)} cannot be read" if source.failures else ""
     print(f"{name}: ready{failed}")
 

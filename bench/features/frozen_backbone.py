@@ -14,18 +14,24 @@ from torch import Tensor, nn
 
 from bench.config.schema import Input, Network, Train
 from bench.data.index import Index
+from bench.data.input_reader import InputReader
+from bench.data.video.clip_reader import ClipReader
 from bench.data.video.decode import VideoError
 from bench.method import Batch, Classes, Context, Loss, Method, over_clips
 from bench.models.factory import new_backbone
 from bench.training.batches import Batches
+from bench.training.device_feed import to_device
 from bench.training.embed import chunk
 from bench.training.loop import train
-from bench.training.sources import Source, open_video, to_device
 
 
 @torch.inference_mode()
 def segment_features(
-    backbone: nn.Module, clips: Source, count: int, failures: dict[int, str], device: torch.device
+    backbone: nn.Module,
+    clips: InputReader,
+    count: int,
+    failures: dict[int, str],
+    device: torch.device,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the features [k,n,D] of rows 0 … ``count`` − 1; zeros for a video that fails.
 
@@ -43,13 +49,13 @@ def segment_features(
         yield features
 
 
-def is_readable(clips: Source, row: int) -> bool:
+def is_readable(clips: InputReader, row: int) -> bool:
     """Tell whether a video's test clips can be read now."""
     return row not in clips.failures and any(True for _ in _readable(clips, [row], {}))
 
 
 def _readable(
-    clips: Source, rows: list[int], failures: dict[int, str]
+    clips: InputReader, rows: list[int], failures: dict[int, str]
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Yield the rows with their clips; where one breaks, each alone, so that it alone is lost."""
     if not rows:
@@ -85,7 +91,7 @@ def pretrained(
     kept below ``scratch``.
     """
     torch.manual_seed(0)
-    source = open_video(index, how, scratch / "frames")
+    source = ClipReader.open(index, how, scratch / "frames")
     rows = [row for row in range(len(index.paths)) if row not in source.failures]
     labels = index.labels[rows].tolist()
     batches = Batches({"video": source}, rows, labels, settings.batch, 0)

@@ -26,6 +26,7 @@ from bench.data.input_store import (
 )
 from bench.data.reference.class_names import key as spelling
 from bench.data.synthetic.moving_shapes import SIZE
+from bench.data.video.clip_reader import ClipReader
 from bench.data.video.decode import Pixels, VideoError
 from bench.data.video.frame_reader import FrameSampler
 from bench.data.words.word_vectors import read_vectors
@@ -49,7 +50,6 @@ from bench.features.texts import class_texts
 from bench.features.torchvision_models import load_classifier, load_detector
 from bench.training.device import prepare
 from bench.training.embed import chunk
-from bench.training.sources import open_video
 from bench.utils.io import DAMAGED, digest, file_digest, read_arrays
 from bench.utils.progress import track
 
@@ -220,7 +220,9 @@ def features(work: Work, dataset: str) -> Made:
     settings = profile.input.model_copy(update={"test_clips": segments})
     found = is_current(folder, dataset, stamp)
     lost = failed_videos(folder, dataset) if found else ()
-    clips = None if found and not lost else open_video(index, settings, layout.scratch / "frames")
+    clips = (
+        None if found and not lost else ClipReader.open(index, settings, layout.scratch / "frames")
+    )
     if clips is not None and (not found or any(is_readable(clips, row) for row in lost)):
         with torch.random.fork_rng():
             device = work.device

@@ -13,13 +13,13 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data import reference as facts
 from bench.data.index import read_features, read_index
+from bench.data.video.clip_reader import ClipReader
 from bench.data.video.decode import VideoError
 from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
 from bench.experiments.method_registry import load, scan
 from bench.method import Batch, Classes, Context, Method, as_tensor_classes, create
 from bench.models.factory import new_backbone
-from bench.training.sources import open_video
 from bench.utils.io import read_json
 from bench.utils.progress import duration
 
@@ -136,7 +136,7 @@ def _read_seconds(config: Config, layout: Layout, dataset: str) -> float | None:
         index = read_index(layout.index, dataset)
         usable = np.flatnonzero(index.frames)
         rows = usable[:: max(len(usable) // 8, 1)][:8].tolist()
-        source = open_video(index, config.profile.input, layout.scratch / "frames")
+        source = ClipReader.open(index, config.profile.input, layout.scratch / "frames")
         start = time.monotonic()
         source.train(rows, np.random.default_rng(0))
     except (UserError, VideoError, ValueError):

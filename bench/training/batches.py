@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from bench.data.input_reader import InputReader
 from bench.errors import UserError
 from bench.method import Batch
-from bench.training.sources import Source, to_device
+from bench.training.device_feed import to_device
 
 _ORDER, _SAMPLE = 1, 2  # independent streams of random numbers
 
@@ -23,7 +24,7 @@ class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
 
     def __init__(
         self,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, InputReader],
         rows: Sequence[int],
         labels: Sequence[int],
         batch: int,

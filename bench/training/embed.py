@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.data.input_reader import InputReader
 from bench.data.video.decode import VideoError
 from bench.method import Batch, Classes, Method
 from bench.models.batchnorm_folding import quick_backbones
+from bench.training.device_feed import to_device
 from bench.training.distributed import ALONE, World
-from bench.training.sources import Source, to_device
 
 CHUNK = 64  # clips at a time
 Inference = Literal["plain", "folded", "bf16"]
@@ -36,7 +37,7 @@ class Embedded:
 @torch.inference_mode()
 def embed(
     method: Method,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, InputReader],
     paths: Sequence[str],
     rows: Sequence[int],
     labels: Sequence[int],
@@ -120,13 +121,13 @@ def _whole(everywhere: Sequence[Embedded], rows: Sequence[int]) -> Embedded:
     return Embedded(first.names, arrays, first.expected, failed)
 
 
-def chunk(sources: Iterable[Source]) -> int:
+def chunk(sources: Iterable[InputReader]) -> int:
     """Return how many videos to take at a time, so that memory does not grow with their clips."""
     return max(1, CHUNK // max(source.n for source in sources))
 
 
 def _read(
-    sources: Mapping[str, Source],
+    sources: Mapping[str, InputReader],
     part: list[tuple[int, int]],
     paths: Sequence[str],
     failed: dict[str, str],

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.schema import Network
+from bench.data.input_reader import FeatureReader
 from bench.errors import UserError
 from bench.experiments.method_registry import MethodFile, blame, load
 from bench.method import Batch, Classes, Context, Method, create
 from bench.models.factory import new_backbone
 from bench.training.batches import Batches
-from bench.training.sources import Vectors
 
 _SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16
 _DECLARED = ("label", "needs", "wants", "learning", "approximates", "modern", "freeze_backbone")
@@ -74,7 +74,7 @@ def _exercise(kind: type[Method], path: Path, video: Tensor, given: set[str]) ->
     batch = Batch(inputs, torch.arange(_VIDEOS) % _SEEN)
     found = []
     if method.fit is not None:
-        sources = {name: Vectors(value.numpy(), {}) for name, value in inputs.items()}
+        sources = {name: FeatureReader(value.numpy(), {}) for name, value in inputs.items()}
         rows = list(range(_VIDEOS))
         method.fit(Batches(sources, rows, batch.y.tolist(), _VIDEOS, 0), seen)
     elif kind.learning == "steps":

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from bench.data.index import Index
+from bench.data.input_reader import FeatureReader, InputReader
 from bench.data.input_store import read_classes, read_objects, read_videos
+from bench.data.video.clip_reader import ClipReader
 from bench.method import Classes, Method, as_tensor_classes
 from bench.training.job import Job
-from bench.training.sources import Source, Vectors, open_features, open_video
 
 OF_VIDEOS = ("features", "objects", "boxes", "clip")
 OF_CLASSES = ("texts", "signatures", "clip")
@@ -20,28 +21,32 @@ class MissingInput(Exception):
     """The method needs an input that this profile does not have."""
 
 
-def open_sources(job: Job, method: Method, index: Index) -> dict[str, Source]:
+def open_sources(job: Job, method: Method, index: Index) -> dict[str, InputReader]:
     """Open what the method is given of a data set's videos."""
-    sources: dict[str, Source] = {}
+    sources: dict[str, InputReader] = {}
     for name in dict.fromkeys([*method.needs, *(n for n in method.wants if n in job.inputs)]):
         if name == "clips" and index.kind == "features":
             raise MissingInput(f"needs clips, but data set {index.name} has features only")
         if name == "video" and method.freeze_backbone:
             sources["video"] = _stored(job, "features", index)
         elif name in ("video", "clips"):
-            sources["video"] = open_video(index, job.input, job.layout.scratch / "frames")
+            frames = job.layout.scratch / "frames"
+            is_clips = index.kind == "videos"
+            sources["video"] = (
+                ClipReader.open(index, job.input, frames) if is_clips else FeatureReader.open(index)
+            )
         elif name in OF_VIDEOS:
             sources[name] = _stored(job, name, index)
     return sources
 
 
-def _stored(job: Job, name: str, index: Index) -> Source:
+def _stored(job: Job, name: str, index: Index) -> InputReader:
     if name == "features" and index.kind == "features":
-        return open_features(index)
+        return FeatureReader.open(index)
     if name not in job.inputs:
         raise MissingInput(f"needs {name}; run 'bench stage inputs'")
     array, failures = read_videos(job.layout.inputs / name, index.name, len(index.paths))
-    return Vectors(array, index.broken_rows("cannot be decoded") | failures)
+    return FeatureReader(array, index.broken_rows("cannot be decoded") | failures)
 
 
 def open_classes(

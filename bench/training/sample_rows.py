@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from bench.data.index import Index
+from bench.data.input_reader import InputReader
+from bench.data.video.clip_reader import CHANGED
 from bench.errors import UserError
-from bench.training.sources import CHANGED, Source
 
 
 def held_out_rows(paths: Collection[str], index: Index) -> set[int]:
@@ -29,7 +30,7 @@ def rows_of(
 
 
 def without_failures(
-    rows: Sequence[int], labels: Sequence[int], sources: Mapping[str, Source], index: Index
+    rows: Sequence[int], labels: Sequence[int], sources: Mapping[str, InputReader], index: Index
 ) -> tuple[list[int], list[int]]:
     """Return the rows that every source can read, and their labels; UserError if none is left.
 

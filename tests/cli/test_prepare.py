@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from bench.config.paths import Layout, find_root
 from bench.config.profile import load_config
 from bench.data.index import read_index
-from bench.training.sources import open_video
+from bench.data.video.clip_reader import ClipReader
 
 
 def test_training_and_embedding_read_the_same_from_the_store_and_from_the_videos(
@@ -29,7 +29,7 @@ def test_training_and_embedding_read_the_same_from_the_store_and_from_the_videos
     settings = load_config(layout.root, "mini").profile.input
     index = read_index(layout.index, "mini_hmdb")
     stored, direct = (
-        open_video(index, settings.model_copy(update={"store": s}), layout.scratch / "frames")
+        ClipReader.open(index, settings.model_copy(update={"store": s}), layout.scratch / "frames")
         for s in (True, False)
     )
     rows = [0, 7, 199]

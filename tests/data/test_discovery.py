@@ -12,8 +12,8 @@ from bench.config.schema import Input
 from bench.data.discovery import list_videos
 from bench.data.index import Index, read_index, write_index
 from bench.data.manifest import update_manifest
+from bench.data.video.clip_reader import ClipReader
 from bench.errors import UserError
-from bench.training.sources import open_video
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_without_a_manifest_each_file_is_read_once(
 @pytest.mark.parametrize("store", [True, False])
 def test_the_real_reason_is_told(tmp_path: Path, videos: Path, store: bool) -> None:
     index = staged(tmp_path)
-    source = open_video(index, Input(length=4, size=16, store=store), tmp_path / "cache")
+    source = ClipReader.open(index, Input(length=4, size=16, store=store), tmp_path / "cache")
     assert dict(source.failures) == {
         1: "cannot be opened: Invalid data found when processing input"
     }

@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 
 from bench.config.profile import DataSet
-from bench.config.schema import Input
 from bench.data.discovery import list_features
 from bench.data.index import Index, read_features, read_index, write_index
+from bench.data.input_reader import FeatureReader
 from bench.errors import UserError
-from bench.training.sources import open_video
 from bench.utils.io import file_digest
 
 FEATURES = np.arange(15, dtype=np.float16).reshape(5, 3)
@@ -42,7 +41,7 @@ def test_labels_may_be_names_or_numbers(tmp_path: Path, labels: np.ndarray) -> N
     assert index.classes == ["a", "b", "c"]
     assert index.paths == ["v1", "v4", "v2", "v3", "v5"]  # by class, then by name
     assert index.labels.tolist() == [0, 0, 1, 1, 2]
-    source = open_video(index, Input(), tmp_path / "cache")
+    source = FeatureReader.open(index)
     assert source.test([0, 3])[:, 0].tolist() == FEATURES[[1, 0]].tolist()
     assert (source.dim, dict(source.failures)) == (3, {})
 
@@ -89,7 +88,7 @@ def test_a_row_that_is_not_finite_is_counted_and_not_used(tmp_path: Path, bad: f
     index = indexed(tmp_path, described())
     assert len(index.paths) == 5
     assert index.frames.tolist() == [1, 1, 0, 1, 1]
-    assert dict(open_video(index, Input(), tmp_path / "cache").failures) == {2: "not finite"}
+    assert dict(FeatureReader.open(index).failures) == {2: "not finite"}
     assert index.paths[2] == "v2"
 
 
@@ -146,7 +145,7 @@ def test_features_that_changed_since(tmp_path: Path) -> None:
     index = indexed(tmp_path, described())
     save(tmp_path, features=FEATURES[::-1], labels=NAMES)
     with pytest.raises(UserError, match="changed since it was indexed; run 'bench stage data'"):
-        open_video(index, Input(), tmp_path / "cache")
+        FeatureReader.open(index)
 
 
 def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from bench.data.input_reader import FeatureReader
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context, create
 from bench.training.batches import Batches
-from bench.training.sources import Vectors
 from methods.eszsl import ESZSL
 
 N, K, D, W = 300, 4, 7, 5  # N: more videos than `batches.all` yields at once
@@ -20,7 +20,9 @@ def fitted(features: torch.Tensor, **values: float) -> tuple[ESZSL, Classes]:
     assert isinstance(method, ESZSL)
     method.build(Context(seen, {"features": D}, 8, torch.nn.Identity, 0))
     labels = (torch.arange(N) % K).tolist()
-    batches = Batches({"features": Vectors(features.numpy(), {})}, list(range(N)), labels, 8, 0)
+    batches = Batches(
+        {"features": FeatureReader(features.numpy(), {})}, list(range(N)), labels, 8, 0
+    )
     method.fit(batches, seen)
     return method, seen
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from bench.config.paths import Layout
 from bench.config.schema import Train
+from bench.data.input_reader import FeatureReader
 from bench.errors import UserError
 from bench.losses import nce
 from bench.method import Batch, Classes, Loss, Method
@@ -28,7 +29,6 @@ from bench.training.batches import Batches
 from bench.training.distributed import ALONE, World, joined
 from bench.training.embed import Embedded, embed
 from bench.training.loop import Log, resume, train
-from bench.training.sources import Vectors
 from bench.training.step import optimiser
 
 # The last state that is saved lies between two rows of the log.
@@ -85,7 +85,7 @@ class Paired(Small):
 def trained(folder: Path, world: World, kind: type[Small] = Small) -> None:
     """Train a method; write its log, weights and statistics."""
     method = kind()
-    source = {"video": Vectors(FEATURES, {})}
+    source = {"video": FeatureReader(FEATURES, {})}
     part = world.part(SETTINGS.batch, method)
     batches = Batches(source, range(18), LABELS, SETTINGS.batch, 0, part)
     state = folder / f"{kind.__name__}.pt"
@@ -162,7 +162,7 @@ def test_batch_statistics_are_the_same_in_all_processes(both: Path) -> None:
 
 
 def test_the_parts_of_a_batch_are_the_batch(tmp_path: Path) -> None:
-    source = {"video": Vectors(FEATURES, {})}
+    source = {"video": FeatureReader(FEATURES, {})}
     whole = Batches(source, range(18), LABELS, 6, 0)[5]
     parts = [
         Batches(source, range(18), LABELS, 6, 0, World(r, 3).part(6, Small()))[5] for r in range(3)
@@ -175,7 +175,7 @@ def test_the_parts_of_a_batch_are_the_batch(tmp_path: Path) -> None:
 
 def test_shared_embedding_is_in_the_order_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, labels, paths = [7, 3, 11, 0, 5], [0, 1, 2, 0, 1], [f"{i}.mp4" for i in range(18)]
-    source = {"video": Vectors(FEATURES, {3: "lost"})}
+    source = {"video": FeatureReader(FEATURES, {3: "lost"})}
     given = (Small().eval(), source, paths, rows, labels, SEEN)
     alone, mine = embed(*given), []
 

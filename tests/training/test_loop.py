@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.schema import Train
+from bench.data.input_reader import FeatureReader
 from bench.method import Batch, Classes, Loss, Method
 from bench.training.batches import Batches
 from bench.training.loop import Diverged, Log, train
-from bench.training.sources import Vectors
 
 SETTINGS = Train(steps=25, batch=4, lr=0.1, warmup=3, log_every=10, checkpoint_every=7)
 SEEN = Classes(["a", "b", "c"], torch.eye(3))
@@ -43,7 +43,9 @@ class Small(Method):
 
 
 def run(method: Method, state: Path, settings: Train = SETTINGS) -> Log:
-    batches = Batches({"video": Vectors(FEATURES, {})}, range(9), [0, 1, 2] * 3, settings.batch, 0)
+    batches = Batches(
+        {"video": FeatureReader(FEATURES, {})}, range(9), [0, 1, 2] * 3, settings.batch, 0
+    )
     return train(method, batches, SEEN, settings, state).log
 
 

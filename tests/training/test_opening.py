@@ -9,6 +9,7 @@ import pytest
 
 from bench.config.paths import Layout
 from bench.config.schema import Input
+from bench.data.index import Index
 from bench.data.input_store import write_videos
 from bench.method import Method
 from bench.training import open_inputs as opening
@@ -30,12 +31,13 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def unreadable(*rest: Any) -> Any:
         raise AssertionError("a video was opened")
 
-    monkeypatch.setattr(opening, "open_video", unreadable)
+    monkeypatch.setattr(opening.ClipReader, "open", unreadable)
     layout = Layout(tmp_path, "p")
     for name in ("features", "objects"):
         write_videos(layout.inputs / name, "d", "key", iter([np.zeros((2, 3, 4))]), 2, {1: "lost"})
-    index: Any = SimpleNamespace(
-        name="d", kind="videos", paths=["a", "b"], frames=np.ones(2), reasons=["", ""]
+    rows = np.arange(2)
+    index = Index(
+        "d", "videos", tmp_path, ["c"], ["a", "b"], rows * 0, rows + 1, "", rows, {}, "", ["", ""]
     )
 
     def run(method: Method, **inputs: str) -> Any:

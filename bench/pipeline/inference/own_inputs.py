@@ -15,9 +15,11 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.config.schema import Input
 from bench.data.index import Index
+from bench.data.input_reader import FeatureReader, InputReader
 from bench.data.input_store import read_videos
 from bench.data.reference.class_names import key
 from bench.data.synthetic.corpus import definitions
+from bench.data.video.clip_reader import ClipReader
 from bench.data.video.decode import VideoError, measure_video
 from bench.data.words.class_vectors import Words, class_vectors, load_class_vectors, missing
 from bench.data.words.class_words import class_words, known_words
@@ -28,7 +30,6 @@ from bench.features.input_makers import MAKERS, Lacking, NotDescribed, Work
 from bench.features.object_vocabulary import read_signatures
 from bench.features.texts import named, read_texts
 from bench.method import Method
-from bench.training.sources import Source, Vectors, open_video
 from bench.utils.io import DAMAGED, digest, read_arrays
 
 OWN = "own"  # the name of the data set that a user's videos make
@@ -111,16 +112,16 @@ class Own(Work):
 
     def sources(
         self, method: Method, given: Sequence[str], settings: Input, index: Index
-    ) -> dict[str, Source]:
+    ) -> dict[str, InputReader]:
         """Open what a method is given of videos, as ``bench.training.run_cell`` does."""
         self._index = index
-        found: dict[str, Source] = {}
+        found: dict[str, InputReader] = {}
         for name in dict.fromkeys([*method.needs, *(n for n in method.wants if n in given)]):
             if name == "video" and method.freeze_backbone:
                 found["video"] = self._made("features")
             elif name in ("video", "clips"):
                 frames = settings.model_copy(update={"store": False})
-                found["video"] = open_video(index, frames, self.layout.scratch)
+                found["video"] = ClipReader.open(index, frames, self.layout.scratch)
             elif name not in ("texts", "signatures"):
                 found[name] = self._made(name)
         return found
@@ -144,7 +145,7 @@ class Own(Work):
         except (Lacking, UserError) as error:
             raise self._lacks(f"{name} of classes", str(error)) from None
 
-    def _made(self, name: str) -> Vectors:
+    def _made(self, name: str) -> FeatureReader:
         index = self.index(OWN)
         try:
             MAKERS[name](self, OWN)
@@ -153,7 +154,7 @@ class Own(Work):
         except (Lacking, UserError) as error:
             raise self._lacks(name, str(error)) from None
         array, failures = read_videos(self.layout.inputs / name, OWN, len(index.paths))
-        return Vectors(array, failures)
+        return FeatureReader(array, failures)
 
     def _lacks(self, name: str, reason: str) -> UserError:
         return UserError(

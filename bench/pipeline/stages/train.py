@@ -191,13 +191,13 @@ def _reads_clips(config: Config, layout: Layout, cell: PlannedCell) -> bool:
 def _decode_videos(config: Config, layout: Layout) -> None:
     """Decode the videos into the store that all cells read, in parallel."""
     from bench.data.index import read_index
-    from bench.training.sources import open_video
+    from bench.data.video.clip_reader import ClipReader
 
     for name, described in config.profile.datasets.items():
         if described.kind == "videos" and name != config.profile.pretrain_on:
             index = read_index(layout.index, name)
             jobs = cores() if len(index.paths) > _PARALLEL_DECODING else 1
-            open_video(index, config.profile.input, layout.scratch / "frames", jobs)
+            ClipReader.open(index, config.profile.input, layout.scratch / "frames", jobs)
 
 
 def _harmed(

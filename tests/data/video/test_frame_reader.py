@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bench.config.paths import Layout
 from bench.data.index import Index
 from bench.data.input_store import read_videos
 from bench.data.video.decode import VideoError, read_frames
 from bench.data.video.encode import write_h264
-from bench.data.video.frame_reader import FrameSampler, resize
+from bench.data.video.frame_reader import FrameSampler, reencode_jpeg, resize
 from bench.features.input_makers import Work
 
 LENGTHS = [10, 3, 0, 1]
@@ -83,3 +84,25 @@ def test_a_video_that_a_disk_failed_to_give_is_read_again(index: Index, tmp_path
     away.rename(video)
     assert make() != lacking
     assert read_videos(work.layout.inputs / "objects", "mine", 4)[1].keys() == {2}
+
+
+@pytest.mark.parametrize("source", [(60, 80), (20, 24)])
+def test_resize_is_the_antialiased_bilinear_filter(source: tuple[int, int]) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, *source, 3), np.uint8)
+    small = resize(frames, (28, 32))
+    exact = torch.nn.functional.interpolate(
+        torch.from_numpy(frames).permute(0, 3, 1, 2).double(),
+        size=(28, 32),
+        mode="bilinear",
+        antialias=True,
+    )
+    assert small.dtype == np.uint8
+    assert np.abs(small - exact.permute(0, 2, 3, 1).numpy()).max() <= 1
+
+
+def test_jpeg_changes_little_but_something() -> None:
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    frames = np.broadcast_to(ramp[None, None, :, None], (2, 48, 64, 3))
+    coded = reencode_jpeg(frames)
+    assert coded.shape == frames.shape
+    assert 0 < np.abs(coded.astype(int) - frames).max() < 20
