@@ -195,3 +195,48 @@ def _halves(
     if raw is None:
         raise UserError(f"split file {root / draws.file} is missing (fifty_fifty.file)")
     return protocols.given_splits(raw, name, classes, str(draws.file))[: draws.draws]
+
+
+def find_classes(
+    dataset: str, profile: str | None, vectors: bool = True
+) -> tuple[str, list[str], Path | None, list[str]]:
+    """Return the spelling of a data set, its classes, a file of word vectors (or None) and notes.
+
+    Classes and vectors are those of one profile: the first with stored vectors of the words of its
+    classes, else the first with the data set. A profile's list of classes has priority over the
+    published list. ``vectors=False`` looks for no file.
+    """
+    from bench.data.reference.class_names import finder
+    from bench.data.words.class_words import PUBLIC
+
+    root = find_root()
+    configs = [load_config(root, name) for name in ([profile] if profile else profile_names(root))]
+    known = {name for config in configs for name in config.profile.datasets}
+    dataset = finder("data set", known | set(PUBLIC))(dataset)
+    configs = [config for config in configs if dataset in config.profile.datasets]
+    if not configs:
+        return dataset, list(reference.classes(dataset)), None, []
+    # With class vectors from files, the stored word vectors are of other words than the classes'.
+    with_vectors = [
+        one
+        for one in configs
+        if one.profile.words.kind != "class_vectors"
+        and (Layout(root, one.name).words / "vectors.npz").is_file()
+    ]
+    config = with_vectors[0] if vectors and with_vectors else configs[0]
+    layout, words = Layout(root, config.name), config.profile.words
+    names = known_classes(config.profile.datasets[dataset].classes, layout, dataset)
+    if not vectors:
+        return dataset, names, None, []
+    if not with_vectors:
+        named = words.file or words.vectors
+        file = root / named if named and (root / named).is_file() else None
+        return dataset, names, file, []
+    from bench.pipeline.stages.words import changed  # loads torch
+
+    file = layout.words / "vectors.npz"
+    notes = [
+        f"{source} changed since {file} was made from it; run 'bench stage words -p {config.name}'"
+        for source in changed(layout)
+    ]
+    return dataset, names, file, notes

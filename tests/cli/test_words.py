@@ -23,7 +23,7 @@ def test_public_data_sets_need_no_data(bench: Bench, dataset: str) -> None:
     assert json.loads(ended.out) == {
         **{"dataset": dataset, "classes": facts.classes(dataset), "missing": None}
     }
-    assert ended.err == "note: no word vectors to look the words up in; --vectors FILE\n"
+    assert ended.err == "note: no word vectors to look the words up in; give --vectors FILE\n"
 
 
 def test_missing_words_are_listed_with_their_classes(bench: Bench, project: Path) -> None:
