@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.evaluation.stats.spread import ROUNDING, t_quantile, t_tail, z_below
+from bench.evaluation.stats.spread import ROUNDING, t_quantile, t_tail
 
 ClassCounts = Mapping[str, tuple[int, int]]  # class -> (videos, right)
 
@@ -235,7 +236,7 @@ def percentiles(resampled: Floats, units: int, level: float = 0.95) -> tuple[flo
     Hesterberg (2015): the tail is Φ(−√(n/(n − 1))·t) instead of α/2, since plain percentiles are
     those of a normal interval with the variance's n in place of n − 1.
     """
-    tail = z_below(-math.sqrt(units / (units - 1)) * t_quantile(units - 1, level))
+    tail = NormalDist().cdf(-math.sqrt(units / (units - 1)) * t_quantile(units - 1, level))
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return float(low), float(high)
 

@@ -12,7 +12,6 @@ from bench.evaluation.stats.hypothesis_tests import (
     seeds_needed,
     variance_factors,
 )
-from bench.evaluation.stats.spread import pooled, spread
 
 
 def test_holm_by_hand() -> None:
@@ -60,16 +59,3 @@ def test_mcnemar_of_many_videos_is_near_its_normal_form() -> None:
     a = np.arange(6000) < 3200
     z = (3200 - 2800 - 1) / math.sqrt(6000)
     assert mcnemar(a, ~a).p == pytest.approx(math.erfc(z / math.sqrt(2)), rel=0.01)
-
-
-def test_spread_has_no_deviation_for_one_value() -> None:
-    assert spread([3.0]).std is None
-    assert spread([1.0, 3.0]).std == pytest.approx(math.sqrt(2))
-
-
-def test_pooled_is_the_root_of_the_mean_variance() -> None:
-    found = pooled([[1.0, 3.0], [10.0, 16.0]])
-    assert found is not None
-    assert (found.mean, found.n) == (7.5, 2)
-    assert found.std == pytest.approx(math.sqrt((2 + 18) / 2))
-    assert pooled([[1.0], [2.0]]) is None
