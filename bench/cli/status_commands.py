@@ -26,7 +26,6 @@ from bench.utils.terminal import (
 if TYPE_CHECKING:
     from bench.config.paths import Layout
     from bench.config.profile import Config
-    from bench.pipeline.step_timing import Estimate
     from bench.pipeline.time_left import MethodTime
     from bench.reports.tables.cell_states import Cell
 
@@ -220,13 +219,13 @@ def doctor(
             print_hanging(
                 f"{one.state:<8} {one.what}: {'; '.join(filter(None, (one.detail, one.how)))}", 9
             )
-    time, said = _time(config, layout) if timed else (None, "")
+    time, said = _run_time(config, layout) if timed else (None, "")
     if as_json:
         value = {
             "profile": config.name,
             "ready": not missing,
             "findings": [asdict(one) for one in findings],
-            "time": asdict(time) if time else None,
+            "time": time,
             "time_said": said,
         }
         print_json(value)
@@ -238,27 +237,34 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _time(config: "Config", layout: Layout) -> "tuple[Estimate | None, str]":
-    """Return the estimate and its line; nothing that goes wrong in timing ends the report."""
-    import os
-
-    from bench.pipeline.doctor import cells_to_train, gpus
+def _run_time(config: "Config", layout: Layout) -> tuple[dict[str, Any] | None, str]:
+    """Return the time of a run and its line; an error in timing does not end the report."""
+    from bench.pipeline.doctor import cells_to_train
+    from bench.utils.machine import side_by_side
 
     try:
-        from bench.pipeline.step_timing import estimate
-        from bench.utils.progress import duration
+        from bench.pipeline.time_left import rough_times, total
 
         cells, _ = cells_to_train(config, layout)
         if not cells:
             return None, "nothing to train"
-        cards = len(gpus(config))
-        side = cards or len(os.sched_getaffinity(0))
-        found = estimate(config, layout, cells, side)
+        times, step = rough_times(config, layout, cells)
     except Exception as error:  # a method's own error, too little memory, a broken torch
         return None, f"not known: {' '.join(str(error).split())[:200]}"
-    kind = "GPU" if cards else "core"
-    on = f"{side} {kind}{'s' * (side > 1)}"
-    return found, f"about {duration(found.seconds)} for {cells} cells on {on} ({found.basis})"
+    side, gpus = side_by_side(config.profile.train.device)
+    basis = "records of this machine"
+    if step:
+        train = config.profile.train
+        known = [one.method for one in times if one.basis]
+        basis = (
+            f"{step.method} on {step.device}: {step.step_s:.3g} s a step of {train.batch}, timed "
+            f"at {step.timed_batch} on random input, × {train.steps} steps; without reading videos"
+        )
+        basis += f"; {len(known)} methods by records of this machine" * bool(known)
+    seconds, count = total(times, side), cells.total()
+    time = {"seconds": seconds, "side_by_side": side, "cells": count, "basis": basis}
+    on = f"{side} at a time" if not gpus else f"{gpus} GPU{'s' * (gpus > 1)}"
+    return time, f"about {duration(seconds)} for {count} cells, {on} ({basis})"
 
 
 Pairs = list[tuple[str, str]]

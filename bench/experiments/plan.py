@@ -108,6 +108,11 @@ def plan(config: Config, layout: Layout, readings: bool = False) -> list[Planned
     return cells
 
 
+def scope(split: str) -> str:
+    """Return a training split without its draw: "transfer", or "<data set>.<protocol>"."""
+    return ".".join(split.split(".")[:2])
+
+
 def _readings(
     config: Config, files: dict[str, MethodFile]
 ) -> list[tuple[MethodFile, dict[str, Any]]]:

@@ -6,6 +6,7 @@ import platform
 import shutil
 import stat
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +16,7 @@ from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config, DataSet
 from bench.data.reference import published_videos
 from bench.experiments.method_registry import scan
-from bench.experiments.plan import plan
+from bench.experiments.plan import TRANSFER, plan, scope
 from bench.experiments.run_folder import is_done
 from bench.utils.io import read_json
 from bench.utils.machine import cores
@@ -62,16 +63,25 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
     ]
 
 
-def cells_to_train(config: Config, layout: Layout) -> tuple[int, int]:
-    """Return how many cells `dvc repro` would train, and how many it asks for in all."""
-    profile, kinds = config.profile, config.profile.per_split()
+def cells_to_train(config: Config, layout: Layout) -> tuple[Counter[tuple[str, str]], int]:
+    """Return how many cells ``dvc repro`` would train, by method and scope, and how many in all.
+
+    The scope is as in ``time_left.MethodTime``.
+    """
+    profile = config.profile
     if _are_split(config, layout):
         cells = [c for c in plan(config, layout, config.readings.run) if not c.missing]
-        return sum(not c.problem and not is_done(layout, c) for c in cells), len(cells)
-    draws = (1 if p in ONE_SPLIT else profile.fifty_fifty.draws for _, p in kinds)
-    splits = bool(profile.train_on) + sum(draws)
-    count = len(scan(layout.root)) * len(profile.train.seeds) * splits
-    return count, count
+        left = [c for c in cells if not c.problem and not is_done(layout, c)]
+        return Counter((c.method, scope(c.split)) for c in left), len(cells)
+    draws = {TRANSFER: 1} if profile.train_on else {}
+    for name, protocol in profile.per_split():
+        count = 1 if protocol in ONE_SPLIT else profile.fifty_fifty.draws
+        draws[f"{name}.{protocol}"] = count
+    counts = Counter[tuple[str, str]]()
+    for file in scan(layout.root).values():
+        seeds = len(profile.train_of(file.name).seeds) if file.learning == "steps" else 1
+        counts.update({(file.name, where): seeds * count for where, count in draws.items()})
+    return counts, counts.total()
 
 
 def gpus(config: Config) -> list[str]:
@@ -240,6 +250,6 @@ def _are_split(config: Config, layout: Layout) -> bool:
 
 
 def _cells(config: Config, layout: Layout) -> Finding:
-    missing, total = cells_to_train(config, layout)
-    done = f"{total - missing} of {total} done"
-    return Finding(TO_DO if missing else OK, "cells", done, "'dvc repro'" if missing else "")
+    left, total = cells_to_train(config, layout)
+    done = f"{total - left.total()} of {total} done"
+    return Finding(TO_DO if left else OK, "cells", done, "'dvc repro'" if left else "")

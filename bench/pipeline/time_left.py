@@ -1,8 +1,9 @@
-"""How long the cells that are not done take, method by method, and which part of a step limits.
+"""How long the cells that are left take, by method, and which part of a training step limits.
 
-Records of cells that were trained on this machine with the same settings tell it. Of other methods
-one cell is tried: a few steps in a folder that is removed again. It reads the videos, and decodes
-those of a store, as the training does; what it decodes the training finds.
+Records of cells trained on this machine with the same settings give the time. ``bench status
+--eta`` tries one cell of every other method for a few steps, in a folder that is removed again; the
+trial reads and decodes videos like the training, which reuses what is decoded. ``bench doctor``
+instead times one step of one method on random input, which needs no data.
 """
 
 import heapq
@@ -11,43 +12,51 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.index import Index, read_index
+from bench.data.reference import published_videos
 from bench.errors import UserError
-from bench.experiments.method_registry import blame
-from bench.experiments.plan import PlannedCell
+from bench.experiments.method_registry import blame, load, scan
+from bench.experiments.plan import TRANSFER, PlannedCell, scope
 from bench.experiments.record import Record, read_records
+from bench.method import Batch, Classes, Context, create
+from bench.models.factory import new_backbone
+from bench.training.device import prepare
 from bench.training.job import Job
 from bench.training.planned_job import job_of
 from bench.training.run_cell import run_cell
 from bench.utils.io import read_json
 from bench.utils.machine import this_processor
 
-_BATCH, _STEPS = 4, 6  # of the first trial; its first steps do not count
-_MOST = 24  # steps of the second, at the whole batch
-_BUDGET = 4.0  # seconds that the second may take
-_VIDEOS = 500  # of a trial that trains by no steps
-_FORWARD = 1 / 3  # share of the forward pass in a step where nothing measured it
+_BATCH, _STEPS = 4, 6  # of the first trial, whose first step does not count
+_MOST = 24  # steps of the second trial, at the whole batch
+_BUDGET = 4.0  # seconds that the second trial may take
+_VIDEOS = 500  # in the trial of a method that does not train by steps
+_FORWARD = 1 / 3  # share of the forward pass in a step where it was not measured
+_ENOUGH = 0.25  # seconds of a step on random input that are enough to scale it to the whole batch
+_CLASSES, _WORDS, _FEATURES = 100, 300, 512  # sizes of the random input
 
 
 @dataclass(frozen=True)
 class MethodTime:
-    """Seconds of one cell of a method, of its steps and of embedding; None: not known.
+    """Seconds of one cell of a method, of its steps and of embedding; None if not known.
 
-    ``shares`` of a step's time are 0 to 1 (see ``bench.experiments.record.Speed``), empty where
-    not measured.
+    ``shares`` of a step's time are between 0 and 1 (see ``bench.experiments.record.Speed``), empty
+    if not measured.
     """
 
     method: str
-    scope: str  # "transfer", or "<data set>.<protocol>" of a model a split
+    scope: str  # "transfer", or "<data set>.<protocol>" if a model is trained for each split
     cells: int
     cell_s: float | None
     steps: int = 0
@@ -58,13 +67,23 @@ class MethodTime:
 
     @property
     def limit(self) -> str:
-        """The part of a step that takes longest; "" where that is not known."""
+        """The part of a step that takes longest, "" if not known."""
         parts = {name: share for name, share in self.shares.items() if name != "other"}
         return max(parts, key=lambda name: parts[name]) if parts else ""
 
 
+class RandomStep(NamedTuple):
+    """Seconds of a training step and of embedding one clip, measured on random input."""
+
+    method: str
+    device: str
+    timed_batch: int
+    step_s: float  # scaled linearly to the profile's batch
+    clip_s: float
+
+
 class _Trial(Layout):
-    """The profile's layout, but what a trial leaves goes into a folder of its own."""
+    """The profile's layout, except that runs go into a temporary folder."""
 
     @property
     def runs(self) -> Path:
@@ -77,35 +96,128 @@ def method_times(
     cells: Iterable[PlannedCell],
     tell: Callable[[str], None] = lambda method: None,
 ) -> list[MethodTime]:
-    """Return the time of each method that has ``cells`` to train, in their order.
+    """Return the time of each method of ``cells``, from records or from a trial.
 
-    ``tell`` gets the name of each method that is to be tried. UserError where a stage is missing.
+    ``tell`` is called with the name of each method before its trial. Raises UserError if the
+    output of an earlier stage is missing.
     """
     groups: dict[tuple[str, str], list[PlannedCell]] = {}
     for cell in cells:
-        groups.setdefault((cell.method, _scope(cell.split)), []).append(cell)
-    records: dict[tuple[str, str], list[Record]] = {}
-    for record in read_records(layout.records):
-        records.setdefault((record.method, _scope(record.split)), []).append(record)
+        groups.setdefault((cell.method, scope(cell.split)), []).append(cell)
+    records = _records(layout)
     trial = _Trial(layout.root, layout.profile)
     found = []
     try:
-        for key, group in groups.items():
-            job, count = job_of(config, layout, group[0]), len(group)
-            known = _recorded(job, records.get(key, ()), count)
+        for (method, where), group in groups.items():
+            count = len(group)
+            known = _recorded(config, method, records.get((method, where), ()), count)
             if known is None:
-                tell(job.method.name)
+                tell(method)
+                job = job_of(config, layout, group[0])
                 known = _tried(replace(job, layout=trial, cell=f"trial.{job.cell}"), count)
-            found.append(replace(known, scope=key[1]))
+            found.append(replace(known, scope=where))
     finally:
         shutil.rmtree(trial.runs, ignore_errors=True)
     return found
 
 
-def total(times: Iterable[MethodTime], side_by_side: int) -> float:
-    """Return the seconds until the last cell ends, ``side_by_side`` at a time, in their order.
+def rough_times(
+    config: Config, layout: Layout, cells: Mapping[tuple[str, str], int]
+) -> tuple[list[MethodTime], RandomStep | None]:
+    """Return the time of each method from records, else from one step on random input.
 
-    Methods whose time is not known count as nothing.
+    ``cells`` counts them by method and scope. Needs no data; the time of reading videos is not
+    included. The step is None if it was not needed.
+    """
+    records, files = _records(layout), scan(layout.root)
+    step: RandomStep | None = None
+    found = []
+    for (method, where), count in cells.items():
+        known = _recorded(config, method, records.get((method, where), ()), count)
+        if known is None:
+            step = step or time_random_step(config, layout)
+            steps = config.profile.train_of(method).steps * (files[method].learning == "steps")
+            embed_s = _embedded_clips(config, layout, where) * step.clip_s
+            seconds = steps * step.step_s + embed_s
+            known = MethodTime(method, "", count, seconds, steps, step.step_s, embed_s)
+        found.append(replace(known, scope=where))
+    return found, step
+
+
+def time_random_step(config: Config, layout: Layout) -> RandomStep:
+    """Time a step of the first method that trains on clips, on random input of the profile's size.
+
+    On a CPU the batch starts at 2 and doubles while a step is short, on CUDA it is at most 32.
+    Raises UserError if no method trains on clips.
+    """
+    profile = config.profile
+    files = (f for f in scan(layout.root).values() if not f.problem and f.learning == "steps")
+    file = next((f for f in files if {"video", "clips"} & {*f.needs}), None)
+    if file is None:
+        raise UserError("no method in methods/ trains on clips, so there is no step to time")
+    device = prepare(profile.train.device)
+    cuda = device.type == "cuda"
+    videos = profile.datasets[profile.train_on or profile.per_split()[0][0]].kind == "videos"
+    size = profile.input.size
+    shape = (3, profile.input.length, size, size) if videos else (_FEATURES,)
+    vectors = nn.functional.normalize(torch.randn(_CLASSES, _WORDS, device=device), dim=-1)
+    seen = Classes([f"class {i}" for i in range(_CLASSES)], vectors)
+    dims = {"video": 0 if videos else _FEATURES}
+    backbone, dim = new_backbone(profile.network, dims["video"])
+    method = create(load(file), config.methods.get(file.name, {}))
+    method.build(Context(seen, dims, profile.network.head, backbone, dim))
+    method.to(device)
+    optimiser = torch.optim.SGD(method.parameters(), 1e-4, profile.train.momentum)
+
+    def batch(count: int) -> Batch:
+        y = torch.randint(_CLASSES, (count,), device=device)
+        return Batch({"video": torch.randn(count, 1, *shape, device=device)}, y)
+
+    def step(given: Batch) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        method.loss(given, seen)[0].backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    whole = profile.train.batch
+    count = min(whole, 32 if cuda else 2)
+    seconds = _best(partial(step, batch(count)), cuda)
+    while seconds < _ENOUGH and count < whole and not cuda:
+        count = min(2 * count, whole)
+        seconds = _best(partial(step, batch(count)), cuda)
+    method.eval()
+    given = batch(count)
+    with torch.inference_mode():
+        embed = _best(lambda: method.embed_video(Batch(given.inputs, given.y[:0])), cuda)
+    name = torch.cuda.get_device_name() if cuda else "one CPU core"
+    return RandomStep(file.name, name, count, seconds * whole / count, embed / count)
+
+
+def _best(run: Callable[[], object], cuda: bool) -> float:
+    """Return the shortest of three runs, in seconds of processor time on a CPU."""
+    clock = time.monotonic if cuda else time.process_time
+    times = []
+    for _ in range(3):
+        start = clock()
+        run()
+        if cuda:
+            torch.cuda.synchronize()
+        times.append(clock() - start)
+    return min(times)
+
+
+def _embedded_clips(config: Config, layout: Layout, where: str) -> int:
+    """Return how many clips of test videos a cell embeds, from the index or published numbers."""
+    profile = config.profile
+    names = profile.transfer_sets() if where == TRANSFER else [where.split(".")[0]]
+    indices = {name: read_json(layout.index / f"{name}.json", videos=int) for name in names}
+    videos = [one["videos"] if one else published_videos(name) for name, one in indices.items()]
+    return sum(videos) * profile.input.test_clips
+
+
+def total(times: Iterable[MethodTime], side_by_side: int) -> float:
+    """Return the seconds until the last cell ends, with ``side_by_side`` cells in parallel.
+
+    Cells start in the order given. Methods of unknown time are left out.
     """
     free = [0.0] * max(1, side_by_side)
     for one in times:
@@ -114,18 +226,25 @@ def total(times: Iterable[MethodTime], side_by_side: int) -> float:
     return max(free)
 
 
-def _scope(split: str) -> str:
-    return ".".join(split.split(".")[:2])
+def _records(layout: Layout) -> dict[tuple[str, str], list[Record]]:
+    records: dict[tuple[str, str], list[Record]] = {}
+    for record in read_records(layout.records):
+        records.setdefault((record.method, scope(record.split)), []).append(record)
+    return records
 
 
-def _recorded(job: Job, records: Sequence[Record], cells: int) -> MethodTime | None:
-    """Return what records of this machine say of a cell with the job's settings, if any does."""
+def _recorded(
+    config: Config, method: str, records: Sequence[Record], cells: int
+) -> MethodTime | None:
+    """Return a method's time from records of this machine with its present settings, if any."""
+    profile = config.profile
     now = {
-        "train": job.train.numbers(),
-        "input": job.input.numbers(),
-        "network": job.network.model_dump(mode="json"),
+        "train": profile.train_of(method).numbers(),
+        "input": profile.input_of(method).numbers(),
+        "network": profile.network.model_dump(mode="json"),
     }
-    here = {"device": _device(job), "cpu": this_processor()}
+    cuda = profile.train.device != "cpu" and torch.cuda.is_available()
+    here = {"device": torch.cuda.get_device_name() if cuda else "cpu", "cpu": this_processor()}
     same = [
         one
         for one in records
@@ -140,26 +259,21 @@ def _recorded(job: Job, records: Sequence[Record], cells: int) -> MethodTime | N
     timed = [one for one in same if one.speed is not None]
     speeds = [one.speed for one in timed if one.speed is not None]
     if not speeds:
-        return MethodTime(job.method.name, "", cells, whole, basis=basis)
+        return MethodTime(method, "", cells, whole, basis=basis)
     step, steps = median(one.step_s for one in speeds), timed[0].steps
     names = speeds[0].shares
     shares = {name: median(one.shares.get(name, 0.0) for one in speeds) for name in names}
     rest = max(0.0, whole - steps * step)
-    return MethodTime(job.method.name, "", cells, whole, steps, step, rest, shares, basis)
+    return MethodTime(method, "", cells, whole, steps, step, rest, shares, basis)
 
 
 def _agree(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
-    """Tell whether what both name is the same; a record may be older than a parameter."""
+    """Tell whether all common parameters are equal; a record may be older than a parameter."""
     return bool(now.keys() & then) and all(now[key] == then[key] for key in now.keys() & then)
 
 
-def _device(job: Job) -> str:
-    cuda = job.train.device != "cpu" and torch.cuda.is_available()
-    return torch.cuda.get_device_name() if cuda else "cpu"
-
-
 def _tried(job: Job, cells: int) -> MethodTime:
-    """Train a cell for a few steps; whatever goes wrong is the reason why its time is not known."""
+    """Train a cell for a few steps; an error is the reason why its time is not known."""
     try:
         by_steps = job.checkpoint is None and job.method.learning == "steps"
         return _by_steps(job, cells) if by_steps else _at_once(job, cells)
@@ -184,17 +298,15 @@ def _by_steps(job: Job, cells: int) -> MethodTime:
     forward = shares.get("forward", _FORWARD) * step
     clips = _test_clips(job)
     embed = clips * (forward + read) / whole
-    if ahead:  # the trial has read in its own process
+    if ahead:  # the trial reads in its own process
         step = max(step - read, read / ahead)
     basis = f"a trial of {steps} steps of {batch}"
-    whole_s = job.train.steps * step + embed
-    return MethodTime(
-        job.method.name, "", cells, whole_s, job.train.steps, step, embed, shares, basis
-    )
+    name, steps = job.method.name, job.train.steps
+    return MethodTime(name, "", cells, steps * step + embed, steps, step, embed, shares, basis)
 
 
 def _time_steps(job: Job, batch: int, steps: int) -> tuple[float, dict[str, float]]:
-    """Return the median seconds of a step after the first, and the shares that were measured."""
+    """Return the median seconds of a step after the first, and the measured shares."""
     few = {"steps": steps, "batch": batch, "warmup": 0, "milestones": (), "log_every": 1}
     few |= {"eval_every": 0, "checkpoint_every": 0, "keep_model": False}
     small = replace(
@@ -211,7 +323,7 @@ def _time_steps(job: Job, batch: int, steps: int) -> tuple[float, dict[str, floa
 
 
 def _at_once(job: Job, cells: int) -> MethodTime:
-    """Time what trains by no steps on some of its classes, and multiply by the videos."""
+    """Time a method that does not train by steps on some classes, and scale to all videos."""
     indices = {name: read_index(job.layout.index, name) for name in _names(job)}
     fitted = job.checkpoint is None and job.method.learning == "closed form"
     seen = _some(indices[job.train_on], job.seen) if fitted else job.seen
@@ -246,7 +358,7 @@ def _names(job: Job) -> list[str]:
 
 
 def _some(index: Index, classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the first classes that have together ``_VIDEOS`` videos."""
+    """Return the first classes that have ``_VIDEOS`` videos together."""
     chosen: list[str] = []
     for name in classes:
         if chosen and _videos({index.name: index}, {index.name: chosen}) >= _VIDEOS:
