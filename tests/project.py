@@ -10,6 +10,8 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.data.formats.index_file import IndexFile
+
 ROOT = Path(__file__).resolve().parents[1]
 TINY_CLASSES = [f"class {letter}" for letter in "abcdef"]
 
@@ -125,3 +127,10 @@ def commit_all(folder: Path, message: str) -> str:
     run_tool(folder, "git", "add", "-A")
     run_tool(folder, "git", "commit", "-q", "-m", message)
     return run_tool(folder, "git", "rev-parse", "HEAD").strip()
+
+
+def write_index_file(folder: Path, name: str, **values: Any) -> None:
+    """Write a data set's index without its table of videos."""
+    facts: dict[str, Any] = {"name": name, "kind": "videos", "root": name, "keys": {}, "source": ""}
+    facts |= {"videos": 0, "classes": [], "digest": "d"}
+    IndexFile(**facts | values).write(folder / f"{name}.json")

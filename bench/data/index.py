@@ -9,16 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.formats.index_file import IndexFile
 from bench.errors import UserError
 from bench.utils.io import (
     DAMAGED,
     digest,
     file_digest,
     read_arrays,
-    read_json,
     read_table,
     replacing,
-    write_json,
 )
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -62,31 +61,30 @@ def write_index(
     A column ``reason`` does not count in the digest: another wording outdates nothing.
     """
     rows = rows.sort_values(["class", "path"], kind="stable").reset_index(drop=True)
-    facts = {
-        "name": name,
-        "kind": kind,
-        "root": str(root),
-        "keys": dict(keys or {}),
-        "source": source,
-        "videos": len(rows),
-        "classes": sorted(rows["class"].unique()),
-        "digest": digest(source + rows.drop(columns="reason", errors="ignore").to_csv(index=False)),
-    }
+    counted = rows.drop(columns="reason", errors="ignore").to_csv(index=False)
     with replacing(folder / f"{name}.parquet") as part:
         rows.to_parquet(part, index=False)
-        facts["file"] = file_digest(part)
-    write_json(folder / f"{name}.json", facts)
+        facts = IndexFile(
+            name=name,
+            kind=kind,
+            root=str(root),
+            keys=dict(keys or {}),
+            source=source,
+            videos=len(rows),
+            classes=sorted(rows["class"].unique()),
+            digest=digest(source + counted),
+            file=file_digest(part),
+        )
+    facts.write(folder / f"{name}.json")
 
 
 def read_index(folder: Path, name: str) -> Index:
-    """Read what ``write_index`` wrote; UserError names the stage that makes one anew."""
+    """Read what ``write_index`` wrote; UserError if it is missing or damaged."""
     table = folder / f"{name}.parquet"
-    facts = read_json(folder / f"{name}.json", "digest", classes=[str])
-    if facts is None:
-        raise UserError(f"{folder / name}.json is missing; run 'bench stage data'")
+    facts = IndexFile.require(folder / f"{name}.json")
     try:
         now = file_digest(table)
-        if facts.get("file", now) != now:
+        if facts.file not in ("", now):
             raise ValueError("not the file that was written")
         return _index(folder, name, facts, read_table(table))
     except FileNotFoundError as error:
@@ -95,21 +93,21 @@ def read_index(folder: Path, name: str) -> Index:
         raise UserError(f"{table}: damaged ({error}); run 'bench stage data'") from None
 
 
-def _index(folder: Path, name: str, facts: Any, rows: pd.DataFrame) -> Index:
-    classes = list(facts["classes"])
+def _index(folder: Path, name: str, facts: IndexFile, rows: pd.DataFrame) -> Index:
+    classes = facts.classes
     place = {c: i for i, c in enumerate(classes)}
     return Index(
         name=name,
-        kind=facts["kind"],
-        root=folder / facts["root"],
+        kind=facts.kind,
+        root=folder / facts.root,
         classes=classes,
         paths=list(rows["path"]),
         labels=np.array([place[c] for c in rows["class"]], dtype=np.int64),
         frames=rows["frames"].to_numpy(np.int64),
-        digest=facts["digest"],
+        digest=facts.digest,
         rows=rows["row"].to_numpy(np.int64) if "row" in rows else np.arange(len(rows)),
-        keys=facts["keys"],
-        source=facts["source"],
+        keys=facts.keys,
+        source=facts.source,
         reasons=list(rows["reason"]) if "reason" in rows else [""] * len(rows),
     )
 

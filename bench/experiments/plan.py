@@ -11,6 +11,8 @@ from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config, row_id
+from bench.data.formats.index_file import IndexFile
+from bench.data.formats.words_file import WordsFile
 from bench.data.splits.overlap import fits_tau
 from bench.data.splits.protocols import fits_draws
 from bench.errors import UserError, unknown
@@ -216,13 +218,13 @@ def split_file(layout: Layout, name: str, protocol: str, *texts: str) -> dict[st
 
 
 def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:
-    infos = {name: read_json(layout.index / f"{name}.json", "digest") for name in datasets}
-    words = read_json(layout.words / "words.json", digests={str: str})
+    infos = {name: IndexFile.read(layout.index / f"{name}.json") for name in datasets}
+    words = WordsFile.read(layout.words / "words.json")
     parts = {}
     if all(infos.values()):
-        parts["data"] = digest({name: info["digest"] for name, info in infos.items() if info})
+        parts["data"] = digest({name: info.digest for name, info in infos.items() if info})
     if words:
-        parts["words"] = digest({name: words["digests"].get(name) for name in datasets})
+        parts["words"] = digest({name: words.digests.get(name) for name in datasets})
     return parts
 
 

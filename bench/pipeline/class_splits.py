@@ -17,6 +17,7 @@ from bench.config.profile import (
     read_parameters,
 )
 from bench.data import reference
+from bench.data.formats.index_file import IndexFile
 from bench.data.splits import protocols
 from bench.data.splits.official_lists import read_lists
 from bench.data.splits.overlap import nearest_test_classes, verdicts
@@ -88,9 +89,9 @@ def known_classes(described: tuple[str, ...] | None, layout: Layout, dataset: st
     """
     if described:
         return sorted(described)
-    index = read_json(layout.index / f"{dataset}.json", classes=[str])
+    index = IndexFile.read(layout.index / f"{dataset}.json")
     if index:
-        return list(index["classes"])
+        return index.classes
     try:
         return sorted(reference.classes(dataset))
     except UserError:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config, DataSet
+from bench.data.formats.index_file import IndexFile
 from bench.data.reference import published_videos
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import TRANSFER, plan, scope
 from bench.experiments.run_folder import is_done
-from bench.utils.io import read_json
 from bench.utils.machine import cores
 
 OK, TO_DO, NOTE, MISSING = "ok", "to do", "note", "missing"
@@ -168,7 +168,7 @@ def _data(name: str, one: DataSet, layout: Layout) -> Iterator[Finding]:
         yield _file(name, layout.root / (one.file or ""), _OWN)
         return
     root, source = (layout.root / (one.root or "")).resolve(), SOURCES.get(name, "from its owner")
-    index = read_json(layout.index / f"{name}.json", videos=int)
+    index = IndexFile.read(layout.index / f"{name}.json")
     get = f"get it {source}, unpack to FOLDER/CLASS/VIDEO"
     command = f"'bench data index {name} --root FOLDER'"
     if not root.is_dir():
@@ -177,10 +177,10 @@ def _data(name: str, one: DataSet, layout: Layout) -> Iterator[Finding]:
         yield Finding(MISSING, name, f"no manifest {layout.root / one.manifest}", command)
     elif index is None:
         yield Finding(OK, name, f"{root}, not indexed yet")
-    elif index["videos"] < (published := published_videos(name)):
-        yield Finding(NOTE, name, f"{index['videos']} of {published} published videos", get)
+    elif index.videos < (published := published_videos(name)):
+        yield Finding(NOTE, name, f"{index.videos} of {published} published videos", get)
     else:
-        yield Finding(OK, name, f"{root}, {index['videos']} videos")
+        yield Finding(OK, name, f"{root}, {index.videos} videos")
 
 
 def _words(config: Config, root: Path) -> Iterator[Finding]:

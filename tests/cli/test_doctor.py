@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import ROOT, Bench
+from project import ROOT, Bench, write_index_file
 from ruamel.yaml import YAML
 
 from bench.experiments.method_registry import scan
@@ -80,7 +80,7 @@ def test_what_is_there_but_short_is_a_note(bench: Bench, repository: Path) -> No
     (repository / "short.bin").write_bytes(b"1 1\n")
     index = repository / "data" / "paper" / "index"
     index.mkdir(parents=True)
-    (index / "ucf101.json").write_text('{"videos": 13000}')
+    write_index_file(index, "ucf101", videos=13000)
     code, findings, _ = found(bench, "-p", "paper", "--no-time")
     assert code == 0
     assert findings["ucf101"]["state"] == findings["word vectors"]["state"] == "note"

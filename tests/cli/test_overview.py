@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from project import ROOT, Bench
+from project import ROOT, Bench, write_index_file
 from reports.tables.made_up import record
 
 from bench.config.paths import Layout
@@ -31,7 +31,7 @@ def recorded(project: Path) -> Callable[..., None]:
         layout = Layout(project, "mini")
         layout.index.mkdir(parents=True, exist_ok=True)
         for name in load_config(project).profile.datasets:
-            (layout.index / f"{name}.json").write_text('{"digest": "d"}')
+            write_index_file(layout.index, name)
         for number, cell in enumerate(plan(load_config(project), layout)):
             if not cell.missing:
                 other = {"status": status, "reason": reason} if number == 0 else {}

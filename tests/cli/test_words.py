@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from project import ROOT, Bench
+from project import ROOT, Bench, write_index_file
 from ruamel.yaml import YAML
 
 from bench.config.paths import Layout
@@ -48,7 +48,7 @@ def test_a_profiles_own_data_set_is_looked_up_in_the_kept_vectors(
     layout = Layout(project, "mini")
     assert "bench stage data -p mini" in bench("words", "mini_ucf").err
     layout.index.mkdir(parents=True)
-    (layout.index / "mini_ucf.json").write_text(json.dumps({"classes": ["circle falling"]}))
+    write_index_file(layout.index, "mini_ucf", classes=["circle falling"])
     layout.words.mkdir(parents=True)
     vector = np.ones(2, np.float32)
     write_vectors(layout.words / "vectors.npz", {"circle": vector, "bar": vector})

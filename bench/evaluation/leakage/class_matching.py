@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bench.config.paths import Layout
 from bench.config.profile import PER_SPLIT, Config
 from bench.data import reference as facts
+from bench.data.formats.index_file import IndexFile
 from bench.data.reference.class_names import key
 from bench.data.splits.overlap import nearest_test_classes
 from bench.data.words.class_vectors import load_class_vectors
@@ -122,9 +123,10 @@ def tested(config: Config, layout: Layout) -> dict[str, list[str]]:
 def known_classes(config: Config, layout: Layout, dataset: str) -> list[str]:
     """Return a data set's classes as described, indexed or published; [] if nobody knows them."""
     described = config.profile.datasets[dataset].classes
-    index = read_json(layout.index / f"{dataset}.json", classes=[str])
-    if described or index:
-        return sorted(described or index["classes"])
+    if described:
+        return sorted(described)
+    if index := IndexFile.read(layout.index / f"{dataset}.json"):
+        return index.classes
     return sorted(facts.classes(dataset)) if dataset in facts.class_lists() else []
 
 

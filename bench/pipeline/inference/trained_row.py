@@ -17,6 +17,7 @@ from torch import Tensor
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.config.schema import Input, Network
+from bench.data.formats.index_file import IndexFile
 from bench.data.input_store import read_classes, read_objects
 from bench.data.reference.class_names import key
 from bench.data.words.class_vectors import load_class_vectors
@@ -197,8 +198,8 @@ def seen_classes(config: Config, layout: Layout, found: FoundCell, device: torch
         raise UserError(f"training class '{lost[0]}' has no vector; run 'bench stage words'")
     more = {}
     if "seen" in found.run["embedded"]:  # else nothing was trained, and they are vectors alone
-        facts = read_json(layout.index / f"{dataset}.json", classes=[str])
-        listed = facts["classes"] if facts else []
+        index = IndexFile.read(layout.index / f"{dataset}.json")
+        listed = index.classes if index else []
         for name in (one for one in OF_CLASSES if one in given):
             array = read_classes(layout.inputs / name, dataset, len(listed))
             more[name] = array[[listed.index(one) for one in names]]

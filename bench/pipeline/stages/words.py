@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
+from bench.data.formats.index_file import IndexFile
+from bench.data.formats.words_file import FileSample, WordsFile
 from bench.data.words.class_vectors import Words, class_vectors, given_class_vectors
 from bench.data.words.class_words import class_words
 from bench.data.words.word_vectors import read_vectors, write_vectors
 from bench.errors import UserError
 from bench.features.object_vocabulary import object_names
 from bench.features.texts import spoken, text_words
-from bench.utils.io import digest, read_json, replacing, write_json
+from bench.utils.io import digest, replacing
 
 Arrays = dict[str, NDArray[np.float32]]
 SAMPLE = 1 << 20  # bytes at either end of a file that tell it from another one
@@ -29,7 +31,10 @@ def run(config: Config, layout: Layout) -> None:
     trains. words.json has the words of each class, the digests of the class vectors and
     ``sources``, what ``changed`` looks at.
     """
-    names = {name: _classes(layout, name) for name in config.profile.datasets}
+    names = {
+        name: IndexFile.require(layout.index / f"{name}.json").classes
+        for name in config.profile.datasets
+    }
     words = {name: class_words(name, classes) for name, classes in names.items()}
     more = _other_words(config, layout, names)
     layout.words.mkdir(parents=True, exist_ok=True)
@@ -59,25 +64,25 @@ def run(config: Config, layout: Layout) -> None:
         stored[f"{name}.vectors"] = array
     with replacing(layout.words / "classes.npz") as part, part.open("wb") as handle:
         np.savez(handle, **stored)
-    facts = {
-        "digests": {name: digest(array.tobytes()) for name, array in arrays.items()},
-        "sources": {str(file): _sample(layout.root / file) for file in files},
-        "classes": words,
-    }
-    write_json(layout.words / "words.json", facts)
+    facts = WordsFile(
+        digests={name: digest(array.tobytes()) for name, array in arrays.items()},
+        sources={str(file): _sample(layout.root / file) for file in files},
+        classes=words,
+    )
+    facts.write(layout.words / "words.json")
     print(f"class vectors of {sum(map(len, names.values()))} classes")
 
 
 def changed(layout: Layout) -> list[str]:
-    """Return the files outside the checkout that are others than those the stage read.
+    """Return the files outside the checkout that have changed since the stage read them.
 
-    DVC does not watch them. Size and both ends are compared: milliseconds, whatever the size. A
-    file that is not there is not listed: what was taken from it is kept.
+    DVC does not watch them. Size and both ends are compared, which takes milliseconds for any
+    size. A missing file is not listed: the vectors that were taken from it are kept.
     """
-    facts = read_json(layout.words / "words.json", sources={str: dict}) or {}
+    facts = WordsFile.read(layout.words / "words.json")
     return [
         file
-        for file, sample in facts.get("sources", {}).items()
+        for file, sample in (facts.sources if facts else {}).items()
         if (layout.root / file).is_file() and _sample(layout.root / file) != sample
     ]
 
@@ -101,20 +106,13 @@ def _looked_up(path: Path, words: Mapping[str, Words], more: set[str], layout: L
     return arrays
 
 
-def _sample(path: Path) -> dict[str, Any]:
+def _sample(path: Path) -> FileSample:
     """Return a file's size and the digest of its first and last ``SAMPLE`` bytes."""
     size = path.stat().st_size
     with path.open("rb") as handle:
         head = handle.read(SAMPLE)
         handle.seek(max(0, size - SAMPLE))
-        return {"bytes": size, "sample": digest(head + handle.read())}
-
-
-def _classes(layout: Layout, name: str) -> list[str]:
-    facts = read_json(layout.index / f"{name}.json", classes=[str])
-    if facts is None:
-        raise UserError(f"{layout.index}/{name}.json is missing; run 'bench stage data'")
-    return list(facts["classes"])
+        return FileSample(bytes=size, sample=digest(head + handle.read()))
 
 
 def _file(config: Config, name: str) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from project import Bench
+from project import Bench, write_index_file
 
 from bench.config.paths import Layout
 from bench.data.words.class_vectors import load_class_vectors
@@ -30,8 +30,7 @@ def outside(project: Path) -> Path:
     (project / "params.yaml").write_text(PARAMS)
     index = Layout(project, "mine").index
     index.mkdir(parents=True)
-    facts = json.dumps({"classes": ["RidingHorse", "Skiing"]})
-    (index / "ucf101_mine.json").write_text(facts)
+    write_index_file(index, "ucf101_mine", classes=["RidingHorse", "Skiing"])
     path = project.parent / "outside.txt"
     path.write_text(TEXT)
     return path
