@@ -1,4 +1,4 @@
-"""What every fuzz target is run by: a watch on files, processes, sockets and pickles, and a clock.
+"""Run fuzz targets under a watch on files, processes, sockets, pickles, time and memory.
 
 A target takes a case and a folder, and may raise UserError. Anything else that it raises is a
 defect, as is a write outside of the folder, a started process (but git), a connection, a name that
@@ -38,9 +38,9 @@ _NEVER = {"pickle.find_class", "socket.connect", "os.system", "os.exec", "os.for
 
 @dataclass(frozen=True)
 class Target:
-    """One input of the program: how it is made up, and what reads it.
+    """One kind of input: how cases are made, and what reads them.
 
-    ``share``: its part of the long form, relative to the others'. ``short``: cases of the short.
+    ``share``: its weight in `make fuzz`. ``short``: number of cases in `make test`.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Target:
 
 
 class Forbidden(BaseException):
-    """No ``except Exception`` of the program may hide it."""
+    """Raised by the watch; no ``except Exception`` of the program can hide it."""
 
 
 class _Watch:

@@ -1,4 +1,4 @@
-"""The long form of the fuzz targets: `make fuzz`, or fewer with CASES=1000 ONLY=params.
+"""Many cases of every fuzz target: `make fuzz`, or fewer with CASES=1000 ONLY=params.
 
 Prints a table of targets, cases and how they ended, then each defect with its case; exits with 1
 if there was one.

@@ -1,4 +1,4 @@
-"""Released checkpoints, weights and embeddings: never executed, read whole or refused."""
+"""Released checkpoints and weights: never executed, read whole or refused."""
 
 import argparse
 import io
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fuzzing import Target, bench, fuzz
-from hostile import NAMES, changed_bytes, changed_json, seeds
-from project import Ended
+from fuzzing import Target, fuzz
+from hostile import NAMES, changed_bytes, seeds
 from safetensors.torch import save
 
 from bench.cli.options import opened
@@ -94,47 +93,10 @@ def _weights(random: Random, folder: Path) -> None:
     _read(file, "resnet50", _Entry)
 
 
-_RUN = {
-    "row": "aurl", "method": "aurl", "reading": {}, "label": "AURL", "split": "transfer", "seed": 0,
-    "fingerprint": "f", "parts": {}, "parameters": {"method": {}, "network": {}}, "git_commit": "",
-    "git_dirty": False, "environment": {}, "started": "", "wall_s": 1.0, "cpu_s": 1.0,
-    "world_size": 1, "micro_batches": 1, "speed": {},
-    "effective_batch": 1, "steps": 1, "losses": {"L": 0.5}, "digests": {"mini_ucf": "d"},
-    "embedded": {
-        "mini_ucf": {"names": ["a", "b"], "expected": 4, "failed": {}},
-        "seen": {"names": ["c", "d"], "expected": 4, "failed": {}},
-    },
-    "best_on_test_step": 0,
-}  # fmt: skip
-
-
-def _embedded(random: Random, folder: Path) -> Ended:
-    cell = folder / "runs" / "mini" / "aurl.transfer.seed0"
-    cell.mkdir(parents=True, exist_ok=True)
-    vectors = {"video": torch.randn(4, 3), "class": torch.randn(2, 3), "label": torch.arange(4) % 2}
-    arrays = {f"{d}.{k}": v for d in ("mini_ucf", "seen") for k, v in vectors.items()}
-    for name in random.sample(sorted(arrays), random.choice((0, 1, 2))):
-        arrays[name] = random.choice([torch.zeros(0), torch.ones(3), torch.full((4, 3), torch.nan)])
-    data = save({name: array.clone() for name, array in arrays.items()})
-    facts = json.dumps(_RUN)
-    if random.random() < 0.5:
-        data = changed_bytes(data, random)
-    changed = changed_json(facts, random) if random.random() < 0.6 else facts.encode()
-    (cell / "run.json").write_bytes(changed)
-    (cell / "embeddings.safetensors").write_bytes(data)
-    return bench(
-        folder,
-        *random.choice(
-            (["stage", "score"], ["checkpoint", "export", cell.name, "-o", "o.pth", "--force"])
-        ),
-    )
-
-
 TARGETS = [
     Target("checkpoints", seeds(), _released, share=8, short=40),
     Target("checkpoints, import", seeds(), _imported, share=2, short=10),
     Target("weights of classifiers", seeds(), _weights, share=6, short=30),
-    Target("trained cells", seeds(), _embedded, share=2, short=10),
 ]
 
 

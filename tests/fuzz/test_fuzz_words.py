@@ -7,8 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 from fuzzing import Target, fuzz
-from hostile import NAMES, changed_bytes, seeds
-from made_arrays import npz
+from hostile import NAMES, changed_bytes, npz, seeds
 
 from bench.data.words.class_vectors import given_class_vectors, load_class_vectors
 from bench.data.words.word_vectors import read_vectors

@@ -15,15 +15,6 @@ from bench.errors import UserError
 from bench.utils.io import read_json
 
 
-def test_parameters_cannot_name_python_objects(bench: Bench, project: Path) -> None:
-    mark = project / "executed"
-    file = project / "params.yaml"
-    evil = f"methods: !!python/object/apply:os.mkdir ['{mark}']\n"
-    file.write_text(file.read_text("utf-8").replace("methods:\n", f"{evil}others:\n"), "utf-8")
-    code, _, err = bench("table")
-    assert code == 2 and "not valid YAML" in err and not mark.exists()
-
-
 def test_a_list_in_an_archive_is_not_unpacked_without_bound(tmp_path: Path) -> None:
     for name in ("a.zip", "a.tar.gz"):
         data = b"\n" * (LARGEST + 1)

@@ -1,4 +1,4 @@
-"""Faults, made over and over in throw-away copies of the project: ``python -m tests.torture``."""
+"""Make faults in throw-away copies of the project, many times: ``python -m tests.torture``."""
 
 import argparse
 import json
@@ -10,17 +10,47 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from .catalogue import FAULTS
-from .fault import Fault, NotPossible
-from .report import page
+from .arena import NotPossible
+from .faults import FAULTS, Fault
 from .world import World
 
-RESULTS = Path("build") / "torture.jsonl"
+RESULTS, PAGE = Path("build/torture.jsonl"), Path("docs/reliability.md")
+MARKS = "<!-- make torture: begin -->", "<!-- make torture: end -->"
+
+
+def table(results: Path) -> str:
+    """Return the table of docs/reliability.md for a file of results."""
+    by_fault: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for text in results.read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        if line["holds"] is False:
+            line["outcome"] = f"**did not hold** (try {line['try']}, seed {line['seed']})"
+        by_fault[line["fault"]].append(line)
+    rows = ["| fault | what must hold | tries | what happened |", "|---|---|---|---|"]
+    tried = violated = 0
+    for fault in FAULTS:
+        lines = by_fault.get(fault.name, [])
+        done = sum(line["holds"] is not None for line in lines)
+        tried += done
+        violated += sum(line["holds"] is False for line in lines)
+        counts = Counter(line["outcome"].replace("|", "/") for line in lines).most_common()
+        told = "; ".join(f"{n} × {text}" for text, n in counts) or "not tried"
+        rows.append(f"| {fault.name} | {fault.holds} | {done} | {told} |")
+    head = f"{tried} tries of {len(by_fault)} faults: {violated} did not hold.\n"
+    return "\n".join([head, *rows]) + "\n"
+
+
+def write_table(results: Path) -> None:
+    """Replace the table between the marks in docs/reliability.md."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    PAGE.write_text(f"{before}{MARKS[0]}\n{table(results)}{MARKS[1]}{after}", encoding="utf-8")
 
 
 def attempt(fault: Fault, number: int, seed: int, world: World) -> dict[str, Any]:
@@ -31,7 +61,7 @@ def attempt(fault: Fault, number: int, seed: int, world: World) -> dict[str, Any
         line["outcome"] = fault.attempt(world, random.Random(f"{fault.name} {seed} {number}"))
     except NotPossible as error:
         line |= {"holds": None, "outcome": f"not tried: {error}"}
-    except Exception as error:  # a violation, or a defect of the programme: both must be seen
+    except Exception as error:  # a violation, or a defect of this programme
         line |= {"holds": False, "outcome": f"{type(error).__name__}: {error}"[:2000]}
         line["where"] = traceback.format_exc(limit=-2)
     return line | {"seconds": round(time.monotonic() - began, 1)}
@@ -50,13 +80,13 @@ def main() -> int:
     parser.add_argument("faults", nargs="*", help="names or beginnings of names; default: all")
     parser.add_argument("--minutes", type=float, default=60, help="start no new try after this")
     parser.add_argument("--jobs", type=int, default=2, help="tries side by side")
-    parser.add_argument("--share", type=float, default=1.0, help="part of the long form's tries")
+    parser.add_argument("--share", type=float, default=1.0, help="part of the tries to make")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments and places")
-    parser.add_argument("--only-try", type=int, help="this one try alone, as a result names it")
+    parser.add_argument("--only-try", type=int, help="only the try of this number")
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON lines, appended")
     parser.add_argument("--keep", action="store_true", help="keep the copies, to look at them")
     parser.add_argument("--list", action="store_true", help="list the faults and end")
-    parser.add_argument("--page", action="store_true", help="print docs/reliability.md and end")
+    parser.add_argument("--page", action="store_true", help="write docs/reliability.md and end")
     given = parser.parse_args()
     chosen = [f for f in FAULTS if not given.faults or f.name.startswith(tuple(given.faults))]
     if given.list:
@@ -64,12 +94,12 @@ def main() -> int:
             print(f"{fault.name:24} {fault.tries:3}  {fault.holds}")
         return 0
     if given.page:
-        print(page(given.out), end="")
+        write_table(given.out)
         return 0
     if not chosen:
         parser.error("no such fault; --list names them")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # A shell starts what is behind '&' deaf to Ctrl-C, and every process below would be as well.
+    # A shell makes a process behind '&' ignore Ctrl-C, and its children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     given.out.parent.mkdir(parents=True, exist_ok=True)

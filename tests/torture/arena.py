@@ -1,6 +1,6 @@
-"""An arena: a throw-away copy of the project with a tiny profile, where a fault may do its worst.
+"""An arena: a throw-away copy of the project with a tiny profile, in which a fault is made.
 
-Videos lie outside (``World.outside``), so that every arena indexes the very same files.
+Videos lie outside (``World.outside``), so that every arena indexes the same files.
 """
 
 import json
@@ -36,6 +36,10 @@ for words in sys.argv[1:]:
         if ended.code:
             raise
 """
+
+
+class NotPossible(Exception):
+    """This machine cannot make the fault (no right to mount, no DVC); the message says why."""
 
 
 class Ended(NamedTuple):
@@ -97,7 +101,7 @@ class Arena:
         return self.bench(*(f"stage {name}" for name in names or STAGES), **more)
 
     def results(self) -> dict[str, Any]:
-        """Return path -> content of what stages wrote but for the report, times left out."""
+        """Return path -> content of what the stages wrote, without the report and times."""
         found = {}
         report = self.path("results", "report")
         for top in OUTPUTS:
@@ -109,7 +113,7 @@ class Arena:
         return found
 
     def wrong(self, reference: Mapping[str, Any]) -> list[str]:
-        """Name the records that can be read, say ok, and are others than the undisturbed ones."""
+        """List the records that can be read, say ok, and differ from the undisturbed ones."""
         found = []
         for path in sorted(self.path("results", "records").rglob("*.json")):
             name = str(path.relative_to(self.root))
@@ -138,7 +142,7 @@ def _timeless(value: Any) -> Any:
 
 
 def different(found: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
-    """Name the files that only one side has, or that differ."""
+    """List the files that differ, or that only one side has."""
     names = sorted({*found, *reference})
     return [name for name in names if found.get(name) != reference.get(name)]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from .arena import STAGES, Arena, copy_code
+from .arena import STAGES, Arena, Ended, copy_code, different
 
 TRAINED, TESTED = ("jump high", "run fast", "sit down"), ("throw ball", "climb wall", "swim far")
 METHODS = ("base_ls", "devise", "eszsl")  # clips, features, and a closed form
@@ -90,39 +90,44 @@ class World:
             if path.stem not in (*METHODS, "__init__"):
                 path.unlink()
         self.parameters(self._code)
-        self.reference = self.arena(finished=False)
+        self.reference = self.arena(before=STAGES[0])
         self.seconds: dict[str, float] = {}
         self.operations: dict[str, Counter[str]] = {}
-        self._blank: dict[str, Path] = {}
+        self._after: dict[str, Path] = {}
 
-    def run_reference(self, by_stage: bool = True) -> None:
-        """Run the pipeline undisturbed; stage by stage with its times and file operations."""
-        if not by_stage:
-            ended = self.reference.stages()
-            assert ended.code == 0, ended
-        for name in STAGES if by_stage else ():
+    def run_reference(self) -> None:
+        """Run the pipeline undisturbed, and note each stage's time and file operations."""
+        for name in STAGES:
             log = self.folder / f"{name}.operations"
             ended = self.reference.stages(name, TORTURE_LOG=str(log))
             assert ended.code == 0, ended
             self.seconds[name] = ended.seconds
             self.operations[name] = Counter(log.read_text().split())
-            self._blank[name] = shutil.copytree(self.reference.root, self.folder / f"after-{name}")
+            self._after[name] = shutil.copytree(self.reference.root, self.folder / f"after-{name}")
         self.expected = self.reference.results()
 
-    def arena(self, finished: bool = True, before: str = "") -> Arena:
-        """Make an arena: the finished one's copy, a fresh one, or one ``before`` a stage."""
-        root = self.folder / f"arena-{next(self._made)}"
-        place = STAGES.index(before) if before else len(STAGES) if finished else 0
-        if place and before:
-            shutil.copytree(self._blank[STAGES[place - 1]], root, symlinks=True)
-        elif place:
-            shutil.copytree(self.reference.root, root, symlinks=True)
+    def arena(self, before: str = "") -> Arena:
+        """Make an arena in which all stages have run, or those ``before`` a stage."""
+        if before == STAGES[0]:
+            source = self._code
+        elif before:
+            source = self._after[STAGES[STAGES.index(before) - 1]]
         else:
-            shutil.copytree(self._code, root)
+            source = self.reference.root
+        root = self.folder / f"arena-{next(self._made)}"
+        shutil.copytree(source, root, symlinks=True)
         return Arena(root)
 
-    def drop(self, arena: Arena) -> None:
-        """Remove an arena."""
+    def heals(self, arena: Arena, *stages: str) -> Ended:
+        """Assert that these stages (all, if none) end in the undisturbed files; drop the arena."""
+        ended = arena.stages(*stages)
+        assert ended.code == 0, ended.err[-600:]
+        self.healed(arena)
+        return ended
+
+    def healed(self, arena: Arena) -> None:
+        """Assert that an arena has the undisturbed files; drop it."""
+        assert not (left := different(arena.results(), self.expected)), left
         shutil.rmtree(arena.root, ignore_errors=True)
 
     def parameters(self, root: Path, **train: Any) -> None:

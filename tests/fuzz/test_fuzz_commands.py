@@ -1,12 +1,18 @@
-"""The command line with any words: it ends with 0, 1 or one line and 2."""
+"""Commands with any words and any values in params.yaml: exit code 0, 1, or one line and 2."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
+import toy
 from fuzzing import Target, bench, fuzz
-from hostile import NAMES
+from hostile import NAMES, changed_tree, seeds
 from hypothesis import strategies as st
 from project import Ended
+
+from bench.config.paths import Layout
+from bench.config.profile import load_config
+from bench.experiments.plan import plan
 
 _COMMANDS = [
     "stage words", "stage splits", "stage inputs", "stage score", "stage table",
@@ -38,9 +44,34 @@ def _run(words: list[str], folder: Path) -> Ended:
     return bench(folder, *words)
 
 
-TARGETS = [Target("command line", _LINE, _run, share=2, short=30)]
+def _write_parameters(random: Random, folder: Path) -> None:
+    try:
+        toy.write_parameters(folder, changed_tree(toy.parameters(), random))
+    except Exception:  # the writer knows no surrogates and no huge numbers
+        (folder / "params.yaml").write_text("profiles: {mini: {title: 1}}\n", encoding="utf-8")
+
+
+def _parameters(random: Random, folder: Path) -> None:
+    _write_parameters(random, folder)
+    config = load_config(folder, random.choice((None, "mini")))
+    plan(config, Layout(folder, config.name), readings=True)
+
+
+def _command(random: Random, folder: Path) -> Ended:
+    _write_parameters(random, folder)
+    words = ["table", "status", "methods", "words toy", "splits show mini_ucf half10"]
+    words += ["splits overlap", "score x.csv -d mini_ucf", "stage table", "doctor --no-time"]
+    words += ["stage splits", "stage words", "stage inputs", "checkpoint list", "words mini_ucf"]
+    return bench(folder, *random.choice(words).split())
+
+
+TARGETS = [
+    Target("command line", _LINE, _run, share=2, short=30),
+    Target("params.yaml", seeds(), _parameters, share=4, short=20),
+    Target("params.yaml, commands", seeds(), _command, share=1, short=8),
+]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda one: one.name)
-def test_command_line(target: Target, project: Path) -> None:
+def test_commands(target: Target, project: Path) -> None:
     assert fuzz(target, project, target.short)["refused"]
