@@ -1,15 +1,12 @@
 """``bench record``: the record of a cell in readable form, and the schema of records."""
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.cli import completion
 from bench.cli.options import AsJson, Profile, opened
-from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from bench.experiments.record import Record
@@ -31,12 +28,12 @@ def show(
 
     Example: bench record show aurl.transfer.seed0
     """
-    from bench.experiments.record import read_record
+    from bench.experiments.record import read_record, record_path
     from bench.reports.tables.cell_states import cells
     from bench.reports.tables.context import read_context
 
     config, layout = opened(profile)
-    record = read_record(record_file(layout.records, cell, config.name))
+    record = read_record(record_path(layout.records, cell, config.name))
     if as_json:
         print(record.model_dump_json(indent=1))
         return
@@ -56,32 +53,6 @@ def schema_() -> None:
     from bench.experiments.record import schema
 
     print(schema(), end="")
-
-
-def record_file(folder: Path, cell: str, profile: str) -> Path:
-    """Return the record of a profile's cell; with a slash it would be another profile's."""
-    path = folder / f"{cell}.json"
-    if "/" in cell or not path.is_file():
-        raise _no_cell(cell, [one.stem for one in folder.glob("*.json")], profile)
-    return path
-
-
-def _no_cell(cell: str, known: Sequence[str], profile: str) -> UserError:
-    """Build the error for a cell without a record: its row's cells, or the nearest name."""
-    if not known:
-        return UserError(f"profile {profile} has no records; run 'dvc repro'")
-    own = sorted(one for one in known if one.startswith(f"{cell}."))
-    if own:
-        more = f" and {len(own) - 3} more" if len(own) > 3 else ""
-        return UserError(f"'{cell}' is a row, not a cell; its cells: {', '.join(own[:3])}{more}")
-    close = difflib.get_close_matches(cell, known, n=1, cutoff=0.6)
-    named, rows = cell.split(".")[0], {one.split(".")[0] for one in known}
-    if close and difflib.get_close_matches(named, rows, n=1, cutoff=0.6):
-        return unknown(f"cell of profile {profile}", cell, close)
-    return UserError(
-        f"unknown cell of profile {profile} '{cell}'; a cell is like '{min(known)}', and "
-        "'bench status' lists the rows"
-    )
 
 
 def _print_record(record: "Record", state: str) -> None:

@@ -1,31 +1,23 @@
-"""``bench verify``: train a recorded cell again, rebuild the tables, or compare two trainings."""
+"""``bench verify``: train recorded cells again, rebuild tables, or compare two trainings."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.cli import completion
-from bench.cli.options import AsJson, Profile, opened
+from bench.cli.options import AsJson, Profile, Wide, opened
 from bench.cli.output import print_json, print_table
-from bench.cli.record_commands import record_file
 from bench.config.paths import find_root
 from bench.errors import UserError, unknown
 
-if TYPE_CHECKING:
-    from bench.experiments.record import Record
-    from bench.pipeline.verify.against import Beside
-
-
-_ELSEWHERE = (
-    "another machine moves a network that is trained end to end about as another seed does, so one "
-    "cell cannot tell; train all of a profile here and run 'bench verify --against HEAD'"
+_OTHER_MACHINE = (
+    "end-to-end training on another machine changes a cell about as much as another seed does, so "
+    "one cell proves nothing; train a whole profile here and run 'bench verify --against HEAD'"
 )
 
 
@@ -33,41 +25,47 @@ def verify(
     method: Annotated[
         str | None,
         typer.Argument(
-            help="A method or row; default: one cell of each method.",
+            help="Method or row to verify (default: one cell of each method).",
             autocompletion=completion.rows,
         ),
     ] = None,
     cell: Annotated[
         str,
         typer.Option(
-            "--cell", help="This cell: aurl.transfer.seed0.", autocompletion=completion.cells
+            "--cell",
+            help="Verify this cell, e.g. aurl.transfer.seed0.",
+            autocompletion=completion.cells,
         ),
     ] = "",
     tables: Annotated[
-        bool, typer.Option("--tables", help="Build every committed table again, and compare.")
+        bool, typer.Option("--tables", help="Rebuild the committed tables and compare them.")
     ] = False,
     against: Annotated[
         str | None,
         typer.Option(
             "--against",
             metavar="<path or commit>",
-            help="Compare all records with another's results/, or with those of a commit: HEAD.",
+            help="Compare all records with those of another results folder or of a commit.",
         ),
     ] = None,
     results: Annotated[
-        Path | None, typer.Option("--from", help="A folder like results/; default: the checkout's.")
+        Path | None,
+        typer.Option("--from", help="Results folder to verify (default: the project's)."),
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Points of accuracy granted to another machine.")
+        float,
+        typer.Option(min=0, help="Accepted difference on another machine, in accuracy points."),
     ] = 1.0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make the data again, too.")] = False,
-    as_json: AsJson = False,
-    wide: Annotated[
-        bool, typer.Option("--wide", help="--against on a terminal: every column, in long lines.")
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Generate and prepare the data again as well.")
     ] = False,
+    as_json: AsJson = False,
+    wide: Wide = False,
     profile: Profile = None,
 ) -> None:
-    """Repeat a record's cell: identical, within tolerance, or different (exit code 1).
+    """Train recorded cells again and compare the results.
+
+    The verdict is identical, within tolerance, or different (exit code 1).
 
     Example: bench verify base_ls
     """
@@ -77,152 +75,92 @@ def verify(
         raise UserError(f"--from {results}: no such folder" if results else f"{folder} is missing")
     if tables:
         if method or cell or fresh or against is not None:
-            raise UserError("--tables goes with --from and --profile alone")
-        _tables(root, folder, profile, as_json)
-        return
-    if against is not None:
+            raise UserError("--tables can be combined only with --from, --profile and --json")
+        _verify_tables(root, folder, profile, as_json)
+    elif against is not None:
         if method or cell or fresh:
-            raise UserError("--against goes with --from, --tolerance, --profile and --json alone")
-        _show_against(_compared(root, folder, against, profile, tolerance), as_json, wide)
-        return
-    from bench.pipeline.verify.rerun import verify as repeat
+            raise UserError(
+                "--against can be combined only with --from, --tolerance, --profile, --wide and "
+                "--json"
+            )
+        _verify_against(root, folder, against, profile, tolerance, as_json, wide)
+    else:
+        name = opened(profile)[0].name
+        _verify_cells(root, folder, name, method, cell, tolerance, fresh, as_json)
 
-    name = opened(profile)[0].name
-    chosen = _chosen(folder / "records" / name, name, method, cell)
-    seconds = sum(record.wall_s for record in chosen)
+
+def _verify_cells(
+    root: Path,
+    folder: Path,
+    profile: str,
+    method: str | None,
+    cell: str,
+    tolerance: float,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    from bench.pipeline.verify.rerun import records_to_verify
+    from bench.pipeline.verify.rerun import verify as train_again
+
+    records = records_to_verify(root, folder / "records" / profile, profile, method, cell)
     say = partial(print, flush=True, file=sys.stderr if as_json else None)
-    say(f"{len(chosen)} cells of profile {name}, {seconds:.0f} s of training when recorded")
+    seconds = sum(record.wall_s for record in records)
+    say(f"{len(records)} cells of profile {profile}, {seconds:.0f} s of training when recorded")
     verdicts = []
-    counts: dict[str, int] = {}
-    wrong, moved = 0, False
-    for record in chosen:
+    for record in records:
         say(f"{record.cell}: …")
-        found = repeat(root, record, tolerance, fresh, lambda line: say(f"  {line}"))
+        found = train_again(root, record, tolerance, fresh, lambda line: say(f"  {line}"))
         say(f"  {found.word.upper()}: {'; '.join(found.details)}")
-        verdicts.append({**asdict(found), "stands": found.stands})
-        counts[found.word] = counts.get(found.word, 0) + 1
-        wrong += not found.stands
-        moved |= found.word == "different" and found.elsewhere
+        verdicts.append(found)
+    counts = Counter(one.word for one in verdicts)
     say(", ".join(f"{count} {word}" for word, count in counts.items()))
-    if moved:
-        say(_ELSEWHERE)
+    if any(one.word == "different" and one.elsewhere for one in verdicts):
+        say(_OTHER_MACHINE)
     if as_json:
-        print_json(verdicts)
-    if wrong:
+        print_json([{**asdict(one), "stands": one.stands} for one in verdicts])
+    if not all(one.stands for one in verdicts):
         raise typer.Exit(1)
 
 
-def _chosen(folder: Path, profile: str, method: str | None, cell: str) -> "list[Record]":
-    """Return the records to verify: the one of ``cell``, else the cheapest of each method."""
-    from bench.experiments.method_registry import scan
-    from bench.experiments.record import own_record, read_records
-
-    if cell:
-        if method:
-            raise UserError(f"give a method or --cell, not both ('{method}', '{cell}')")
-        return [own_record(record_file(folder, cell, profile))]
-    records = read_records(folder)
-    if not records:
-        raise UserError(f"{folder}: no records")
-    if method and all(method != record.row for record in records):
-        if method.partition("+")[0] in scan(find_root()):
-            raise UserError(f"'{method}' has no record of profile {profile}; run 'dvc repro'")
-        raise unknown(f"method or row of profile {profile}", method, {r.row for r in records})
-    wanted = [r for r in records if (r.row == method if method else not r.reading)]
-    cheapest: dict[str, Record] = {}
-    for record in sorted(wanted, key=lambda record: (record.status != "ok", record.cpu_s)):
-        cheapest.setdefault(record.row, record)
-    return [cheapest[row] for row in sorted(cheapest)]
-
-
-def _tables(root: Path, results: Path, profile: str | None, as_json: bool) -> None:
-    """Compare the tables of one profile, or of every one; exit code 1 if any differs."""
+def _verify_tables(root: Path, results: Path, profile: str | None, as_json: bool) -> None:
     from bench.pipeline.verify.tables import differing, profiles
 
     known = profiles(results)
     if profile and profile not in known:
         raise unknown(f"profile in {results}", profile, known)
-    wrong = 0
-    told = {}
+    found = {}
     for name in [profile] if profile else known:
         count, lines = differing(root, results, name)
-        told[name] = {"files": count, "differing": lines}
-        wrong += len(lines)
-        if as_json:
-            continue
-        for line in lines:
-            print(line)
-        print(f"profile {name}: {count} files, {len(lines)} differ from what the records make")
+        found[name] = {"files": count, "differing": lines}
+        if not as_json:
+            for line in lines:
+                print(line)
+            print(f"profile {name}: {count} files, {len(lines)} differ from what the records make")
     if as_json:
-        print_json(told)
-    if wrong:
+        print_json(found)
+    if any(one["differing"] for one in found.values()):
         raise typer.Exit(1)
 
 
-def _compared(
-    root: Path, folder: Path, given: str, profile: str | None, points: float
-) -> "list[Beside]":
-    """Compare the records of ``folder`` with those of ``given``, a folder or a commit.
+def _verify_against(
+    root: Path,
+    folder: Path,
+    source: str,
+    profile: str | None,
+    tolerance: float,
+    as_json: bool,
+    wide: bool,
+) -> None:
+    from bench.pipeline.verify.against import compare_trainings
+    from bench.pipeline.verify.against_text import tabled
 
-    ``points`` are granted to an accuracy as in ``bench verify``.
-    """
-    with _theirs(root, folder, given) as theirs:
-        return list(_beside(folder, theirs, given, profile, points))
-
-
-def _show_against(found: "list[Beside]", as_json: bool, wide: bool) -> None:
-    """Print them; exit code 1 if a mean moved by more than chance, or a repeated cell differs."""
+    found, notes = compare_trainings(root, folder, source, profile, tolerance)
     if as_json:
         print_json([{**asdict(one), "stands": one.stands} for one in found])
     else:
-        from bench.pipeline.verify.against_text import tabled
-
         for one in found:
             print_table(tabled(one), wide=wide)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     if not all(one.stands for one in found):
         raise typer.Exit(1)
-
-
-@contextmanager
-def _theirs(root: Path, folder: Path, given: str) -> Iterator[Path]:
-    """Give the folder of results that ``given`` names, or those of a commit, while it is used."""
-    from bench.pipeline.verify.clean_tree import archived, commit_of
-
-    path = Path(given)
-    if path.is_dir():
-        if path.resolve() == folder:
-            raise UserError(f"--against {given}: the folder itself; give another's, or HEAD")
-        yield path
-        return
-    commit = commit_of(root, given)
-    if not commit:
-        raise UserError(f"--against {given}: neither a folder nor a commit of this repository")
-    with TemporaryDirectory(prefix="bench-") as tree:
-        if not archived(root, commit, Path(tree), "results"):
-            raise UserError(f"--against {given}: commit {commit[:8]} has no results/")
-        yield Path(tree) / "results"
-
-
-def _beside(
-    folder: Path, theirs: Path, given: str, profile: str | None, points: float
-) -> "Iterator[Beside]":
-    """Compare the records of one profile, or of every one in both; note what cannot be."""
-    from bench.pipeline.verify.against import NotComparable, beside
-    from bench.pipeline.verify.tables import profiles
-
-    both = [name for name in profiles(folder) if name in profiles(theirs)]
-    if profile and profile not in both:
-        raise unknown(f"profile in {folder} and in --against {given}", profile, both)
-    if not both:
-        raise UserError(f"--against {given}: no profile of {folder} is in it")
-    chosen = [profile] if profile else both
-    why = []
-    for name in chosen:
-        try:
-            yield beside(folder, theirs, name, points)
-        except NotComparable as error:  # the others may be
-            why.append(f"--against {given}: {error}")
-    if len(why) == len(chosen):
-        raise UserError(why[0])
-    for reason in why:
-        print(f"note: {reason}", file=sys.stderr)

@@ -6,13 +6,14 @@ written whole or not at all; the last key of a file, ``checksum``, is the digest
 (``bench.utils.io.unsealed``).
 """
 
+import difflib
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bench.errors import UserError
+from bench.errors import UserError, unknown
 from bench.experiments.migrations import migrated
 from bench.utils.bitstrings import unpack
 from bench.utils.io import dump_json, dump_sealed, parsed_json, unsealed, write_text
@@ -234,3 +235,25 @@ def own_record(path: Path) -> Record:
 def read_records(folder: Path) -> list[Record]:
     """Read every record of a profile's folder, sorted by name; an absent folder holds none."""
     return [own_record(path) for path in sorted(folder.glob("*.json"))]
+
+
+def record_path(folder: Path, cell: str, profile: str) -> Path:
+    """Return the record of a cell in a profile's folder; UserError with a hint if there is none."""
+    path = folder / f"{cell}.json"
+    if "/" not in cell and path.is_file():  # a slash would lead to another folder
+        return path
+    known = sorted(one.stem for one in folder.glob("*.json"))
+    if not known:
+        raise UserError(f"profile {profile} has no records; run 'dvc repro'")
+    of_row = [name for name in known if name.startswith(f"{cell}.")]
+    if of_row:
+        more = f" and {len(of_row) - 3} more" if len(of_row) > 3 else ""
+        raise UserError(f"'{cell}' is a row, not a cell; its cells: {', '.join(of_row[:3])}{more}")
+    close = difflib.get_close_matches(cell, known, n=1, cutoff=0.6)
+    rows = {name.split(".")[0] for name in known}
+    if close and difflib.get_close_matches(cell.split(".")[0], rows, n=1, cutoff=0.6):
+        raise unknown(f"cell of profile {profile}", cell, close)
+    raise UserError(
+        f"unknown cell of profile {profile} '{cell}'; cells have names like '{known[0]}', and "
+        "'bench status' lists the rows"
+    )

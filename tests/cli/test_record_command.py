@@ -42,7 +42,7 @@ def test_on_a_terminal_nothing_of_the_layout_shows(
 def test_a_method_without_a_record_is_no_unknown_one(bench: Bench, recorded: Path) -> None:
     code, out, err = bench("verify", "ale")
     assert (code, out) == (2, "")
-    assert "'ale' has no record of profile mini; run 'dvc repro'" in err
+    assert "'ale' has no record in profile mini; run 'dvc repro'" in err
 
 
 def test_json_is_the_record(bench: Bench, recorded: Path) -> None:
@@ -55,8 +55,8 @@ def test_json_is_the_record(bench: Bench, recorded: Path) -> None:
     [
         ("arl.transfer.seed0", "did you mean 'aurl.transfer.seed0'?"),
         ("aurl", "'aurl' is a row, not a cell; its cells: aurl.transfer.seed0"),
-        ("soft.transfer.seed0", "a cell is like"),
-        ("zzzz", "a cell is like 'aurl.transfer.seed0'"),
+        ("soft.transfer.seed0", "cells have names like"),
+        ("zzzz", "cells have names like 'aurl.transfer.seed0'"),
     ],
 )
 def test_an_unknown_cell(bench: Bench, recorded: Path, cell: str, hint: str) -> None:

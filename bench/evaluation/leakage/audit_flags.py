@@ -1,5 +1,6 @@
 """The stored audit, and the flags that it gives a row."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,10 @@ from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
-from bench.experiments.method_registry import MethodFile
-from bench.experiments.plan import TRANSFER, PlannedCell
-from bench.experiments.record import Record
+from bench.errors import unknown
+from bench.experiments.method_registry import MethodFile, scan
+from bench.experiments.plan import TRANSFER, PlannedCell, plan
+from bench.experiments.record import Record, read_records
 from bench.utils.io import digest, file_digest, read_json
 
 _SOURCE = {"what": str, "unknown": str, "tests": {str: {"seen": [dict], "tested": int}}}
@@ -54,6 +56,7 @@ SEEN, UNKNOWN, CHOSEN = "†", "‡", "§"
 ON_TEST = "the checkpoint was chosen on test data"
 _OF_OTHERS = "checkpoint trained elsewhere: which classes it has seen is not known here"
 SHOWN = 5
+_TRAINED = ("features", "objects", "boxes", "clip")  # inputs made by trained networks
 
 
 @dataclass(frozen=True, order=True)
@@ -126,3 +129,44 @@ def _how(one: Mapping[str, Any]) -> str:
     if one["by"] == "distance":
         return f"{one['distance']:.3f} from {one['source']}"
     return f"the same {one['by']}"
+
+
+def audit_rows(
+    config: Config, layout: Layout, audit: Mapping[str, Any], method: str | None = None
+) -> list[dict[str, Any]]:
+    """Return what the audit says of each planned or recorded row, or of one method or row."""
+    files, records = scan(layout.root), read_records(layout.records)
+    by_row: dict[str, list[PlannedCell | Record]] = defaultdict(list)
+    splits = (layout.splits / f"{n}.{p}.json" for n, p in config.profile.per_split())
+    planned = plan(config, layout, readings=True) if all(p.is_file() for p in splits) else []
+    for cell in planned:
+        by_row[cell.row].append(cell)
+    planned_rows = set(by_row)
+    for record in records:
+        if record.row not in planned_rows:
+            by_row[record.row].append(record)
+    methods = {row: cells[0].method for row, cells in by_row.items()}
+    if method is not None and method not in methods and method not in methods.values():
+        raise unknown("method", method, methods.values())
+    found = []
+    for row, cells in by_row.items():
+        if method not in (None, row, methods[row]):
+            continue
+        file = files.get(methods[row])
+        needs = file.uses(cells[0].reading)[0] if file else ()
+        done = [one for one in records if one.row == row and one.status == "ok"]
+        found.append(
+            {
+                "row": row,
+                "method": methods[row],
+                "sources": touched(cells, file, audit),
+                "not_described": [n for n in needs if n in _TRAINED and n not in audit["sources"]],
+                "flags": [flag.text for flag in flags(cells, done, file, audit)],
+                "checkpoints": sorted({one.checkpoint for one in done}),
+                "also_best_on_test": any(one.metrics_best_on_test for one in done),
+                "missing": next(
+                    (c.missing for c in cells if isinstance(c, PlannedCell) and c.missing), ""
+                ),
+            }
+        )
+    return found

@@ -3,15 +3,19 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from bench.errors import UserError
+from bench.errors import UserError, unknown
 from bench.evaluation.stats.hypothesis_tests import holm, paired_t
 from bench.evaluation.stats.spread import pooled, spread
 from bench.experiments.input_availability import COMPUTED
 from bench.experiments.record import Record, read_records
+from bench.pipeline.verify.clean_tree import archived, commit_of
 from bench.pipeline.verify.compare import Verdict, changed, compare, otherwise
+from bench.pipeline.verify.tables import profiles
 
 
 class NotComparable(UserError):
@@ -182,3 +186,48 @@ def _tested(rows: Iterable[Moved]) -> Iterator[Moved]:
     corrected = iter(holm([row.p for row in listed if row.p is not None]))
     for row in listed:
         yield row if row.p is None else replace(row, p_holm=next(corrected))
+
+
+def compare_trainings(
+    root: Path, here: Path, source: str, profile: str | None, points: float
+) -> tuple[list[Beside], list[str]]:
+    """Compare the records in ``here`` with those in ``source``, a folder or a commit.
+
+    Return one comparison per profile, and a note for each profile that cannot be compared. If no
+    profile can be compared, raise a UserError.
+    """
+    with _results_of(root, here, source) as there:
+        both = [name for name in profiles(here) if name in profiles(there)]
+        if profile and profile not in both:
+            raise unknown(f"profile in {here} and in --against {source}", profile, both)
+        if not both:
+            raise UserError(f"--against {source}: has no profile of {here}")
+        found, notes = [], []
+        for name in [profile] if profile else both:
+            try:
+                found.append(beside(here, there, name, points))
+            except NotComparable as error:
+                notes.append(f"--against {source}: {error}")
+    if not found:
+        raise UserError(notes[0])
+    return found, notes
+
+
+@contextmanager
+def _results_of(root: Path, here: Path, source: str) -> Iterator[Path]:
+    """Yield the results folder that ``source`` names, or that of a commit."""
+    path = Path(source)
+    if path.is_dir():
+        if path.resolve() == here:
+            raise UserError(
+                f"--against {source}: is the verified folder itself; give another, or HEAD"
+            )
+        yield path
+        return
+    commit = commit_of(root, source)
+    if not commit:
+        raise UserError(f"--against {source}: neither a folder nor a commit of this repository")
+    with TemporaryDirectory(prefix="bench-") as tree:
+        if not archived(root, commit, Path(tree), "results"):
+            raise UserError(f"--against {source}: commit {commit[:8]} has no results/")
+        yield Path(tree) / "results"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from bench.config.paths import Layout
 from bench.config.profile import load_config
-from bench.errors import UserError
+from bench.errors import UserError, unknown
 from bench.experiments.fingerprint import code_root
-from bench.experiments.record import Record
+from bench.experiments.method_registry import scan
+from bench.experiments.record import Record, own_record, read_records, record_path
 from bench.pipeline.stages.score import score_cell
 from bench.pipeline.verify.clean_tree import (
     has_data,
@@ -100,3 +101,25 @@ def _bench(tree: Path, *words: str) -> None:
     if done.returncode and "cells did not train" not in done.stderr:  # why is in failures.json
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise UserError(f"bench {' '.join(words)}: {lines[-1].removeprefix('error: ')}")
+
+
+def records_to_verify(
+    root: Path, folder: Path, profile: str, method: str | None, cell: str
+) -> list[Record]:
+    """Return the record of ``cell``, or else the cheapest one of each method or of ``method``."""
+    if cell:
+        if method:
+            raise UserError(f"give a method or --cell, not both ('{method}', '{cell}')")
+        return [own_record(record_path(folder, cell, profile))]
+    records = read_records(folder)
+    if not records:
+        raise UserError(f"{folder}: no records")
+    if method and all(method != record.row for record in records):
+        if method.partition("+")[0] in scan(root):
+            raise UserError(f"'{method}' has no record in profile {profile}; run 'dvc repro'")
+        raise unknown(f"method or row of profile {profile}", method, {r.row for r in records})
+    wanted = [r for r in records if (r.row == method if method else not r.reading)]
+    cheapest: dict[str, Record] = {}
+    for record in sorted(wanted, key=lambda record: (record.status != "ok", record.cpu_s)):
+        cheapest.setdefault(record.row, record)
+    return [cheapest[row] for row in sorted(cheapest)]

@@ -140,13 +140,13 @@ def test_an_input_that_the_profile_does_not_describe_is_said(project: Path, benc
     leaky.transfer(project, tau=0.05)
     leaky.built(project, {c: False for c in leaky.TRAIN})
     last = bench("audit", "eszsl").out.splitlines()[-1]
-    assert "training: none; features: not described by the profile, so not known" in last
+    assert "training: none; features: unknown, the profile does not" in last
 
 
 def test_videos_without_ids_are_not_said_to_be_apart(project: Path, bench: Bench) -> None:
     leaky.transfer(project)
     leaky.built(project)
-    assert "video ids: no lists in this profile" in bench("audit").out
+    assert "video ids: the profile has no lists" in bench("audit").out
 
 
 def test_a_backbone_that_nobody_describes_cannot_be_excluded(project: Path, audited: Any) -> None:
@@ -175,9 +175,9 @@ def test_an_audit_of_another_class_list_does_not_count(project: Path, bench: Ben
     leaky.built(project)
     (project / "own.txt").write_text("chess\n")
     assert bench("stage", "audit").code == 0
-    assert "as stage audit found it" in bench("audit").out
+    assert "from the audit stage" in bench("audit").out
     (project / "own.txt").write_text("Diving\n")
-    assert "looked up now" in bench("audit").out
+    assert "computed now" in bench("audit").out
 
 
 def test_wrong_declarations_are_one_line(project: Path, bench: Bench) -> None:
@@ -244,7 +244,7 @@ def test_a_damaged_audit_is_said_and_one_of_other_splits_does_not_count(
     leaky.transfer(project, tau=0)
     leaky.built(project)
     assert bench("stage", "audit").code == 0
-    assert "as stage audit found it" in bench("audit").out
+    assert "from the audit stage" in bench("audit").out
     stored = project / "results/audit/leaky.json"
     whole = stored.read_text()
     stored.write_text(whole.replace('"what"', '"that"', 1))
@@ -253,7 +253,7 @@ def test_a_damaged_audit_is_said_and_one_of_other_splits_does_not_count(
     stored.write_text(whole)
     file = project / "splits/leaky/test.full.json"
     file.write_text(file.read_text().replace('"digest": "f"', '"digest": "g"'))
-    assert "looked up now" in bench("audit").out
+    assert "computed now" in bench("audit").out
 
 
 def test_the_committed_audit_of_mini_finds_its_pretext_disjoint(

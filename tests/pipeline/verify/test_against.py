@@ -158,9 +158,9 @@ def test_nothing_in_common_is_an_error(folders: tuple[Path, Path]) -> None:
         (("--against", "none"), "error: --against none: neither a folder nor a commit of this"),
         (("--against", ""), "error: .: no records and no tables in it; give the folder 'results'"),
         (("--against", "--end"), "error: --against --end: neither a folder nor a commit"),
-        (("--against", "results"), "error: --against results: the folder itself"),
-        (("aurl", "--against", "results"), "error: --against goes with --from, --tolerance"),
-        (("--tables", "--against", "results"), "error: --tables goes with --from and --profile"),
+        (("--against", "results"), "error: --against results: is the verified folder itself"),
+        (("aurl", "--against", "results"), "error: --against can be combined only with"),
+        (("--tables", "--against", "results"), "error: --tables can be combined only with"),
     ],
 )
 def test_what_cannot_be_asked(arguments: tuple[str, ...], said: str) -> None:

@@ -182,7 +182,7 @@ def test_splits_of_the_commit_are_taken_where_the_present_ones_are_others(projec
         ("verify bse_ls", "unknown method or row of profile mini 'bse_ls'; did you mean 'base_ls'"),
         ("verify --cell base_ls.transfer.seed8", "did you mean 'base_ls.transfer.seed7'?"),
         ("verify base_ls --cell x", "not both"),
-        ("verify --tables base_ls", "alone"),
+        ("verify --tables base_ls", "can be combined only"),
         ("verify --tables -p mnii", "unknown profile in"),
         ("verify --from nowhere", "--from nowhere: no such folder"),
         ("verify -p mnii", "did you mean 'mini'"),
