@@ -1,4 +1,4 @@
-"""The losses of AURL and the class generator, as in the released code (λ = 10, all weights 1)."""
+"""Losses of AURL and the class generator, as in the released code (λ = 10, all weights 1)."""
 
 from typing import Literal
 
@@ -20,8 +20,8 @@ def nce(a: Tensor, b: Tensor, target: Tensor, lam: float = 10.0) -> Tensor:
 def cosines(a: Tensor, b: Tensor) -> Tensor:
     """Return cos(a_i, b_j) [N,K] of a [N,D] and b [K,D].
 
-    Synthetic classes differ by 2e-4 in cosine (K = 662, U[0,1)), where bfloat16 counts in steps of
-    4e-3. So autocast multiplies deviations from the means m of a and n of b alone:
+    Synthetic classes differ by 2e-4 in cosine (K = 662, U[0,1)), but bfloat16 has steps of 4e-3.
+    Under autocast only the deviations from the means m of a and n of b are multiplied:
     a_i·b_j = (a_i − m)·(b_j − n) + a_i·n + m·(b_j − n).
     """
     if not torch.is_autocast_enabled(a.device.type):
@@ -35,15 +35,15 @@ def cosines(a: Tensor, b: Tensor) -> Tensor:
 def squared_error(a: Tensor, b: Tensor, reduction: Literal["sum", "mean"] = "sum") -> Tensor:
     """E2E's loss between L2-normalised a [N,D] and b [N,D]; mean over N, then sum or mean over D.
 
-    E2E takes the mean over D as well and trains with Adam, to which the scale does not matter;
-    under SGD the mean has 1/D of the gradient, so the sum is the default here.
+    E2E also takes the mean over D, but trains with Adam, which is invariant to the scale. With SGD
+    the mean would scale the gradient by 1/D, so the sum is the default here.
     """
     distance = (F.normalize(a, dim=-1) - F.normalize(b, dim=-1)).square()
     return distance.sum(-1).mean() if reduction == "sum" else distance.mean()
 
 
 def mixing(law: Law, classes: int, like: Tensor) -> Tensor:
-    """Draw the class generator's matrix A [K,K], fresh each step, on the device of ``like``.
+    """Draw a matrix A [K,K] of the class generator on the device of ``like``; once per step.
 
     uniform: U[0,1), as released (conic combinations). symmetric: U(−1,1), which also extrapolates.
     pairwise: each row mixes two random classes, one with weight U(0,1), the other with the rest.
@@ -70,14 +70,14 @@ def synthesise(mix: Tensor, anchors: Tensor) -> Tensor:
 def alignment_floor(classes: Tensor, lam: float = 10.0) -> Tensor:
     """Return nce(Θ, Θ): the L_US of perfectly aligned synthetic classes, Z ≡ Θ [K,D].
 
-    It is where alignment alone can bring L_US, not a bound: an anchor that leaves Θ in the
-    direction in which the Θ differ scores lower.
+    Alignment can bring L_US down to this value. It is not a lower bound: an anchor that moves away
+    from its Θ in the direction in which the Θ differ has a lower loss.
     """
     return nce(classes, classes, torch.arange(len(classes), device=classes.device), lam)
 
 
 def mean_cosine(classes: Tensor) -> Tensor:
     """Return the mean cosine between different rows of [K,D]; 1 means collapsed."""
-    unit = F.normalize(classes.float(), dim=-1)  # float: autocast's classes have 8 bits
+    unit = F.normalize(classes.float(), dim=-1)  # float: under autocast the classes have 8 bits
     count = len(unit)
     return (unit.sum(0).square().sum() - count) / max(count * (count - 1), 1)

@@ -1,4 +1,4 @@
-"""The contract of a method: what a file in ``methods/`` fills in. The harness does the rest."""
+"""The interface of a method: what a file in ``methods/`` implements."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +13,17 @@ from bench.errors import UserError, unknown
 
 Loss = tuple[Tensor, dict[str, Tensor]]
 
-# What a method may ask for beside clips; docs/inputs.md says what each one holds.
+# Inputs that a method can declare; docs/inputs.md describes each one.
 INPUTS = ("video", "clips", "features", "objects", "texts", "signatures", "boxes", "clip")
 
 
 @dataclass(frozen=True)
 class Classes:
-    """K classes: their names, and ``vectors`` [K,W], the mean of unit word vectors of each name.
+    """K classes: names and ``vectors`` [K,W], the mean of the unit word vectors of each name.
 
-    ``inputs`` holds what the method needs of classes, each [K,...]: ``texts`` [K,E] encoded
-    definitions, ``signatures`` [K,L] numbers of objects in their order (−1: none), ``clip`` [K,D].
+    ``inputs`` holds the class inputs that the method declares, each [K,...]: ``texts`` [K,E],
+    encoded definitions; ``signatures`` [K,L], ordered indices of objects (−1: padding); ``clip``
+    [K,D], text embeddings.
     """
 
     names: Sequence[str]
@@ -35,12 +36,12 @@ class Classes:
 
 @dataclass(frozen=True)
 class Batch:
-    """B videos. ``inputs`` holds what the method needs of videos, each [B,n,...] with n parts.
+    """B videos. ``inputs`` holds the video inputs that the method declares, each [B,n,...].
 
-    ``features`` [B,n,D] are those of n segments, ``objects`` [B,n,O] the probabilities of n frames,
-    ``boxes`` [B,n,M,6] detections (object, probability, x1, y1, x2, y2 in parts of the frame;
-    object −1: none), ``clip`` [B,n,D] the frames' embeddings. ``y`` [B] counts in the seen classes;
-    it is empty when videos are embedded.
+    ``features`` [B,n,D] of n segments; ``objects`` [B,n,O], object probabilities in n frames;
+    ``boxes`` [B,n,M,6], detections (object, probability, x1, y1, x2, y2 relative to the frame;
+    object −1: padding); ``clip`` [B,n,D], embeddings of n frames. ``y`` [B] are indices of seen
+    classes; it is empty when videos are embedded.
     """
 
     inputs: Mapping[str, Tensor]
@@ -48,18 +49,18 @@ class Batch:
 
     @property
     def video(self) -> Tensor:
-        """Normalised clips [B,n,3,T,H,W], or [B,n,D] where only features are there."""
+        """Normalised clips [B,n,3,T,H,W], or features [B,n,D] of data sets without videos."""
         return self.inputs["video"]
 
 
 @dataclass(frozen=True)
 class Context:
-    """What ``build`` may ask for: the seen classes, the dims of the inputs, a fresh backbone.
+    """What ``build`` can use: the seen classes, the sizes of the inputs, a new backbone.
 
-    ``dims`` has an entry for each input that is there (0 for clips), so ``"objects" in ctx.dims``
-    tells whether an input that the method only ``wants`` will be given. ``objects`` are the O
-    objects of the inputs ``objects`` and ``boxes``: names, word vectors and, in their ``inputs``,
-    encoded ``texts`` and ``scored`` [O], 0 for what boxes alone know (its probability is always 0).
+    ``dims`` has an entry for each available input (0 for clips), so ``"objects" in ctx.dims`` tells
+    whether an optional input (``wants``) is there. ``objects`` are the O objects of the inputs
+    ``objects`` and ``boxes``: names, word vectors and, in their ``inputs``, encoded ``texts`` and
+    ``scored`` [O], which is 0 for objects that only ``boxes`` have (their probability is always 0).
     """
 
     seen: Classes
@@ -76,40 +77,41 @@ class Context:
 
 
 class Method(nn.Module):
-    """A method: annotate parameters with defaults in the class body, then fill in four functions.
+    """Base class of methods. Annotate parameters with defaults, then implement four functions.
 
-    Draw random numbers from torch alone: its state is what a resumed training restores.
-    A closed form overrides ``fit`` instead of ``loss``; a method that is not trained needs neither.
-    A method whose score is not the cosine between the two embeddings overrides ``score``.
-    The ClassVars are read from the source without running it: write them as literals.
+    Implement ``build``, ``loss``, ``embed_video`` and, to map the class vectors, ``embed_class``.
+    A closed-form method implements ``fit`` instead of ``loss``; an untrained method needs neither.
+    A method whose score is not the cosine of the two embeddings implements ``score``.
+    Draw random numbers only from torch: a resumed training restores its state.
+    ClassVars are read from the source without running it, so write them as literals.
     """
 
     label: ClassVar[str] = ""
-    needs: ClassVar[tuple[str, ...]] = ("video",)  # of INPUTS; "clips" takes clips only
-    wants: ClassVar[tuple[str, ...]] = ()  # used where the profile has them
-    learning: ClassVar[Literal["steps", "closed form", "none"]] = "steps"  # else one seed is run
-    approximates: ClassVar[str] = ""  # what differs from the published system; "style: …" if most
-    modern: ClassVar[bool] = False  # pre-trained on uncontrolled image-text pairs: stands apart
-    whole_batch: ClassVar[bool] = False  # True if the loss is no mean over videos: never shared out
+    needs: ClassVar[tuple[str, ...]] = ("video",)  # names of INPUTS; "clips" accepts only clips
+    wants: ClassVar[tuple[str, ...]] = ()  # used if the profile has them
+    learning: ClassVar[Literal["steps", "closed form", "none"]] = "steps"  # the others run one seed
+    approximates: ClassVar[str] = ""  # differences from the published system; "style: …" if large
+    modern: ClassVar[bool] = False  # pre-trained on uncontrolled image-text pairs: listed apart
+    whole_batch: ClassVar[bool] = False  # True if the loss is not a mean over videos: never split
 
-    freeze_backbone: bool = False  # take the features of a frozen, pretrained backbone as video
+    freeze_backbone: bool = False  # use features of a frozen, pretrained backbone as video
 
     def build(self, ctx: Context) -> None:
-        """Create the modules as attributes."""
+        """Create the modules as attributes of the method."""
 
     def loss(self, batch: Batch, seen: Classes) -> Loss:
-        """Return the scalar to minimise and its named parts (logged, never summed)."""
+        """Return the scalar to minimise, and named parts of it for the log."""
         raise NotImplementedError(f"{type(self).__name__} has neither loss() nor fit()")
 
     def embed_video(self, batch: Batch) -> Tensor:
-        """Return [B,D]."""
+        """Return video embeddings [B,D]."""
         raise NotImplementedError(f"{type(self).__name__} has no embed_video()")
 
     def embed_class(self, classes: Classes) -> Tensor:
-        """Return [K,D]; the default is the class vectors as they are."""
+        """Return class embeddings [K,D]; by default the class vectors."""
         return classes.vectors
 
-    # None, or a function: a method opts in by defining it.
+    # Optional functions.
     # fit(self, batches, seen): the whole training; ``batches.all(device)`` yields each video once.
     fit: ClassVar[Callable[..., None] | None] = None
     # score(self, video [B,D], classes [K,E]) -> [B,K], for a few videos at a time.
@@ -128,7 +130,7 @@ def parameters_of(cls: type[Method]) -> dict[str, Any]:
 
 
 def create(cls: type[Method], values: Mapping[str, Any]) -> Method:
-    """Make an instance with ``values`` set over the defaults, checked against the annotations."""
+    """Return an instance with ``values`` instead of the defaults, checked by the annotations."""
     hints = _hints(cls)
     method = cls()
     for name, value in values.items():
@@ -151,8 +153,8 @@ def _hints(cls: type[Method]) -> dict[str, Any]:
                 hints |= get_annotations(kind, eval_str=True)
             except NameError as error:
                 raise UserError(
-                    f"{kind.__module__}.{kind.__name__}: a parameter's type is not known when the "
-                    f"file runs ({error}); import it outside of TYPE_CHECKING"
+                    f"{kind.__module__}.{kind.__name__}: the type of a parameter is not defined "
+                    f"when the file runs ({error}); import it outside of TYPE_CHECKING"
                 ) from None
     return {n: h for n, h in hints.items() if get_origin(h) is not ClassVar and hasattr(cls, n)}
 
@@ -163,7 +165,7 @@ def as_tensor_classes(
     device: torch.device,
     inputs: Mapping[str, Any] | None = None,
 ) -> Classes:
-    """Make Classes from names, an array [K,W] and arrays [K,...] of other inputs."""
+    """Return Classes from names, an array [K,W] and arrays [K,...] of other inputs."""
 
     def tensor(array: Any) -> Tensor:
         kind = torch.int64 if array.dtype.kind == "i" else torch.float32

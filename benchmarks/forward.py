@@ -23,8 +23,7 @@ from ratio import Ratio, compare, show
 from torch import Tensor, nn
 from torchvision.models.video import r2plus1d_18  # type: ignore[import-untyped]
 
-from bench.models.batchnorm_folding import folded
-from bench.models.r2plus1d import R2Plus1D
+from bench.models.r2plus1d import R2Plus1D, folded
 from bench.training.device import prepare
 
 

@@ -55,7 +55,7 @@ class MUFI(FixedWords):
         if objects is None:
             return
         if not objects.vectors.any():
-            raise UserError("MUFI: no object's name has a word vector; give other objects")
+            raise UserError("MUFI: no object name has a word vector; use other objects")
         self.register_buffer("object_vectors", F.normalize(objects.vectors, dim=-1))
         self.f_r = MLP(ctx.backbone_dim, ctx.head, ctx.word_dim)
 

@@ -40,7 +40,7 @@ class PSGNN(Method):
     def build(self, ctx: Context) -> None:
         """Make both graph networks and the attention."""
         if ctx.objects is None or not ctx.objects.vectors.any():
-            raise UserError("PSGNN: no object's name has a word vector; give other objects")
+            raise UserError("PSGNN: no object name has a word vector; use other objects")
         self.register_buffer("object_vectors", F.normalize(ctx.objects.vectors, dim=-1))
         self.register_buffer("object_graph", knn_graph(self.object_vectors, self.neighbours))
         seen = F.normalize(ctx.seen.vectors, dim=-1)

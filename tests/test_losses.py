@@ -10,7 +10,7 @@ from bench.config.schema import Network
 from bench.losses import Law, alignment_floor, mean_cosine, mixing, nce, squared_error, synthesise
 from bench.method import Batch, Classes, Context
 from bench.models.centres import Anchor, Init, synthetic_loss
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from methods.aurl import AURL
 
 LAM = 10.0

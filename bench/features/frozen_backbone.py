@@ -18,7 +18,7 @@ from bench.data.input_reader import InputReader
 from bench.data.video.clip_reader import ClipReader
 from bench.data.video.decode import VideoError
 from bench.method import Batch, Classes, Context, Loss, Method, over_clips
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.training.batches import Batches
 from bench.training.device_feed import to_device
 from bench.training.embed import chunk

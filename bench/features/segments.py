@@ -12,7 +12,7 @@ from bench.config.profile import Profile
 from bench.data.index import read_index
 from bench.errors import UserError
 from bench.features.frozen_backbone import pretrained
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.utils.io import digest, file_digest, read_sealed, write_sealed
 
 

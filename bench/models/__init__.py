@@ -1,1 +1,1 @@
-"""Network blocks that the methods are built from."""
+"""Network blocks from which methods are built."""

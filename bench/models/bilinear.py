@@ -1,4 +1,4 @@
-"""What DeViSE, ALE and SJE share: a bilinear compatibility between features and class vectors."""
+"""Bilinear compatibility between features and class vectors, shared by DeViSE, ALE and SJE."""
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,8 @@ from bench.typing import Share
 class Bilinear(Method):
     """F(x, c) = xᵀ W s_c, with x [D] a video's mean feature and s_c [W] the class vector.
 
-    x and s are at unit length: the margin of the hinge losses is then on one scale, whatever
-    backbone the features come from. ER's released comparison has ``unit_features: false`` (s stays
+    x and s have unit length, so the margin of the hinge losses does not depend on the scale of the
+    features. ER's released comparison has ``unit_features: false`` (s stays
     at unit length) and ``dropout: 0.5`` on x and on s.
     """
 

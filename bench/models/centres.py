@@ -1,4 +1,4 @@
-"""The learned visual class centres W and the losses that use them."""
+"""Learned visual class centres W and the losses that use them."""
 
 from typing import ClassVar, Literal
 
@@ -15,7 +15,7 @@ Anchor = Literal["semantic", "visual"]
 
 
 class Centred(Joint):
-    """Both sides learned, and a visual centre W_k for each seen class: what AURL is built from."""
+    """The base of AURL: both sides are learned, with a visual centre W_k for each seen class."""
 
     released: ClassVar[Released] = Released(
         names={

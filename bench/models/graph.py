@@ -8,8 +8,8 @@ from torch.nn import functional as F
 def knn_graph(vectors: Tensor, k: int) -> Tensor:
     """Return the normalised adjacency D^(−1/2) (A + I) D^(−1/2) [N,N] of the k nearest neighbours.
 
-    ``vectors`` [N,W]; nearness is the cosine, and an edge counts in both directions. A node with a
-    zero vector is isolated: it has its own loop alone. ``k`` is cut to N − 1.
+    ``vectors`` is [N,W]; neighbours are found by cosine, and edges are undirected. A node with a
+    zero vector is isolated: it only has its self-loop. ``k`` is limited to N − 1.
     """
     unit = F.normalize(vectors, dim=-1)
     count = len(unit)
@@ -31,12 +31,12 @@ class GraphConv(nn.Module):
     """Two graph convolutions: Â LeakyReLU(Â X W₁) W₂, [N,inputs] → [N,outputs]."""
 
     def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
-        """Make both layers; the slope below zero is 0.2."""
+        """Make both layers; LeakyReLU has a slope of 0.2 below zero."""
         super().__init__()
         self.first, self.last = nn.Linear(inputs, hidden), nn.Linear(hidden, outputs)
 
     def forward(self, nodes: Tensor, adjacency: Tensor) -> Tensor:
-        """Return the nodes' outputs."""
+        """Return the output of each node."""
         hidden = F.leaky_relu(adjacency @ self.first(nodes), 0.2)
         found: Tensor = adjacency @ self.last(hidden)
         return found

@@ -1,4 +1,4 @@
-"""The heads that map video features and class vectors into the shared embedding space."""
+"""Heads that map video features and class vectors into the shared embedding space."""
 
 from torch import Tensor, nn
 
@@ -23,10 +23,10 @@ class MLP(nn.Module):
 
 
 class TextNet(nn.Module):
-    """The semantic side: ``Linear(words, inputs)`` without activation, then an own ``MLP``.
+    """The semantic side: ``Linear(words, inputs)`` without activation, then an ``MLP`` of its own.
 
-    One forward pass takes the vectors ``[K, words]`` of all K classes: in training, its BN
-    statistics are those over the classes.
+    One forward pass takes the vectors ``[K, words]`` of all K classes, so in training the BN
+    statistics are computed over the classes.
     """
 
     def __init__(self, words: int, inputs: int, width: int, outputs: int) -> None:

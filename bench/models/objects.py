@@ -1,4 +1,4 @@
-"""What methods without training share: objects of a video, and how near they are to a class."""
+"""Base of methods without training: score classes by the objects recognised in a video."""
 
 from math import log
 
@@ -11,7 +11,7 @@ from bench.method import Batch, Classes, Context, Method
 
 
 class ObjectBased(Method):
-    """A class is scored by the objects in a video, through the cosine of their names' vectors."""
+    """Score a class by the objects in a video and the cosine between their word vectors."""
 
     needs = ("objects",)
     learning = "none"
@@ -21,13 +21,13 @@ class ObjectBased(Method):
     ranked: Tensor
 
     def build(self, ctx: Context) -> None:
-        """Keep the objects' vectors [O,W] at unit length; zeros for names without a word vector.
+        """Store the objects' word vectors [O,W] at unit length, zeros for unknown names.
 
-        ``ranked`` [O] are those with a vector and with probabilities: no other takes their places.
+        ``ranked`` [O] masks the objects that have both a word vector and probabilities.
         """
         if ctx.objects is None or not ctx.objects.vectors.any():
             raise UserError(
-                f"{self.label}: no object's name has a word vector; give other objects or vectors"
+                f"{self.label}: no object name has a word vector; use other objects or word vectors"
             )
         self.names = list(ctx.objects.names)
         self.register_buffer("object_vectors", F.normalize(ctx.objects.vectors, dim=-1))
@@ -49,9 +49,9 @@ class ObjectBased(Method):
 
 
 def keep_top(values: Tensor, count: int, among: Tensor) -> Tensor:
-    """Return ``values`` [N,O] with all but the ``count`` largest of a row set to 0.
+    """Return ``values`` [N,O] with all but the ``count`` largest of each row set to 0.
 
-    Only the objects of the mask ``among`` [O] are ranked, and no other is kept.
+    Only objects in the mask ``among`` [O] are ranked and kept.
     """
     ranked = values.masked_fill(~among, -torch.inf)
     top = ranked.topk(min(count, values.shape[-1]), dim=-1).indices
@@ -59,10 +59,10 @@ def keep_top(values: Tensor, count: int, among: Tensor) -> Tensor:
 
 
 def spatial_histogram(person: Tensor, thing: Tensor) -> Tensor:
-    """Return where an object lies relative to a person: the shares [...,9] of its area.
+    """Return where an object lies relative to a person: the shares [...,9] of its area per tile.
 
     Boxes are [...,4] (x1, y1, x2, y2). The tiles are the person's box (number 4) and the eight
-    around it, row by row, without end. An object without an area has shares of 0.
+    unbounded ones around it, row by row. An object without area has shares of 0.
     """
     across = _thirds(person[..., 0], person[..., 2], thing[..., 0], thing[..., 2])
     down = _thirds(person[..., 1], person[..., 3], thing[..., 1], thing[..., 3])
@@ -70,14 +70,14 @@ def spatial_histogram(person: Tensor, thing: Tensor) -> Tensor:
 
 
 def divergence(p: Tensor, q: Tensor) -> Tensor:
-    """Return the Jensen-Shannon divergence of shares [...,9] in bits: [...], from 0 to 1."""
+    """Return the Jensen-Shannon divergence [...] of shares [...,9] in bits, from 0 to 1."""
     middle = (p + q) / 2
     apart = [(torch.xlogy(one, one) - torch.xlogy(one, middle)).sum(-1) for one in (p, q)]
     return ((apart[0] + apart[1]) / (2 * log(2))).clamp(0, 1)
 
 
 def _thirds(start: Tensor, end: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Return the shares [...,3] of [low, high] before, within and behind [start, end]."""
+    """Return the shares [...,3] of [low, high] before, within and after [start, end]."""
     first = torch.maximum(torch.minimum(start, high), low)
     last = torch.maximum(torch.minimum(end, high), low)
     length = high - low

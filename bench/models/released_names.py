@@ -1,4 +1,4 @@
-"""How a released checkpoint names the weights of this project's modules."""
+"""Map weight names between this project's modules and the released checkpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from bench.errors import UserError
 
 @dataclass(frozen=True)
 class Released:
-    """The names of one module's weights in a released file; a ClassVar ``released`` of its class.
+    """Names of a module's weights in released files; the ClassVar ``released`` of its class.
 
-    ``names``: prefix of ours -> theirs; a submodule with a ``released`` of its own goes on from
-    there. ``copies``: a prefix of theirs -> the one that it repeats. ``unused``: a weight of theirs
-    that no output depends on -> its dimensions by name. ``dims``: the name of a dimension -> the
-    weight of theirs and the axis that tell it.
+    ``names``: our prefix -> released prefix; a submodule with its own ``released`` maps the rest.
+    ``copies``: released prefix -> the released prefix whose weights it duplicates. ``unused``:
+    released weight that no output depends on -> names of its dimensions. ``dims``: name of a
+    dimension -> a released weight and the axis that has this size.
     """
 
     names: Mapping[str, str]
@@ -25,7 +25,7 @@ class Released:
 
 
 def released_names(module: nn.Module) -> dict[str, str]:
-    """Return our name -> released name of each of a module's weights and buffers."""
+    """Return our name -> released name for all weights and buffers of a module."""
     return {name: _renamed(module, name) for name in module.state_dict()}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
-_ROWS = 128  # that a core's cache holds in double precision
+_ROWS = 128  # rows that fit into the cache of a core in double precision
 
 
 def unit(x: Floats) -> NDArray[np.float64]:
@@ -20,7 +20,7 @@ def unit(x: Floats) -> NDArray[np.float64]:
 def cosine(video: Floats, classes: Floats) -> NDArray[np.float64]:
     """Return the cosine of every video [N,D] with every class [K,D]: [N,K].
 
-    A few videos at a time, so that double precision needs no second copy of them all.
+    Videos are processed in blocks, which avoids a double-precision copy of all of them.
     """
     directions = unit(classes).T
     similarity = np.empty((len(video), len(classes)))

@@ -1,11 +1,11 @@
-"""The two networks that AURL and its ablations share; a method file adds its losses."""
+"""The two networks that AURL and its ablations share; a method adds its losses."""
 
 from torch import Tensor
 
 from bench.method import Batch, Classes, Context, Method, over_clips
 from bench.models.heads import MLP, TextNet
 
-_REGRESSED = 512  # f_s starts with Linear(300 → 512), whatever the head's width is
+_REGRESSED = 512  # f_s starts with Linear(300 → 512) for every width of the heads
 
 
 class FixedWords(Method):
@@ -22,7 +22,7 @@ class FixedWords(Method):
 
 
 class Joint(Method):
-    """Both sides are learned ("e2e"): v = f_v(g(x)) and s = f_s(c) in a space of their own."""
+    """Both sides are learned ("e2e"): v = f_v(g(x)) and s = f_s(c) in a common learned space."""
 
     def build(self, ctx: Context) -> None:
         """Make g, f_v: backbone_dim → head, and f_s: word_dim → head."""

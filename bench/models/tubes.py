@@ -1,4 +1,4 @@
-"""The local term of SAOE: people beside the right objects, linked into tubes through a video."""
+"""The local term of SAOE: boxes of people near relevant objects, linked into tubes over time."""
 
 from math import isfinite
 
@@ -11,7 +11,7 @@ from bench.method import Batch, Classes, Context
 from bench.models.objects import ObjectBased, divergence, keep_top, spatial_histogram
 from bench.typing import Count
 
-# What boxes can name: those of MS-COCO, "person" apart.
+# The classes of MS-COCO without "person": the objects that boxes can have.
 _COCO = """bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant,
 stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe,
 backpack, umbrella, handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite,
@@ -23,37 +23,40 @@ hair drier, toothbrush"""
 
 
 class Localised(ObjectBased):
-    """Objects of the whole video and, where the profile has boxes, of the best person's tube."""
+    """Score objects in the whole video and, if the profile has boxes, in the best person tube."""
 
     wants = ("boxes",)
 
-    top: Count = 100  # T, objects of an action in the whole video; published
-    local_top: Count = 1  # n, objects of an action beside a person; published
-    weight: float = 1.0  # w, of the objects beside a person; published
+    top: Count = 100  # T, objects per action in the whole video; published
+    local_top: Count = 1  # n, objects per action near a person; published
+    weight: float = 1.0  # w, weight of the objects near a person; published
     reach: float = 25.0  # pixels between a person's box and an object's; published
-    frame: tuple[Count, Count] = (320, 240)  # width and height that these pixels are of: UCF101's
-    link: float = 1.0  # λ, of the overlap in a tube; the released code's
-    priors: dict[str, list[float]] = {}  # object -> its nine shares; without: any place is as good
+    frame: tuple[Count, Count] = (
+        320,
+        240,
+    )  # frame size that ``reach`` refers to: UCF101's
+    link: float = 1.0  # λ, weight of the overlap in a tube; from the released code
+    priors: dict[str, list[float]] = {}  # object -> nine shares; without, position is ignored
 
     prior: Tensor
     has_prior: Tensor
     boxed: Tensor
 
     def build(self, ctx: Context) -> None:
-        """Check the priors and, where boxes are there, find the person among the objects."""
+        """Check the priors and, if there are boxes, find "person" among the objects."""
         super().build(ctx)
         for name, shares in self.priors.items():
             good = len(shares) == 9 and all(isfinite(one) and one >= 0 for one in shares)
             if not good or abs(sum(shares) - 1) > 1e-3:
                 raise UserError(
-                    f"{self.label}: priors of '{name}' must be nine shares that sum to 1"
+                    f"{self.label}: priors of '{name}' must be nine numbers that sum to 1"
                 )
         self.has_boxes = "boxes" in ctx.dims
         if self.has_boxes:
             self._place(ctx.seen.vectors)
 
     def relevance(self, classes: Classes) -> Tensor:
-        """Return how much an object speaks for a class, [K,O]."""
+        """Return the weight of each object for each class, [K,O]."""
         return self.similarity(classes)
 
     def embed_video(self, batch: Batch) -> Tensor:
@@ -66,7 +69,7 @@ class Localised(ObjectBased):
         return torch.cat([objects, frames, boxes.flatten(1)], -1)
 
     def embed_class(self, classes: Classes) -> Tensor:
-        """Return the top objects' weights in the whole video and, with boxes, beside a person."""
+        """Return the top objects' weights in the whole video and, with boxes, near a person."""
         globally = keep_top(self.relevance(classes), self.top, self.ranked)
         if not self.has_boxes:
             return globally
@@ -105,15 +108,17 @@ class Localised(ObjectBased):
         return found
 
     def _place(self, like: Tensor) -> None:
-        """Find the person, the objects that boxes can name [O] and the objects' priors [O,9]."""
+        """Set the person's index, the objects that boxes can have [O] and the priors [O,9]."""
         places = {key(name): i for i, name in enumerate(self.names)}
         if "person" not in places:
-            raise UserError(f"{self.label}: boxes are there, but no object is named 'person'")
+            raise UserError(f"{self.label}: there are boxes, but no object is named 'person'")
         self.person = places["person"]
         prior = like.new_zeros(len(self.names), 9)
         for name, shares in self.priors.items():
             if key(name) not in places:
-                raise UserError(f"{self.label}: priors of '{name}', no object; leave it out")
+                raise UserError(
+                    f"{self.label}: priors of '{name}', which is not an object; remove them"
+                )
             prior[places[key(name)]] = prior.new_tensor(shares)
         coco = {key(name) for name in _COCO.split(",")}
         boxed = torch.tensor([key(name) in coco for name in self.names], device=like.device)

@@ -30,7 +30,7 @@ from bench.experiments.method_registry import load, scan
 from bench.experiments.run_folder import read_run
 from bench.features.torchvision_models import is_plain
 from bench.method import Classes, Context, Method, create
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.models.released_names import Released, released_names
 from bench.utils.io import dump_sealed, file_digest, read_json, replacing
 

@@ -30,7 +30,7 @@ from bench.experiments.method_registry import blame, load, scan
 from bench.experiments.plan import TRANSFER, PlannedCell, scope
 from bench.experiments.record import Record, read_records
 from bench.method import Batch, Classes, Context, create
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.training.device import prepare
 from bench.training.job import Job
 from bench.training.planned_job import job_of

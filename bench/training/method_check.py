@@ -11,7 +11,7 @@ from bench.data.input_reader import FeatureReader
 from bench.errors import UserError
 from bench.experiments.method_registry import MethodFile, blame, load
 from bench.method import Batch, Classes, Context, Method, create
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.training.batches import Batches
 
 _SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16

@@ -18,7 +18,7 @@ from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
 from bench.experiments.method_registry import load
 from bench.method import Context, Method, as_tensor_classes, create, parameters_of
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.training.batches import Batches
 from bench.training.best_checkpoint import BestOnTest
 from bench.training.device import prepare

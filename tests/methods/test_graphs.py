@@ -72,7 +72,7 @@ def test_psgnn_ignores_objects_without_a_vector_and_needs_one_with() -> None:
     method, batch, seen = made(PSGNN, objects)
     assert method.embed_video(batch).isfinite().all()
     assert method.loss(batch, seen)[0].isfinite()
-    with pytest.raises(UserError, match="no object's name has a word vector"):
+    with pytest.raises(UserError, match="no object name has a word vector"):
         made(PSGNN, Classes(objects.names, objects.vectors * 0))
 
 

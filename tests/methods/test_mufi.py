@@ -7,7 +7,7 @@ import torch
 from bench.config.schema import Network
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from methods.base_ls import BaseLS
 from methods.mufi import MUFI
 
@@ -102,5 +102,5 @@ def test_videos_without_objects_are_left_out_of_the_inter_facet_loss() -> None:
 
 
 def test_objects_without_any_word_vector_are_refused() -> None:
-    with pytest.raises(UserError, match="no object's name has a word vector"):
+    with pytest.raises(UserError, match="no object name has a word vector"):
         built(0 * WORDS)

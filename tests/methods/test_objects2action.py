@@ -76,5 +76,5 @@ def test_a_video_without_objects_scores_0_everywhere() -> None:
 
 
 def test_objects_without_any_word_vector_are_refused() -> None:
-    with pytest.raises(UserError, match="no object's name has a word vector"):
+    with pytest.raises(UserError, match="no object name has a word vector"):
         built(0 * WORDS)

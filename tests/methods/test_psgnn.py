@@ -96,7 +96,7 @@ def test_an_object_without_a_vector_does_not_move_a_video() -> None:
 
 def test_needs_an_object_with_a_vector() -> None:
     nothing = Classes(["o"] * OBJECTS, torch.zeros(OBJECTS, W))
-    with pytest.raises(UserError, match="no object's name has a word vector"):
+    with pytest.raises(UserError, match="no object name has a word vector"):
         made(nothing)
 
 

@@ -177,10 +177,10 @@ def test_boxes_need_a_person() -> None:
 @pytest.mark.parametrize(
     ("name", "shares", "why"),
     [
-        ("dog", [1.0], "nine shares"),
+        ("dog", [1.0], "nine numbers"),
         ("dog", [0.2] * 9, "sum to 1"),
-        ("dog", [2.0, -1.0] + [0.0] * 7, "nine shares"),
-        ("dog", [float("nan")] * 9, "nine shares"),
+        ("dog", [2.0, -1.0] + [0.0] * 7, "nine numbers"),
+        ("dog", [float("nan")] * 9, "nine numbers"),
         ("cat", [1.0] + [0.0] * 8, "'cat', no object"),
     ],
 )

@@ -4,9 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bench.models import batchnorm_folding as folded
-from bench.models.batchnorm_folding import quick_backbones
-from bench.models.r2plus1d import FactorisedConv3d, R2Plus1D
+from bench.models import r2plus1d as folded
+from bench.models.r2plus1d import FactorisedConv3d, R2Plus1D, quick_backbones
 
 video = pytest.importorskip("torchvision.models.video")
 

@@ -20,7 +20,7 @@ from bench.config.profile import load_config
 from bench.config.schema import Network
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.models.released_names import released_names
 from bench.pipeline.released_checkpoints import Kind, convert, read_released, to_released
 from methods.aurl import AURL

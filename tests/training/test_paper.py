@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.config.profile import load_config
 from bench.method import Context, as_tensor_classes
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.training.batches import Batches
 from bench.training.loop import train
 from bench.training.schedule import learning_rates

@@ -27,7 +27,7 @@ from bench.experiments.method_registry import load, scan
 from bench.experiments.plan import TRANSFER, VERDICTS, split_file
 from bench.experiments.record import Record
 from bench.method import Classes, Context, Method, as_tensor_classes, create
-from bench.models.factory import new_backbone
+from bench.models.r2plus1d import new_backbone
 from bench.models.similarity import cosine
 from bench.pipeline.inference.cell_lookup import FoundCell
 from bench.pipeline.inference.own_inputs import Own, checked, own_index, vectors_of
