@@ -1,8 +1,8 @@
-"""Finished cells under their fingerprints, so that no change of a parameter costs a training twice.
+"""Cache of finished cells, keyed by fingerprint: going back to earlier parameters does not retrain.
 
-`dvc exp run` and `dvc checkout` replace ``runs/`` by what a commit has: a cell that `bench train`
-finished since is gone then, and one of other parameters is gone after every change. Each finished
-cell is linked into ``.bench/<profile>/kept`` (the same bytes on disk) and comes back from there.
+``dvc exp run`` and ``dvc checkout`` replace ``runs/`` by the cells of a commit, and a change of
+parameters replaces its cells. So ``bench train`` hard-links every finished cell into
+``.bench/<profile>/kept``, where it uses no additional disk space, and restores it from there.
 """
 
 import os
@@ -18,55 +18,55 @@ from bench.experiments.run_folder import read_run
 from bench.utils.io import read_json, replace_folder
 
 
-def home(root: Path) -> Path:
-    """Return the project that a queued DVC experiment works for in its copy ``root``, or root."""
+def main_project(root: Path) -> Path:
+    """Return the project for which DVC copied the experiment ``root``, or ``root`` itself."""
     for folder in root.parents:
         if folder.parts[-3:] == (".dvc", "tmp", "exps"):
             return folder.parents[2]
     return root
 
 
-def settle(layout: Layout, outside: Collection[Path] = ()) -> None:
-    """Give a copy of the project what git does not carry: decoded frames, and data beside it.
+def link_shared_files(layout: Layout, paths: Collection[Path] = ()) -> None:
+    """Link decoded frames, and data outside the project, into DVC's copy of the project.
 
-    ``outside``: paths as params.yaml has them; of one that begins with ``..`` the first folder
-    beside the project is linked to.
+    ``paths`` are the data paths in params.yaml. For a path that begins with ``..``, its first
+    folder outside the project is linked. Does nothing in the project itself.
     """
-    main = home(layout.root)
+    main = main_project(layout.root)
     if main == layout.root:
         return
     frames = main / ".bench" / layout.profile / "frames"
     frames.mkdir(parents=True, exist_ok=True)
     _link(frames, layout.scratch / "frames")
-    for path in outside:
+    for path in paths:
         up = sum(part == ".." for part in path.parts)
         if path.parts[:1] == ("..",):
             first = Path(*path.parts[: up + 1])
             _link((main / first).resolve(), Path(os.path.normpath(layout.root / first)))
 
 
-def keep(layout: Layout, cells: Collection[tuple[str, str]], anew: Collection[str] = ()) -> None:
-    """Link finished cells (name, fingerprint); those named in ``anew`` replace what is kept."""
+def store(layout: Layout, cells: Collection[tuple[str, str]], new: Collection[str] = ()) -> None:
+    """Store finished cells (name, fingerprint); the names in ``new`` replace stored cells."""
     for cell, fingerprint in cells:
         place = _place(layout, cell, fingerprint)
-        if cell in anew:
+        if cell in new:
             shutil.rmtree(place, ignore_errors=True)
         if place.is_dir():
             continue
         part = place.with_name(f".{place.name}.{os.getpid()}.part")
         part.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):  # no room: it is not kept
+        with suppress(OSError):  # the disk is full: the cell is not cached
             for file in (layout.runs / cell).iterdir():
                 try:
                     os.link(file, part / file.name)
-                except OSError:  # another disk, or one without links
+                except OSError:  # on another disk, or on one without links
                     shutil.copyfile(file, part / file.name)
             part.replace(place)
         shutil.rmtree(part, ignore_errors=True)
 
 
-def bring_back(layout: Layout, cell: str, fingerprint: str) -> bool:
-    """Copy a kept cell to its place in ``runs/``; False if there is none that is undamaged."""
+def restore(layout: Layout, cell: str, fingerprint: str) -> bool:
+    """Copy a cell from the cache to ``runs/``; return False if it is not there, or damaged."""
     place = _place(layout, cell, fingerprint)
     if not place.is_dir():
         return False
@@ -83,14 +83,15 @@ def bring_back(layout: Layout, cell: str, fingerprint: str) -> bool:
     return True
 
 
-def forget(layout: Layout, current: Collection[tuple[str, str, str]]) -> None:
-    """Remove kept cells of code that is no more: of another core than the ``current`` methods
-    (name, core, source) have, or another source of one of them.
+def evict(layout: Layout, current: Collection[tuple[str, str, str]]) -> None:
+    """Delete cached cells of code that has changed.
 
-    A method whose file is away (on another branch) keeps its cells. A copy of the project removes
-    nothing: its code may be older.
+    ``current`` lists the methods with the digests of their code: (name, core, source). A cell is
+    deleted if its method has other digests now, or if no method has its core. A method whose file
+    is missing (on another branch) keeps its cells. A copy of the project, whose code may be older,
+    deletes nothing.
     """
-    if home(layout.root) != layout.root:
+    if main_project(layout.root) != layout.root:
         return
     methods, cores = {name for name, _, _ in current}, {core for _, core, _ in current}
     for folder in _folder(layout).glob("*"):
@@ -105,7 +106,7 @@ def forget(layout: Layout, current: Collection[tuple[str, str, str]]) -> None:
 
 
 def _folder(layout: Layout) -> Path:
-    return home(layout.root) / ".bench" / layout.profile / "kept"
+    return main_project(layout.root) / ".bench" / layout.profile / "kept"
 
 
 def _place(layout: Layout, cell: str, fingerprint: str) -> Path:

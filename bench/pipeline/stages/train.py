@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.errors import UserError, unknown
-from bench.experiments.cell_cache import bring_back, forget, keep, settle
+from bench.experiments import cell_cache
 from bench.experiments.method_registry import load, scan
 from bench.experiments.plan import PlannedCell, plan
 from bench.experiments.run_folder import is_done
@@ -65,15 +65,16 @@ def run(
     chosen = _choose(config, cells, only or config.only)
     with locked(layout.scratch / "train.lock"):
         able = [c for c in chosen if not c.missing]
-        settle(layout, _data_paths(config))
+        cell_cache.link_shared_files(layout, _data_paths(config))
         missing = [c for c in able if force or not is_done(layout, c)]
-        restored = [c for c in missing if not force and bring_back(layout, c.cell, c.fingerprint)]
+        wanted = [] if force else missing
+        restored = [c for c in wanted if cell_cache.restore(layout, c.cell, c.fingerprint)]
         missing = [c for c in missing if c not in restored]
         layout.runs.mkdir(parents=True, exist_ok=True)
         sweep(layout.runs)
         sweep(layout.scratch / "state")
-        cached = f" ({len(restored)} restored from the cache)" if restored else ""
-        done = f"{len(able) - len(missing)} of {len(able)} cells done{cached}"
+        done = f"{len(able) - len(missing)} of {len(able)} cells done"
+        done += f" ({len(restored)} restored from the cache)" if restored else ""
         print(f"{done}, {len(missing)} to train")
         for row, reason in {c.row: c.missing for c in chosen if c.missing}.items():
             print(f"{row}: missing, {reason}")
@@ -86,8 +87,8 @@ def run(
         failures += _harmed(config, layout, tried, failures) if missing else []
         new = [c for c in missing if is_done(layout, c)]
         finished = [c for c in able if c not in missing] + new
-        keep(layout, [(c.cell, c.fingerprint) for c in finished], {c.cell for c in new})
-        forget(layout, {(c.method, c.parts["core"], c.parts["source"]) for c in cells})
+        cell_cache.store(layout, [(c.cell, c.fingerprint) for c in finished], {c.cell for c in new})
+        cell_cache.evict(layout, {(c.method, c.parts["core"], c.parts["source"]) for c in cells})
         if not (only or config.only):
             _prune(config, layout)
         _write_failures(layout, cells, chosen, failures)

@@ -10,10 +10,10 @@ from pathlib import Path
 from bench.config.paths import Layout
 from bench.config.profile import load_config
 from bench.errors import UserError, unknown
+from bench.evaluation.cell_record import cell_record
 from bench.experiments.fingerprint import code_root
 from bench.experiments.method_registry import scan
 from bench.experiments.record import Record, own_record, read_records, record_path
-from bench.pipeline.stages.score import score_cell
 from bench.pipeline.verify.clean_tree import (
     has_data,
     keep_one_split,
@@ -89,7 +89,7 @@ def _again(
     if not (folder / "run.json").is_file():
         failed = (read_json(tree.runs / "failures.json") or {}).get(record.cell)
         raise UserError(f"it fails now: {failed['reason']}" if failed else "it was not trained")
-    return score_cell(load_config(tree.root, record.profile), tree, folder)
+    return cell_record(load_config(tree.root, record.profile), tree, folder)
 
 
 def _bench(tree: Path, *words: str) -> None:
