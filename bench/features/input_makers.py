@@ -32,10 +32,9 @@ from bench.data.video.frame_reader import FrameSampler
 from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.experiments.fingerprint import source_digest
-from bench.features.frozen_backbone import is_readable, segment_features
+from bench.features.frozen_backbone import FrozenBackbone, is_readable, segment_features
 from bench.features.image_text import class_embeddings, open_image_text
 from bench.features.object_vocabulary import (
-    encoded_objects,
     object_names,
     object_texts,
     object_vectors,
@@ -43,7 +42,6 @@ from bench.features.object_vocabulary import (
     read_signatures,
     scored_names,
 )
-from bench.features.segments import backbone_key, backbone_source, load_backbone
 from bench.features.shape_classifier import shapes_classifier
 from bench.features.text_encoder import Encoder, Transformer, WordMean
 from bench.features.texts import class_texts
@@ -111,6 +109,14 @@ class Work:
         return prepare(self.profile.train.device)
 
     @cached_property
+    def frozen_backbone(self) -> FrozenBackbone:
+        """The frozen backbone of the profile."""
+        profile, pretext = self.profile, None
+        if profile.network.weights is None and profile.pretrain_on is not None:
+            pretext = self.index(profile.pretrain_on)
+        return FrozenBackbone(self.layout, profile.network, profile.train, profile.input, pretext)
+
+    @cached_property
     def vectors(self) -> dict[str, NDArray[np.float32]]:
         """The unit vectors of all words that the stage words kept."""
         path = self.layout.words / "vectors.npz"
@@ -146,7 +152,7 @@ class Work:
         if self.profile.inputs.texts is not None:
             try:
                 listed = object_texts(self.profile, self.layout.root, names)
-                texts = encoded_objects(listed, self.encoder)
+                texts = self.encoder.encode(listed, allow_empty=True)
                 described = [self.encoder.digest, listed] if self.encoder.digest else []
             except UserError as error:
                 print(f"objects: no texts ({error})")
@@ -212,8 +218,9 @@ def features(work: Work, dataset: str) -> Made:
     if index.kind == "features":
         return Made(index.root.name, index.digest)
     profile, layout = work.profile, work.layout
-    core = work.code("features/frozen_backbone")
-    key = work.once("backbone key", lambda: backbone_key(profile, layout, core))
+    frozen = work.once("frozen backbone", lambda: work.frozen_backbone)
+    code = work.code("features/frozen_backbone")
+    key = work.once("backbone key", lambda: frozen.key(code))
     segments = profile.inputs.features.segments
     stamp = digest([key, segments, index.digest])
     folder = layout.inputs / "features"
@@ -226,7 +233,7 @@ def features(work: Work, dataset: str) -> Made:
     if clips is not None and (not found or any(is_readable(clips, row) for row in lost)):
         with torch.random.fork_rng():
             device = work.device
-            backbone = work.once("backbone", lambda: load_backbone(profile, layout, key, device))
+            backbone = work.once("backbone", lambda: frozen.load(key, device))
             failures: dict[int, str] = {}
             count = len(index.paths)
             parts = segment_features(backbone, clips, count, failures, device)
@@ -234,7 +241,7 @@ def features(work: Work, dataset: str) -> Made:
             parts = track(parts, steps, f"features {dataset}")
             write_videos(folder, dataset, stamp, parts, count, failures)
         found = is_current(folder, dataset, stamp)
-    return Made(f"{backbone_source(profile)}, {segments} segments", found, stamp)
+    return Made(f"{frozen.source}, {segments} segments", found, stamp)
 
 
 def texts(work: Work, dataset: str) -> Made:

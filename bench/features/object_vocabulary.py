@@ -1,4 +1,4 @@
-"""The objects that scores and boxes count in: their word vectors, texts and signatures."""
+"""The objects that scores and boxes refer to: names, vectors, texts, signatures, score files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from bench.config.profile import Profile
 from bench.data.index import Index
+from bench.data.reference import pretraining_classes
 from bench.data.reference.class_names import finder, key
 from bench.data.synthetic.corpus import definitions
 from bench.data.synthetic.vocabulary import PRETEXT_SHAPES, SHAPES
 from bench.errors import UserError
-from bench.features.text_encoder import Encoder
 from bench.features.texts import read_texts, spoken
 from bench.utils.io import DAMAGED, parsed_json, read_arrays
 
@@ -21,7 +21,7 @@ Vectors = NDArray[np.float32]
 
 
 def scored_names(profile: Profile, root: Path) -> list[str]:
-    """Return the names of the objects that the input ``objects`` has probabilities of."""
+    """Return the names of the objects whose probabilities the input ``objects`` has."""
     described = profile.inputs.objects
     if described is None:
         return []
@@ -29,31 +29,27 @@ def scored_names(profile: Profile, root: Path) -> list[str]:
         return [*SHAPES, *PRETEXT_SHAPES]
     if described.kind == "scores":
         return score_names({d: root / f for d, f in described.files.items()})
-    from bench.features.torchvision_models import categories
-
-    return categories(described.model)
+    return pretraining_classes("imagenet1k")
 
 
 def object_names(profile: Profile, root: Path) -> list[str]:
-    """Return the names of the profile's objects: the scores' own, then what boxes add to them."""
+    """Return the names of the profile's objects: those with scores, then those only in boxes."""
     names = scored_names(profile, root)
-    described = profile.inputs.boxes
-    if described is None:
+    if profile.inputs.boxes is None:
         return names
-    from bench.features.torchvision_models import detected
-
     own = {key(name) for name in names}
-    return [*names, *(name for name in detected(described.model) if key(name) not in own)]
+    return [*names, *(name for name in pretraining_classes("coco") if key(name) not in own)]
 
 
 def object_vectors(names: Sequence[str], vectors: Mapping[str, Vectors]) -> tuple[Vectors, int]:
-    """Return [O,W], the mean of the unit vectors of a name's known words, and how many have none.
+    """Return the vector [O,W] of each name and the number of names without one.
 
-    An object without any known word has a row of zeros, so that it resembles nothing.
+    A vector is the mean of the unit vectors of the name's known words; without any it is zero,
+    which resembles nothing.
     """
     if not vectors:
         raise UserError(
-            "objects need word vectors, and the profile has those of whole classes alone; set "
+            "objects need word vectors, but the profile only has vectors of whole classes; set "
             "words.vectors to a file of word vectors"
         )
     width = len(next(iter(vectors.values())))
@@ -66,7 +62,7 @@ def object_vectors(names: Sequence[str], vectors: Mapping[str, Vectors]) -> tupl
 
 
 def object_texts(profile: Profile, root: Path, names: Sequence[str]) -> list[str]:
-    """Return "name: definition" of each object, or its name where no definition is known."""
+    """Return "name: definition" of each object, or only its name if it has no definition."""
     described = profile.inputs.objects
     known: dict[str, str] = {}
     if described is not None and described.kind == "shapes":
@@ -77,18 +73,13 @@ def object_texts(profile: Profile, root: Path, names: Sequence[str]) -> list[str
     return [f"{name}: {text}" if text else name for name, text in found]
 
 
-def encoded_objects(texts: Sequence[str], encoder: Encoder) -> Vectors:
-    """Return [O,E]; zeros where no word of an object's text is known."""
-    return encoder.encode(texts, allow_empty=True)
-
-
 def read_signatures(
     path: Path, classes: Sequence[str], objects: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Return [K,L]: numbers of the objects of each class's signature in order, −1 behind its end.
+    """Return [K,L]: the indices of the objects in each class's signature, padded with −1.
 
-    The .json maps class -> list of object names. An unknown object, or a class without a signature,
-    is a UserError.
+    The .json maps a class to its list of object names. Raises UserError for an unknown object or a
+    class without a signature.
     """
     try:
         raw = parsed_json(path.read_text(encoding="utf-8"))
@@ -100,7 +91,7 @@ def read_signatures(
     lacking = [name for name in classes if not listed.get(key(name))]
     if lacking:
         raise UserError(
-            f"signatures {path}: none of class '{lacking[0]}' ({len(lacking)} lack one)"
+            f"signatures {path}: none for class '{lacking[0]}' ({len(lacking)} are missing)"
         )
     place = {name: i for i, name in enumerate(objects)}
     find = finder("object in signatures", objects)
@@ -110,9 +101,9 @@ def read_signatures(
 
 
 def score_names(files: Mapping[str, Path]) -> list[str]:
-    """Return the objects that files of scores, data set -> .npz, count in; all have the same.
+    """Return the object names of score files (data set -> .npz), which must be the same in all.
 
-    A file that is missing is passed over if another is there: its data set alone lacks scores.
+    A missing file is skipped if another one exists: only its data set has no scores then.
     """
     there = [path for path in files.values() if path.is_file()] or list(files.values())
     if not there:
@@ -121,7 +112,7 @@ def score_names(files: Mapping[str, Path]) -> list[str]:
     first = there[0]
     for path, own in found.items():
         if own != found[first]:
-            raise UserError(f"{path} and {first} have other names, or in another order")
+            raise UserError(f"{path} and {first} differ in their names or the order of these")
     names: list[str] = found[first]
     return names
 
@@ -129,9 +120,9 @@ def score_names(files: Mapping[str, Path]) -> list[str]:
 def read_scores(path: Path, index: Index) -> Vectors:
     """Return the object scores [N,n,O] of a data set's videos from an .npz.
 
-    It has ``scores`` [N,O] or [N,n,O], ``names`` [O] and, unless its rows are the index's,
-    ``ids`` [N]: paths as in the index or file names, with or without suffix. UserError: what is
-    missing, does not fit or is not finite.
+    It has ``scores`` [N,O] or [N,n,O], ``names`` [O] and, unless its rows are those of the index,
+    ``ids`` [N]: paths as in the index or file names, with or without suffix. Raises UserError for
+    missing, inconsistent or non-finite arrays.
     """
     arrays = _arrays(path, "scores", "names", "ids")
     scores, names = arrays["scores"], arrays["names"]
@@ -143,7 +134,7 @@ def read_scores(path: Path, index: Index) -> Vectors:
         ids = arrays["ids"].tolist()
         if len(ids) != len(scores):
             raise UserError(f"{path}: {len(ids)} ids do not fit scores {scores.shape}")
-        scores = scores[_matched(ids, index, path)]
+        scores = scores[_rows_of_videos(ids, index, path)]
     elif len(scores) != len(index.paths):
         raise UserError(
             f"{path}: {len(scores)} rows, but {index.name} has {len(index.paths)} videos; add ids"
@@ -172,9 +163,13 @@ def _arrays(path: Path, *wanted: str) -> dict[str, NDArray[Any]]:
         raise UserError(f"{path}: cannot be read as an .npz of scores ({error})") from None
 
 
-def _matched(ids: Sequence[str], index: Index, path: Path) -> list[int]:
-    """Return the file's row of each video, by the first form of names that tells all apart."""
-    repeated = next((one for one in ids if ids.count(one) > 1), None) if _alike(ids) else None
+def _rows_of_videos(ids: Sequence[str], index: Index, path: Path) -> list[int]:
+    """Return the file's row of each video.
+
+    Names are compared in the first of five forms (path, path without suffix, file name, stem, stem
+    of both) in which they are unique and every video has an id.
+    """
+    repeated = next((one for one in ids if ids.count(one) > 1), None) if _repeat(ids) else None
     if repeated is not None:
         raise UserError(f"{path}: id '{repeated}' is there more than once")
     paths = [PurePosixPath(one) for one in index.paths]
@@ -184,7 +179,7 @@ def _matched(ids: Sequence[str], index: Index, path: Path) -> list[int]:
     forms += [(stems, [PurePosixPath(one).stem for one in ids])]
     fewest = list(index.paths)
     for videos, listed in forms:
-        if _alike(videos) or _alike(listed):
+        if _repeat(videos) or _repeat(listed):
             continue
         place = {name: row for row, name in enumerate(listed)}
         lacking = [str(p) for p, v in zip(paths, videos, strict=True) if v not in place]
@@ -197,5 +192,5 @@ def _matched(ids: Sequence[str], index: Index, path: Path) -> list[int]:
     )
 
 
-def _alike(names: Sequence[str]) -> bool:
+def _repeat(names: Sequence[str]) -> bool:
     return len(set(names)) < len(names)

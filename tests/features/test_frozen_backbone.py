@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.paths import Layout
-from bench.config.profile import Profile
+from bench.config.schema import Input, Network, Train
 from bench.data.video.decode import VideoError
 from bench.errors import UserError
-from bench.features.frozen_backbone import segment_features
-from bench.features.segments import backbone_key, load_backbone
+from bench.features.frozen_backbone import FrozenBackbone, segment_features
 
 DEVICE = torch.device("cpu")
 
@@ -51,28 +50,22 @@ def test_every_segment_in_order_and_a_broken_video_alone_is_lost() -> None:
     assert (np.diff(whole, axis=0) > 0).all() and (np.diff(whole, axis=1) > 0).all()
 
 
-def profile(**network: object) -> Profile:
+def frozen(folder: Path, **network: object) -> FrozenBackbone:
     tiny = {"stem": 4, "widths": [4], "blocks": [1], "head": 4}
-    return Profile.model_validate(
-        {
-            "title": "t",
-            "datasets": {"d": {"kind": "videos", "root": "d"}},
-            "words": {"kind": "corpus"},
-            "network": tiny | network,
-        }
-    )
+    settings = Network.model_validate(tiny | network)
+    return FrozenBackbone(Layout(folder, "p"), settings, Train(), Input())
 
 
 def test_without_weights_and_without_pretraining_it_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"give network\.weights .* or pretrain_on"):
-        backbone_key(profile(), Layout(tmp_path, "p"), "core")
+        frozen(tmp_path).key("code")
     with pytest.raises(UserError, match="is missing; put the file there"):
-        backbone_key(profile(weights="w.safetensors"), Layout(tmp_path, "p"), "core")
+        frozen(tmp_path, weights="w.safetensors").key("code")
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"no weights", "damaged, or no .safetensors"), (None, "'stem' is not finite")],
+    [(b"no weights", "damaged or no .safetensors"), (None, "'stem' is not finite")],
 )
 def test_weights_that_are_damaged_are_refused(
     tmp_path: Path, content: bytes | None, said: str
@@ -81,9 +74,9 @@ def test_weights_that_are_damaged_are_refused(
 
     nan = save({"stem": torch.full((2,), torch.nan)})
     (tmp_path / "w.safetensors").write_bytes(nan if content is None else content)
-    given = profile(weights="w.safetensors")
+    backbone = frozen(tmp_path, weights="w.safetensors")
     with pytest.raises(UserError, match=f"network.weights .*{said}") as error:
-        load_backbone(given, Layout(tmp_path, "p"), "key", DEVICE)
+        backbone.load("key", DEVICE)
     assert "\n" not in str(error.value)
 
 
@@ -91,8 +84,8 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file({"stem.0.weight": torch.zeros(2)}, tmp_path / "w.safetensors")
-    given, layout = profile(weights="w.safetensors"), Layout(tmp_path, "p")
-    key = backbone_key(given, layout, "core")
-    assert key != backbone_key(given, layout, "other code")
+    backbone = frozen(tmp_path, weights="w.safetensors")
+    key = backbone.key("code")
+    assert key != backbone.key("other code")
     with pytest.raises(UserError, match="not those of the profile's network"):
-        load_backbone(given, layout, key, DEVICE)
+        backbone.load(key, DEVICE)

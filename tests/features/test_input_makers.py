@@ -13,10 +13,10 @@ from ruamel.yaml import YAML
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.index import write_index
+from bench.data.reference import pretraining_classes
 from bench.data.words.word_vectors import write_vectors
 from bench.features import input_makers as makers
 from bench.features.input_makers import Work
-from bench.features.torchvision_models import detected
 from bench.utils.io import read_json
 
 CLASSES = ["ride horse", "play flute", "throw ball", "cut bread", "wash dog", "climb rock"]
@@ -101,7 +101,7 @@ def test_it_is_made_again_when_its_file_changes_and_only_then(tiny: Path) -> Non
         ("texts.json", {c: "zzz" for c in CLASSES}, "texts", ""),
         ("texts.json", None, "texts", "are missing"),
         ("signatures.json", {c: ["horze"] for c in CLASSES}, "signatures", "did you mean 'horse'"),
-        ("signatures.json", {}, "signatures", "none of class 'climb rock'"),
+        ("signatures.json", {}, "signatures", "none for class 'climb rock'"),
         ("scores.npz", None, "objects", "scores.npz"),
     ],
 )
@@ -154,7 +154,7 @@ def test_boxes_follow_a_new_numbering_of_the_objects(
     layout = Layout(project, "own")
     rows = pd.DataFrame({"path": ["a/one.mp4"], "class": ["a"], "frames": [3]})
     write_index(layout.index, "mine", "videos", project / "videos", rows)
-    known = detected(DETECTOR)
+    known = pretraining_classes("coco")
     horse = known.index("horse")
     layout.words.mkdir(parents=True)
     write_vectors(layout.words / "vectors.npz", {"horse": np.ones(2, np.float32)})

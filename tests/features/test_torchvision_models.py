@@ -1,6 +1,5 @@
-"""ImageNet classifiers against torchvision's own, weights that do not fit, and files of scores."""
+"""Classifiers and detectors against torchvision's own, weights that do not fit."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -11,14 +10,15 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-from bench.data.index import Index
+from bench.data.reference import pretraining_classes
 from bench.errors import UserError
 from bench.features import torchvision_models as classifier
-from bench.features.object_vocabulary import read_scores, score_names
-from bench.features.torchvision_models import categories, load_classifier, open_model
+from bench.features.torchvision_models import load_classifier, load_detector, open_model
 
 MODEL = "squeezenet1_1"
 DEVICE = torch.device("cpu")
+DETECTOR = "ssdlite320_mobilenet_v3_large"  # the smallest
+COCO = models.get_model_weights(DETECTOR).DEFAULT.meta["categories"]
 State = dict[str, torch.Tensor]
 
 
@@ -55,7 +55,7 @@ def test_probabilities_are_those_of_torchvision(state: State, tmp_path: Path, su
 
 
 def test_names_are_words_and_tell_all_objects_apart() -> None:
-    names = categories("resnet50")
+    names = pretraining_classes("imagenet1k")
     assert [names[i] for i in (0, 2, 89, 264, 474)] == [
         *("tench", "great white shark", "sulphur crested cockatoo"),
         *("cardigan welsh corgi", "cardigan"),
@@ -64,9 +64,20 @@ def test_names_are_words_and_tell_all_objects_apart() -> None:
     assert not [name for name in names if name != name.lower() or "-" in name]
 
 
-def test_every_classifier_has_these_thousand() -> None:
-    first = categories("resnet50")
-    assert all(categories(model) == first for model in models.list_models(models))
+def test_listed_classes_are_those_of_every_model() -> None:
+    imagenet = {
+        tuple(models.get_model_weights(m).DEFAULT.meta["categories"])
+        for m in models.list_models(models)
+    }
+    assert len(imagenet) == 1
+    same = {"Cardigan": "Cardigan Welsh corgi"}  # two names that only differ in the capital
+    names = [same.get(n, n).replace("-", " ").lower() for n in imagenet.pop()]
+    assert pretraining_classes("imagenet1k") == names
+    detectors = [n for n in models.list_models(models.detection) if not n.startswith("keypoint")]
+    coco = {tuple(models.get_model_weights(m).DEFAULT.meta["categories"]) for m in detectors}
+    assert coco == {tuple(COCO)}
+    used = [name for name in COCO if name not in ("__background__", "N/A")]
+    assert pretraining_classes("coco") == used and len(used) == 80
 
 
 def test_the_builder_does_what_it_does_for_published_weights(
@@ -101,7 +112,7 @@ def test_random_numbers_are_left_alone(state: State, tmp_path: Path) -> None:
 
 def test_unknown_models() -> None:
     with pytest.raises(UserError, match=r"unknown torchvision classifier 'resnet5O'; .*'resnet50'"):
-        categories("resnet5O")
+        load_classifier("resnet5O", None, DEVICE)
     with pytest.raises(UserError, match="unknown torchvision classifier 'r2plus1d_18'"):
         load_classifier("r2plus1d_18", None, DEVICE)
 
@@ -179,108 +190,90 @@ def test_download_is_torchvisions_own(
     assert not (tmp_path / "sprung").exists()
 
 
-# Scores from a file.
-
-PATHS = ["a/v1.avi", "a/v2.avi", "b/v3.avi"]
-SCORES = np.arange(12, dtype=np.float16).reshape(3, 4) / 16
-NAMES = np.array(["tench", "ball", "bow", "hat"])
+# Detectors
 
 
-def index(paths: list[str] = PATHS) -> Index:
-    count = len(paths)
-    zero, one = np.zeros(count, np.int64), np.ones(count, np.int64)
-    return Index(
-        "mine", "videos", Path("v"), ["x"], paths, zero, one, "", zero, {}, "", [""] * count
-    )
+@pytest.fixture(scope="module")
+def detector_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a file of random weights, of which three objects are probable, "N/A" among them."""
+    torch.manual_seed(0)
+    net = models.get_model(DETECTOR, weights_backbone=None)
+    for head in net.head.classification_head.module_list:
+        with torch.no_grad():
+            head[-1].bias.view(-1, 91)[:, [1, 12, 37]] += 3  # person, N/A, sports ball
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():  # norms of their own inputs: else every image looks the same to it
+        net.head(list(net.backbone(torch.rand(2, 3, 160, 160) * 2 - 1).values()))
+    path = tmp_path_factory.mktemp("weights") / "own.pth"
+    torch.save(net.state_dict(), path)
+    return path
 
 
-def save(folder: Path, **arrays: Any) -> Path:
-    np.savez(folder / "s.npz", **({"scores": SCORES, "names": NAMES} | arrays))
-    return folder / "s.npz"
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2, 60, 90, 3), np.uint8)
 
 
-def test_scores_of_videos_and_of_frames(tmp_path: Path) -> None:
-    found = read_scores(save(tmp_path), index())
-    assert found.dtype == np.float32 and found.tolist() == SCORES[:, None].tolist()
-    found = read_scores(save(tmp_path, scores=SCORES.reshape(3, 2, 2), names=NAMES[:2]), index())
-    assert found.tolist() == SCORES.reshape(3, 2, 2).tolist()
+def test_boxes_are_those_of_torchvision(detector_file: Path) -> None:
+    names, detect = load_detector(DETECTOR, detector_file, DEVICE, most=7)
+    found = detect(pictures())
+    assert found.shape == (2, 7, 6) and found.dtype == np.float32
+    net = models.get_model(DETECTOR, weights_backbone=None).eval()
+    net.load_state_dict(torch.load(detector_file))
+    for frame, boxes in zip(pictures(), found, strict=True):
+        with torch.inference_mode():
+            one = net([torch.from_numpy(frame).permute(2, 0, 1) / 255])[0]
+        listed = [
+            (-float(p), COCO[label], [x1 / 90, y1 / 60, x2 / 90, y2 / 60])
+            for p, label, (x1, y1, x2, y2) in zip(
+                one["scores"], one["labels"], one["boxes"].tolist(), strict=True
+            )
+        ]
+        assert "N/A" in {name for _, name, _ in listed}
+        wanted = sorted(one for one in listed if one[1] != "N/A")[:7]
+        assert len({p for p, _, _ in wanted}) == 7
+        assert [names[int(box[0])] for box in boxes] == [name for _, name, _ in wanted]
+        assert boxes[:, 1].tolist() == pytest.approx([-p for p, _, _ in wanted])
+        assert boxes[:, 2:] == pytest.approx(np.array([box for _, _, box in wanted]), abs=1e-5)
+    assert (found[:, :, 4:] > found[:, :, 2:4]).all()
+    assert found[..., 2:].min() >= 0 and found[..., 2:].max() <= 1
 
 
-@pytest.mark.parametrize(
-    "ids",
-    [
-        ["b/v3.avi", "other.avi", "a/v1.avi", "a/v2.avi"],
-        ["b/v3", "a/v9", "a/v1", "a/v2"],
-        ["v3.avi", "v9.avi", "v1.avi", "v2.avi"],
-        [b"v3", b"v9", b"v1", b"v2"],
-        ["x/v3.mp4", "x/v9.mp4", "x/v1.mp4", "x/v2.mp4"],
-    ],
-)
-def test_rows_are_found_by_path_or_by_stem(tmp_path: Path, ids: list[str]) -> None:
-    scores = SCORES[[2, 0, 0, 1]].copy()
-    scores[1] = np.nan  # of no video of the index
-    found = read_scores(save(tmp_path, scores=scores, ids=np.array(ids)), index())
-    assert found[:, 0].tolist() == SCORES.tolist()
+def test_few_detections_are_padded(detector_file: Path) -> None:
+    names, detect = load_detector(DETECTOR, detector_file, DEVICE, most=400)
+    found = detect(pictures()[:1])[0]
+    there = found[:, 0] >= 0
+    count = int(there.sum())
+    assert 0 < count < 300 and there[:count].all()
+    assert (found[count:] == [-1, 0, 0, 0, 0, 0]).all()
+    assert (np.diff(found[:count, 1]) <= 0).all()
+    assert {names[int(number)] for number in found[:count, 0]} >= {"person", "sports ball"}
 
 
-def test_stems_that_are_not_unique_match_nothing(tmp_path: Path) -> None:
-    path = save(tmp_path, scores=SCORES[:2], ids=np.array(["0", "1"]))
-    with pytest.raises(UserError, match=r"no id fits 2 of 2 videos of mine, as 'a/0.avi' .*'0'"):
-        read_scores(path, index(["a/0.avi", "b/0.avi"]))
-    path = save(tmp_path, scores=SCORES[:2], ids=np.array(["b/0", "a/0"]))
-    found = read_scores(path, index(["a/0.avi", "b/0.avi"]))
-    assert found[:, 0].tolist() == SCORES[[1, 0]].tolist()
+@pytest.mark.parametrize("model", ["fasterrcnn_resnet50", "keypointrcnn_resnet50_fpn", "resnet50"])
+def test_unknown_detectors(model: str) -> None:
+    with pytest.raises(UserError, match=f"unknown torchvision detector '{model}'"):
+        load_detector(model, None, DEVICE)
 
 
-@pytest.mark.parametrize(
-    ("arrays", "why"),
-    [
-        ({"ids": np.array(["v1", "v2", "v4"])}, r"no id fits 1 of 3 .* as 'b/v3.avi' .*'v1'"),
-        ({"ids": np.array(["v1", "v2", "v1"])}, "id 'v1' is there more than once"),
-        ({"ids": np.array(["v1", "v2"])}, r"2 ids do not fit scores \(3, 4\)"),
-        ({"scores": SCORES[:2]}, "2 rows, but mine has 3 videos; add ids"),
-        ({"names": NAMES[:3]}, r"names \(3,\) do not fit scores \(3, 4\)"),
-        ({"scores": SCORES[0]}, r"not \[N,O\]"),
-        ({"scores": SCORES > 0}, r"are bool .*, not \[N,O\]"),
-        ({"scores": SCORES[:, :0], "names": NAMES[:0]}, r"\(3, 0\), not \[N,O\]"),
-        (
-            {"scores": np.where(SCORES > 0.3, SCORES, np.nan)},
-            "of 2 videos are not finite, as of 'a/v1.avi'",
-        ),
-        ({"names": np.array([None] * 4)}, "cannot be read as an .npz of scores"),
-    ],
-)
-def test_scores_that_do_not_fit(tmp_path: Path, arrays: Any, why: str) -> None:
-    with pytest.raises(UserError, match=why):
-        read_scores(save(tmp_path, **arrays), index())
+def test_weights_that_are_missing_or_do_not_fit(detector_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"are missing; get https://.*fasterrcnn_mobilenet_v3_large"
+    ):
+        load_detector("fasterrcnn_mobilenet_v3_large_fpn", tmp_path / "own.pth", DEVICE)
+    state = torch.load(detector_file)
+    name = next(iter(state))
+    torch.save({n: w for n, w in state.items() if n != name}, tmp_path / "own.pth")
+    with pytest.raises(UserError, match=f'not those of {DETECTOR}: Missing key.*"{name}"'):
+        load_detector(DETECTOR, tmp_path / "own.pth", DEVICE)
 
 
-def test_files_that_are_no_scores(tmp_path: Path) -> None:
-    path = tmp_path / "s.npz"
-    with pytest.raises(UserError, match=r"s\.npz are missing; set inputs\.objects\.files"):
-        read_scores(path, index())
-    path.write_bytes(b"no archive")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_scores(path, index())
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("other.npy", b"")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_scores(path, index())
-    with path.open("wb") as handle:
-        np.save(handle, SCORES)
-    with pytest.raises(UserError, match="cannot be read"):
-        read_scores(path, index())
-
-
-def test_files_of_scores_count_in_the_same_objects(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    one, two = save(tmp_path / "one"), save(tmp_path / "two")
-    assert score_names({"a": one, "b": two, "c": tmp_path / "none.npz"}) == NAMES.tolist()
-    save(tmp_path / "two", names=NAMES[::-1])
-    with pytest.raises(UserError, match="have other names, or in another order"):
-        score_names({"a": one, "b": two})
-    with pytest.raises(UserError, match="are missing"):
-        score_names({"a": tmp_path / "none.npz"})
-    with pytest.raises(UserError, match=r"names no \.npz of scores"):
-        score_names({})
+@pytest.mark.slow
+def test_norms_are_those_of_the_published_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = "fasterrcnn_resnet50_fpn"
+    trained = models.get_model(model, weights_backbone=None).state_dict()
+    monkeypatch.setattr(classifier, "_read", lambda *_: trained)
+    net: Any = classifier.open_model("detector", model, Path("own.pth"), DEVICE)[0]
+    assert type(net.backbone.body.bn1).__name__ == "FrozenBatchNorm2d"
+    assert net.backbone.body.bn1.eps == 0

@@ -104,6 +104,15 @@ def classes(dataset: str) -> dict[str, list[str]]:
     return found
 
 
+def pretraining_classes(dataset: str) -> list[str]:
+    """Return the class names, in the network's order, of ``imagenet1k`` or ``coco``; else none.
+
+    They are torchvision's as words: in lower case, without the numbers that COCO leaves unused.
+    """
+    rows = table("pretraining_classes.csv")
+    return [row["class"] for row in rows if row["data set"] == dataset]
+
+
 def published_size(dataset: str) -> tuple[int, int, str] | None:
     """Return the published numbers of classes and videos and their source; None if unknown."""
     for row in table("datasets.csv"):

@@ -43,22 +43,9 @@ def class_list(name: str, root: Path) -> ClassList:
         known = {*rows, *facts.class_lists()}
         raise unknown("pre-training data set in 'pretrained' of the profile", name, known)
     row = rows[name]
-    if not row["classes"]:
+    if row["listed"] != "1":
         return ClassList(row["title"], None, row["note"])
-    return ClassList(row["title"], _of_torchvision(row["classes"]))
-
-
-def _of_torchvision(entry: str) -> tuple[str, ...]:
-    what, _, model = entry.partition(" ")
-    if what == "classifier":
-        from bench.features.torchvision_models import categories
-
-        return tuple(categories(model))
-    if what == "detector":
-        from bench.features.torchvision_models import detected
-
-        return tuple(detected(model))
-    return ()
+    return ClassList(row["title"], tuple(facts.pretraining_classes(name)))
 
 
 def _lines(path: Path) -> tuple[str, ...]:
