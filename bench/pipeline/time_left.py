@@ -27,16 +27,19 @@ from bench.data.index import Index, read_index
 from bench.data.reference import published_videos
 from bench.errors import UserError
 from bench.experiments.method_registry import blame, load, scan
-from bench.experiments.plan import TRANSFER, PlannedCell, scope
+from bench.experiments.plan import TRANSFER, PlannedCell, plan, scope
 from bench.experiments.record import Record, read_records
+from bench.experiments.run_folder import is_done
 from bench.method import Batch, Classes, Context, create
 from bench.models.r2plus1d import new_backbone
+from bench.pipeline.doctor import cells_to_train
 from bench.training.device import prepare
 from bench.training.job import Job
 from bench.training.planned_job import job_of
 from bench.training.run_cell import run_cell
 from bench.utils.io import read_json
-from bench.utils.machine import this_processor
+from bench.utils.machine import side_by_side, this_processor
+from bench.utils.progress import duration
 
 _BATCH, _STEPS = 4, 6  # of the first trial, whose first step does not count
 _MOST = 24  # steps of the second trial, at the whole batch
@@ -224,6 +227,38 @@ def total(times: Iterable[MethodTime], side_by_side: int) -> float:
         for _ in range(one.cells if one.cell_s is not None else 0):
             heapq.heapreplace(free, free[0] + (one.cell_s or 0.0))
     return max(free)
+
+
+def remaining_times(
+    config: Config, layout: Layout, jobs: int, tell: Callable[[str], None]
+) -> tuple[list[MethodTime], int]:
+    """Return the time of each method with cells to train, and how many cells train in parallel."""
+    planned = plan(config, layout, config.readings.run)
+    cells = [c for c in planned if not (c.missing or c.problem or is_done(layout, c))]
+    parallel, _ = side_by_side(config.profile.train.device, jobs)
+    return method_times(config, layout, cells, tell), parallel
+
+
+def rough_time(config: Config, layout: Layout) -> tuple[dict[str, Any] | None, str]:
+    """Return the time of a whole run, for --json, and the same in one line; needs no data."""
+    cells, _ = cells_to_train(config, layout)
+    if not cells:
+        return None, "nothing to train"
+    times, step = rough_times(config, layout, cells)
+    parallel, gpus = side_by_side(config.profile.train.device)
+    basis = "records of this machine"
+    if step:
+        train = config.profile.train
+        basis = (
+            f"{step.method} on {step.device}: {step.step_s:.3g} s a step of {train.batch}, timed "
+            f"at {step.timed_batch} on random input, × {train.steps} steps; without reading videos"
+        )
+        if known := sum(bool(one.basis) for one in times):
+            basis += f"; {known} methods by records of this machine"
+    seconds, count = total(times, parallel), cells.total()
+    time = {"seconds": seconds, "side_by_side": parallel, "cells": count, "basis": basis}
+    on = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"{parallel} at a time"
+    return time, f"about {duration(seconds)} for {count} cells, {on} ({basis})"
 
 
 def _records(layout: Layout) -> dict[tuple[str, str], list[Record]]:

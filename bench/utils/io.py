@@ -313,3 +313,16 @@ def locked(path: Path) -> Iterator[None]:
             print(f"waiting for another process that holds {path}", file=sys.stderr, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def lock_holder(path: Path) -> str:
+    """Return the id of the process that holds ``locked(path)``, or "" ; the lock is not touched."""
+    table = Path("/proc/locks")  # Linux only
+    if not (path.is_file() and table.is_file()):
+        return ""
+    inode = path.stat().st_ino
+    for line in table.read_text().splitlines():
+        words = line.split()
+        if len(words) > 5 and words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
+            return words[4]
+    return ""

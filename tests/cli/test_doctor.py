@@ -50,7 +50,7 @@ def test_the_mini_profile_needs_nothing(bench: Bench, repository: Path) -> None:
     assert {one["state"] for one in findings.values()} == {"ok", "to do"}
     assert findings["cells"]["detail"] == f"0 of {CELLS} done"
     assert report["time"] is None
-    assert bench("doctor", "--no-time").out.endswith("ready: 'dvc repro'\n")
+    assert bench("doctor", "--no-time").out.endswith("ready: run 'dvc repro'\n")
 
 
 def test_the_paper_profile_says_where_to_get_what_is_missing(

@@ -98,7 +98,7 @@ def test_with_a_damaged_record(bench: Bench, project: Path, recorded: Callable[.
 
 def test_while_a_training_runs(bench: Bench, project: Path) -> None:
     with locked(project / ".bench" / "mini" / "train.lock"):
-        assert "training  runs now, as process " in bench().out
+        assert "training  running as process " in bench().out
     assert "training" not in bench().out
 
 
