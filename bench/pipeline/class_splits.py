@@ -18,6 +18,7 @@ from bench.config.profile import (
 )
 from bench.data import reference
 from bench.data.formats.index_file import IndexFile
+from bench.data.formats.words_file import WordsFile
 from bench.data.splits import protocols
 from bench.data.splits.official_lists import read_lists
 from bench.data.splits.overlap import nearest_test_classes, verdicts
@@ -233,11 +234,10 @@ def find_classes(
         named = words.file or words.vectors
         file = root / named if named and (root / named).is_file() else None
         return dataset, names, file, []
-    from bench.pipeline.stages.words import changed  # loads torch
-
     file = layout.words / "vectors.npz"
+    stored = WordsFile.read(layout.words / "words.json")
     notes = [
         f"{source} changed since {file} was made from it; run 'bench stage words -p {config.name}'"
-        for source in changed(layout)
+        for source in (stored.changed_sources(root) if stored else ())
     ]
     return dataset, names, file, notes

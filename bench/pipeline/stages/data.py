@@ -1,4 +1,4 @@
-"""Stage data: every data set of the profile becomes an index; the embedded world is generated."""
+"""Stage data: index every data set of the profile; generate the embedded world."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from bench.utils.io import file_digest, write_text
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Write ``data/<profile>/index``. Raises UserError for missing or unreadable input."""
+    """Write ``data/<profile>/index``. Raises UserError for missing or unreadable data."""
     jobs = os.cpu_count() or 1
     folder = layout.index
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,9 +42,9 @@ def run(config: Config, layout: Layout) -> None:
 
 
 def _relative(root: Path, folder: Path) -> Path:
-    """Return ``root`` as seen from the index's folder, so that another clone finds its own copy.
+    """Return ``root`` relative to the index's folder, so that other clones find their own copy.
 
-    It stays as it is where a link to another disk stands between the two.
+    Returns it unchanged if there is a symbolic link in between.
     """
     relative = Path(os.path.relpath(root, folder))
     return relative if (folder / relative).resolve() == root else root
@@ -63,7 +63,7 @@ def _build_world(folder: Path, root: Path, jobs: int) -> None:
 
 
 def _drop_damaged(folder: Path, name: str) -> None:
-    """Remove the videos that are others than those that were last indexed: they are made anew."""
+    """Delete generated videos that differ from the index; they are generated again."""
     try:
         read_index(folder, name)
     except UserError:  # none yet, or damaged itself

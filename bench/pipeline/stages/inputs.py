@@ -1,7 +1,7 @@
-"""Stage inputs: what methods ask for beside the videos, made once for all of them.
+"""Stage inputs: make the inputs that methods need besides the videos, once for all methods.
 
-What cannot be made is no error of the run: the status file says what it lacks, and the methods
-that need it are rows with the status *missing*.
+An input that cannot be made is not an error: the status file gives the reason, and the methods
+that need the input are listed with the status *missing*.
 """
 
 from typing import Any
@@ -15,9 +15,9 @@ from bench.utils.io import write_json
 def run(config: Config, layout: Layout) -> None:
     """Write ``data/<profile>/inputs`` and ``results/inputs/<profile>.json``.
 
-    The latter maps input -> ``source`` (what it is made by), ``digests`` of the data sets that
-    have it, ``keys``: data set -> what decides an input that a network computes here (its digest
-    differs between types of machines), and ``lacking``: data set -> why it has not, and what to do.
+    The latter has for each input its ``source`` (what made it) and, by data set, ``digests``,
+    ``keys`` (what decides an input that a network computes here, whose digest differs between
+    types of machines) and ``lacking`` (why it could not be made, and what to do).
     """
     work = Work(config, layout)
     layout.inputs.mkdir(parents=True, exist_ok=True)

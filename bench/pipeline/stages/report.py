@@ -1,4 +1,4 @@
-"""Stage report: one page, and its figures as files, from records, tables and runs."""
+"""Stage report: one page and its figures, from records, tables and runs."""
 
 import os
 from pathlib import Path
@@ -20,10 +20,10 @@ def run(
     out: Path | None = None,
     links: str = "",
 ) -> Report:
-    """Write ``results/report/<profile>`` and a copy of its page as ``results/report/index.html``.
+    """Write ``results/report/<profile>`` and a copy of its page, ``results/report/index.html``.
 
-    With ``out`` write to that folder and copy nothing. ``links`` is the address under which the
-    project's files are read, for a page that is published without them. UserError as
+    With ``out``, write to that folder only. ``links`` is the address of the project's files, for a
+    page that is published without them. Raises UserError like
     ``bench.reports.page.gather.gather``.
     """
     report = gather(read_context(config, layout), layout, compare, row)
@@ -36,7 +36,7 @@ def run(
     print(f"{_shown(folder / 'index.html')}: {drawn} figures, {len(report.videos)} example videos")
     print(f"{_shown(folder / 'figures')}: each figure as .svg and .png")
     if out is None:
-        print(f"{_shown(folder.parent / 'index.html')}: the same page, the last one built")
+        print(f"{_shown(folder.parent / 'index.html')}: a copy of this page")
     for figure in report.figures:
         if figure.lacking:
             print(f"without {figure.key}: {figure.lacking}")
@@ -51,5 +51,5 @@ def _page(report: Report, layout: Layout, folder: Path, figures: str, links: str
 
 
 def _shown(path: Path) -> str:
-    """Return a path as it is shortest from here."""
+    """Return the shortest form of a path: relative to the current folder, or absolute."""
     return min(os.path.relpath(path), str(path.resolve()), key=len)

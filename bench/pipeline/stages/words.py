@@ -1,4 +1,4 @@
-"""Stage words: one vector for each class of each data set of the profile."""
+"""Stage words: a vector for every class of every data set of the profile."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,16 +20,14 @@ from bench.features.texts import spoken, text_words
 from bench.utils.io import digest, replacing
 
 Arrays = dict[str, NDArray[np.float32]]
-SAMPLE = 1 << 20  # bytes at either end of a file that tell it from another one
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Write ``data/<profile>/words``: classes.npz and words.json.
+    """Write ``data/<profile>/words``.
 
-    Beside them: vectors.npz, the unit vectors of the words used (where the profile gives class
-    vectors, of the words of its inputs alone), and the embedded world's vectors.bin, which it
-    trains. words.json has the words of each class, the digests of the class vectors and
-    ``sources``, what ``changed`` looks at.
+    classes.npz has the class vectors, words.json their words, digests and source files, and
+    vectors.npz the unit vectors of all words that the profile uses (only those of its inputs if
+    the profile gives class vectors). The generated world also has vectors.bin, trained here.
     """
     names = {
         name: IndexFile.require(layout.index / f"{name}.json").classes
@@ -66,53 +64,30 @@ def run(config: Config, layout: Layout) -> None:
         np.savez(handle, **stored)
     facts = WordsFile(
         digests={name: digest(array.tobytes()) for name, array in arrays.items()},
-        sources={str(file): _sample(layout.root / file) for file in files},
+        sources={str(file): FileSample.of(layout.root / file) for file in files},
         classes=words,
     )
     facts.write(layout.words / "words.json")
     print(f"class vectors of {sum(map(len, names.values()))} classes")
 
 
-def changed(layout: Layout) -> list[str]:
-    """Return the files outside the checkout that have changed since the stage read them.
-
-    DVC does not watch them. Size and both ends are compared, which takes milliseconds for any
-    size. A missing file is not listed: the vectors that were taken from it are kept.
-    """
-    facts = WordsFile.read(layout.words / "words.json")
-    return [
-        file
-        for file, sample in (facts.sources if facts else {}).items()
-        if (layout.root / file).is_file() and _sample(layout.root / file) != sample
-    ]
-
-
 def _other_words(config: Config, layout: Layout, names: Mapping[str, list[str]]) -> set[str]:
-    """Return the words of definitions and object names; the vectors need not have them all."""
+    """Return the words of definitions and object names; some may have no vector."""
     try:
         objects = object_names(config.profile, layout.root)
     except UserError:
-        objects = []  # the stage inputs says what is wrong with them
+        objects = []  # the inputs stage reports the error
     named = (spoken(one).split() for one in objects)
     return text_words(config.profile, layout.root, names) | {w for words in named for w in words}
 
 
 def _looked_up(path: Path, words: Mapping[str, Words], more: set[str], layout: Layout) -> Arrays:
-    """Return data set -> class vectors [K,D] from a file of word vectors; keep those used."""
+    """Return data set -> class vectors [K,D] from a file, and store its used vectors."""
     needed = {word for classes in words.values() for listed in classes.values() for word in listed}
     vectors = read_vectors(path, needed | more)
     arrays = class_vectors(words, vectors, path.name)
     write_vectors(layout.words / "vectors.npz", vectors)
     return arrays
-
-
-def _sample(path: Path) -> FileSample:
-    """Return a file's size and the digest of its first and last ``SAMPLE`` bytes."""
-    size = path.stat().st_size
-    with path.open("rb") as handle:
-        head = handle.read(SAMPLE)
-        handle.seek(max(0, size - SAMPLE))
-        return FileSample(bytes=size, sample=digest(head + handle.read()))
 
 
 def _file(config: Config, name: str) -> Path:

@@ -8,9 +8,9 @@ import pytest
 from project import Bench, write_index_file
 
 from bench.config.paths import Layout
+from bench.data.formats.words_file import WordsFile
 from bench.data.words.class_vectors import load_class_vectors
 from bench.data.words.word_vectors import read_vectors
-from bench.pipeline.stages.words import changed
 
 PARAMS = """
 profile: mine
@@ -51,16 +51,15 @@ def test_it_keeps_the_used_words_and_class_vectors(
 
 
 def test_a_changed_file_is_noticed(bench: Bench, project: Path, outside: Path) -> None:
-    layout = Layout(project, "mine")
-    assert changed(layout) == []
     bench("stage", "words")
+    stored = WordsFile.require(Layout(project, "mine").words / "words.json")
     outside.write_text(TEXT)
-    assert changed(layout) == []
+    assert stored.changed_sources(project) == []
     outside.write_text(TEXT.replace("5 0", "6 0"))
-    assert changed(layout) == ["../outside.txt"]
-    assert "outside.txt is another file" in bench("words", "ucf101_mine").err
+    assert stored.changed_sources(project) == ["../outside.txt"]
+    assert "outside.txt changed since" in bench("words", "ucf101_mine").err
     outside.unlink()
-    assert changed(layout) == []
+    assert stored.changed_sources(project) == []
 
 
 def test_words_without_a_vector_leave_what_is_there(
