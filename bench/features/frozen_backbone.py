@@ -1,7 +1,7 @@
 """The frozen backbone: its weights or its training, and the features of segments that it computes.
 
 The hash of this module, with all that it imports, is part of the key of the features
-(``Work.code``). It therefore does not import the schema of whole profiles: a new setting there
+(``Workspace.code``). It therefore does not import the schema of whole profiles: a new setting there
 would recompute the features of all videos.
 """
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from bench.data.words.class_words import split
 from bench.errors import UserError
 from bench.features.text_encoder import (
     LETTERS,
@@ -25,6 +24,7 @@ from bench.features.text_encoder import (
     open_folder,
     package,
 )
+from bench.features.texts import spoken
 
 Vectors = NDArray[np.float32]
 CONFIG = "open_clip_config.json"
@@ -36,14 +36,15 @@ _VOCABULARIES = (
     *("tokenizer.json", "vocab.json", "vocab.txt"),
     *("tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
 )
-# The others draw tokens at random, read files from elsewhere or download some.
+# Other settings drop tokens at random, read files from elsewhere or download them.
 _TOKENIZER_SETTINGS = {"clean", "strip_sep_token", "additional_special_tokens", "language"}
 
 
 class ImageText(Protocol):
-    """A checkpoint directory: ``size`` is the shorter side that frames are resized to.
+    """A model of a checkpoint directory. Nothing is downloaded.
 
-    ``digest`` stands for its files.
+    ``size`` is the length of the shorter side that frames are resized to; ``digest`` identifies
+    the files of the directory.
     """
 
     size: int
@@ -53,13 +54,13 @@ class ImageText(Protocol):
         """Return the embeddings [n,D], not normalised, of frames [n,H,W,3] of any size."""
 
     def texts(self, prompts: Sequence[str]) -> Vectors:
-        """Return the embeddings [K,D], not normalised, of K > 0 prompts; a long one is cut."""
+        """Return the embeddings [K,D], not normalised, of K > 0 prompts; long ones are cut."""
 
 
 def open_image_text(folder: Path, device: torch.device | str = "cpu") -> ImageText:
-    """Open a CLIP directory of transformers or of open_clip; UserError says what it lacks.
+    """Open a CLIP directory of transformers or open_clip. Raises UserError if it is incomplete.
 
-    One that is both, as many published ones are, is read by transformers.
+    Many published directories are both; transformers reads them.
     """
     if (folder / CONFIG).is_file() and not _is_hugging_face(folder):
         return OpenClip(folder, device)
@@ -67,7 +68,7 @@ def open_image_text(folder: Path, device: torch.device | str = "cpu") -> ImageTe
 
 
 def _is_hugging_face(folder: Path) -> bool:
-    """Return whether CLIP's weights are there as transformers has them."""
+    """Tell whether the directory has CLIP's weights in the format of transformers."""
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -79,15 +80,15 @@ def _is_hugging_face(folder: Path) -> bool:
 def class_embeddings(model: ImageText, names: Sequence[str], templates: Sequence[str]) -> Vectors:
     """Return [K,D] of unit length: the mean over ``templates`` of the unit text embeddings.
 
-    A template has ``{}`` where the class name stands, in words: ``a video of a person {}.``
+    ``{}`` in a template is replaced by the class name as words: ``a video of a person {}.``
     """
     bad = next((one for one in templates if "{}" not in one), None)
     if bad is not None or not templates:
         what = "there is none" if bad is None else f"'{bad}' has no {{}}"
         raise UserError(f"inputs.clip.templates: {what}; write e.g. 'a video of a person {{}}.'")
-    spoken = [" ".join(split("", name)) or name for name in names]
-    # Not str.format: a template may hold other braces.
-    prompts = [template.replace("{}", name) for name in spoken for template in templates]
+    words = [spoken(name) or name for name in names]
+    # Not str.format: a template may contain other braces.
+    prompts = [template.replace("{}", name) for name in words for template in templates]
     parts = [model.texts(prompts[i : i + _BATCH]) for i in range(0, len(prompts), _BATCH)]
     units = F.normalize(torch.from_numpy(np.concatenate(parts)), dim=-1)
     mean = units.view(len(names), len(templates), -1).mean(1)
@@ -96,13 +97,10 @@ def class_embeddings(model: ImageText, names: Sequence[str], templates: Sequence
 
 
 class HuggingFaceClip:
-    """A Hugging Face directory of model_type clip; nothing is downloaded.
-
-    ``size`` is the shorter side that frames are resized to, ``digest`` stands for the files.
-    """
+    """``ImageText`` from a Hugging Face directory of model_type clip."""
 
     def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
-        """Open the directory; UserError says what it lacks or what is supported instead."""
+        """Open the directory. Raises UserError if it is incomplete or not supported."""
         transformers, self._model, self._tokenizer = open_folder(folder)
         config = self._model.config
         if config.model_type != "clip":
@@ -122,8 +120,8 @@ class HuggingFaceClip:
     def images(self, frames: NDArray[np.uint8]) -> Vectors:
         """Return the projected embeddings [n,D], not normalised, of frames [n,H,W,3].
 
-        Resized, cropped and normalised as the directory's preprocessor_config.json says, else as
-        CLIP: shorter side by a bicubic filter, centre crop, CLIP's mean and deviation.
+        They are preprocessed as in the directory's preprocessor_config.json, or else as for CLIP:
+        shorter side resized by a bicubic filter, centre crop, CLIP's mean and deviation.
         """
         made = self._processor(
             images=list(frames), return_tensors="pt", input_data_format="channels_last"
@@ -133,7 +131,7 @@ class HuggingFaceClip:
 
     @torch.inference_mode()
     def texts(self, prompts: Sequence[str]) -> Vectors:
-        """Return the projected embeddings [K,D], not normalised; a long prompt is cut."""
+        """Return the projected embeddings [K,D], not normalised; long prompts are cut."""
         tokens = self._tokenizer(
             list(prompts),
             padding=True,
@@ -160,14 +158,13 @@ def _processor(transformers: Any, folder: Path, size: int) -> Any:
 
 
 class OpenClip:
-    """A directory of any architecture of open_clip that embeds images and texts for their cosine.
+    """``ImageText`` from a directory of any open_clip architecture that is scored by cosine.
 
-    So those that were trained by a sigmoid (SigLIP), whose scale and bias order nothing. ``size``
-    is the shorter side of its images, ``digest`` stands for the files. Nothing is downloaded.
+    This includes models trained with a sigmoid (SigLIP): their scale and bias change no ranking.
     """
 
     def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
-        """Open the directory; UserError says what it lacks."""
+        """Open the directory. Raises UserError if it is incomplete or not supported."""
         open_clip = package("open_clip", "clip", folder)
         text = _text_config(folder)
         tower = _text_tower(folder, text, open_clip.hf_model.arch_dict)
@@ -194,25 +191,25 @@ class OpenClip:
     def images(self, frames: NDArray[np.uint8]) -> Vectors:
         """Return the embeddings [n,D], not normalised, of frames [n,H,W,3].
 
-        Prepared by open_clip itself, as the directory's ``preprocess_cfg`` says.
+        open_clip preprocesses them as in the directory's ``preprocess_cfg``.
         """
         pixels = torch.stack([self._prepare(Image.fromarray(frame)) for frame in frames])
         return _array(self._model.encode_image(pixels.to(self._device), normalize=False))
 
     @torch.inference_mode()
     def texts(self, prompts: Sequence[str]) -> Vectors:
-        """Return the embeddings [K,D], not normalised; a long prompt is cut."""
+        """Return the embeddings [K,D], not normalised; long prompts are cut."""
         tokens = self._tokenize(list(prompts))
         if int(tokens.max()) >= self._words:
             raise UserError(
-                f"model {self._folder}: its tokenizer says {int(tokens.max())}, but its text tower "
-                f"knows {self._words} tokens; they do not belong together"
+                f"model {self._folder}: its tokenizer returned token {int(tokens.max())}, but its "
+                f"text tower only has {self._words}; they do not belong together"
             )
         return _array(self._model.encode_text(tokens.to(self._device), normalize=False))
 
 
 def _text_config(folder: Path) -> dict[str, Any]:
-    """Return the block text_cfg, if open_clip can build the model without a download."""
+    """Return the block text_cfg; UserError if open_clip would have to download something."""
     path = folder / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
@@ -234,14 +231,14 @@ def _text_config(folder: Path) -> dict[str, Any]:
         package("transformers", "clip", folder).logging.set_verbosity_error()
         if not any((folder / file).is_file() for file in _VOCABULARIES):
             raise UserError(
-                f"model {folder}: its tokenizer {name} is not there, and nothing is downloaded; "
+                f"model {folder}: its tokenizer {name} is missing, and nothing is downloaded; "
                 "add its files (tokenizer.json, tokenizer_config.json, …)"
             )
     return text
 
 
 def _text_tower(folder: Path, text: dict[str, Any], known: Container[str]) -> dict[str, Any]:
-    """Return what builds a text tower of transformers from its config.json in the directory."""
+    """Return the arguments that build a text tower from the directory's config.json."""
     name = text.get("hf_model_name")
     if not name:
         return {}
@@ -249,7 +246,7 @@ def _text_tower(folder: Path, text: dict[str, Any], known: Container[str]) -> di
     path = folder / "config.json"
     try:
         kind = json.loads(path.read_text(encoding="utf-8"))["model_type"]
-        fits = kind in known  # and transformers runs its own code for these, never the folder's
+        fits = kind in known  # for these, transformers runs its own code, never the folder's
     except (OSError, ValueError, KeyError, TypeError):
         fits = False
     if not fits:
@@ -262,7 +259,7 @@ def _text_tower(folder: Path, text: dict[str, Any], known: Container[str]) -> di
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Drop open_clip's messages to the root logger, the first of which would set it up for all."""
+    """Drop open_clip's messages to the root logger: the first would configure it for all."""
     root, nowhere = logging.getLogger(), logging.NullHandler()
     root.addHandler(nowhere)
     try:

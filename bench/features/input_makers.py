@@ -1,14 +1,15 @@
-"""How each input is made for one data set.
+"""How stage ``inputs`` makes each input for one data set.
 
-A maker raises NotDescribed where the profile says nothing of its input, and Lacking where this data
+A maker raises NotDescribed if the profile does not describe its input, and Unavailable if this data
 set cannot have it.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
+from bench.config.schema import Objects
 from bench.data.index import Index, read_index
 from bench.data.input_store import (
     failed_videos,
@@ -45,7 +47,7 @@ from bench.features.object_vocabulary import (
 from bench.features.shape_classifier import shapes_classifier
 from bench.features.text_encoder import Encoder, Transformer, WordMean
 from bench.features.texts import class_texts
-from bench.features.torchvision_models import load_classifier, load_detector
+from bench.features.torchvision_models import Weights, load_classifier, load_detector
 from bench.training.device import prepare
 from bench.training.embed import chunk
 from bench.utils.io import DAMAGED, digest, file_digest, read_arrays
@@ -53,15 +55,16 @@ from bench.utils.progress import track
 
 Array = NDArray[Any]
 Model = Callable[[NDArray[np.uint8]], Array]  # frames [n,H,W,3] -> [n,...]
+Block = TypeVar("Block")
 
 
 @dataclass(frozen=True)
 class Made:
     """An input of one data set.
 
-    ``digest`` is that of its numbers. Where a network computed them, they differ from one type of
-    CPU or GPU to another; ``key`` then identifies what decides them (code, weights, settings,
-    videos) and is the same everywhere. Otherwise it is empty.
+    ``digest`` is the hash of its numbers. Numbers that a network computes differ between types of
+    CPUs and GPUs; ``key`` then identifies what decides them (code, weights, settings, videos) and
+    is the same everywhere. Otherwise it is empty.
     """
 
     source: str
@@ -73,12 +76,27 @@ class NotDescribed(Exception):
     """The profile does not describe this input."""
 
 
-class Lacking(Exception):
+class Unavailable(Exception):
     """This data set cannot have the input; the reason says what to do."""
 
 
-class Work:
-    """One run: the profile's data sets, and the models and vectors that its inputs share."""
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Turn a UserError into Unavailable: the input is missing, but the stage continues."""
+    try:
+        yield
+    except UserError as error:
+        raise Unavailable(str(error)) from None
+
+
+def _described(block: Block | None) -> Block:
+    if block is None:
+        raise NotDescribed
+    return block
+
+
+class Workspace:
+    """What the makers of one run share: data sets, models, word vectors, the object vocabulary."""
 
     def __init__(self, config: Config, layout: Layout) -> None:
         self.config, self.profile, self.layout = config, config.profile, layout
@@ -92,7 +110,7 @@ class Work:
         return read_index(self.layout.index, dataset)
 
     def once(self, what: str, make: Callable[[], Any]) -> Any:
-        """Make a model for the first data set and keep it, or its error, for the others."""
+        """Make a model for the first data set; keep it, or its error, for the others."""
         if what not in self._models:
             try:
                 self._models[what] = make()
@@ -100,7 +118,7 @@ class Work:
                 self._models[what] = error
         found = self._models[what]
         if isinstance(found, UserError):
-            raise Lacking(str(found)) from None
+            raise Unavailable(str(found)) from None
         return found
 
     @cached_property
@@ -118,7 +136,7 @@ class Work:
 
     @cached_property
     def vectors(self) -> dict[str, NDArray[np.float32]]:
-        """The unit vectors of all words that the stage words kept."""
+        """The unit vectors of all words that stage ``words`` stored."""
         path = self.layout.words / "vectors.npz"
         if not path.is_file():
             return {}
@@ -136,7 +154,7 @@ class Work:
             return Transformer(self.layout.root / described.sentences.folder, self.device)
         if not self.vectors:
             raise UserError(
-                "texts need word vectors, and the profile has those of whole classes alone; set "
+                "texts need word vectors, but the profile only has vectors of whole classes; set "
                 "words.vectors to a file of word vectors, or inputs.texts.sentences"
             )
         return WordMean(self.vectors)
@@ -170,10 +188,10 @@ class Work:
     def of_frames(
         self, name: str, dataset: str, frames: int, short_side: int | None, model: Model, key: Any
     ) -> tuple[str, str]:
-        """Run a model over the frames of every video; return its array's digest and its key."""
+        """Run a model on frames of every video; return the digest of its array and its key."""
         index = self.index(dataset)
         if index.kind == "features":
-            raise Lacking(f"data set {dataset} has features only, no frames")
+            raise Unavailable(f"data set {dataset} has features only, no frames")
         folder = self.layout.inputs / name
         stamp = digest(
             [key, frames, short_side, index.digest, self.code("data/video/frame_reader")]
@@ -194,13 +212,13 @@ class Work:
             return None if pixels is None else model(pixels)
 
         found = is_current(folder, dataset, stamp)
-        # Once more what failed before: perhaps the disk did, and not the file.
+        # Try failed videos again: the disk may have failed, not the file.
         if found and all(sampled(row) is None for row in failed_videos(folder, dataset)):
             return found, stamp
         rows = range(len(index.paths))
         example = next((one for row in rows if (one := scored(row)) is not None), None)
         if example is None:
-            raise Lacking(f"no video of {dataset} can be read")
+            raise Unavailable(f"no video of {dataset} can be read")
         empty = np.zeros_like(example)
 
         def whole() -> Iterator[Array]:
@@ -212,88 +230,86 @@ class Work:
         return is_current(folder, dataset, stamp), stamp
 
 
-def features(work: Work, dataset: str) -> Made:
-    """Segments' features: the data set's own, or those of the frozen backbone."""
+def features(work: Workspace, dataset: str) -> Made:
+    """Features of segments: the data set's own, or those of the frozen backbone."""
     index = work.index(dataset)
     if index.kind == "features":
         return Made(index.root.name, index.digest)
-    profile, layout = work.profile, work.layout
+    profile, folder = work.profile, work.layout.inputs / "features"
     frozen = work.once("frozen backbone", lambda: work.frozen_backbone)
     code = work.code("features/frozen_backbone")
     key = work.once("backbone key", lambda: frozen.key(code))
     segments = profile.inputs.features.segments
     stamp = digest([key, segments, index.digest])
-    folder = layout.inputs / "features"
     settings = profile.input.model_copy(update={"test_clips": segments})
     found = is_current(folder, dataset, stamp)
-    lost = failed_videos(folder, dataset) if found else ()
-    clips = (
-        None if found and not lost else ClipReader.open(index, settings, layout.scratch / "frames")
-    )
-    if clips is not None and (not found or any(is_readable(clips, row) for row in lost)):
-        with torch.random.fork_rng():
-            device = work.device
-            backbone = work.once("backbone", lambda: frozen.load(key, device))
-            failures: dict[int, str] = {}
-            count = len(index.paths)
-            parts = segment_features(backbone, clips, count, failures, device)
-            steps = -(-count // chunk([clips]))
-            parts = track(parts, steps, f"features {dataset}")
-            write_videos(folder, dataset, stamp, parts, count, failures)
-        found = is_current(folder, dataset, stamp)
+    failed = failed_videos(folder, dataset) if found else ()
+    if not found or failed:
+        clips = ClipReader.open(index, settings, work.layout.scratch / "frames")
+        if not found or any(is_readable(clips, row) for row in failed):
+            with torch.random.fork_rng():
+                device = work.device
+                backbone = work.once("backbone", lambda: frozen.load(key, device))
+                failures: dict[int, str] = {}
+                count = len(index.paths)
+                parts = segment_features(backbone, clips, count, failures, device)
+                steps = -(-count // chunk([clips]))
+                parts = track(parts, steps, f"features {dataset}")
+                write_videos(folder, dataset, stamp, parts, count, failures)
+            found = is_current(folder, dataset, stamp)
     return Made(f"{frozen.source}, {segments} segments", found, stamp)
 
 
-def texts(work: Work, dataset: str) -> Made:
+def texts(work: Workspace, dataset: str) -> Made:
     """Encoded definitions of the classes."""
-    described = work.profile.inputs.texts
-    if described is None:
-        raise NotDescribed
+    described = _described(work.profile.inputs.texts)
     encoder = work.once("encoder", lambda: work.encoder)
-    try:
+    with _unavailable():
         classes = work.index(dataset).classes
         listed = class_texts(work.profile, work.layout.root, dataset, classes)
         array = encoder.encode(listed)
-    except UserError as error:
-        raise Lacking(str(error)) from None
     source = "generated definitions" if described.kind == "generated" else "definitions"
     found = write_classes(work.layout.inputs / "texts", dataset, array)
     decided = [work.code("features/text_encoder"), encoder.digest, listed]
     return Made(f"{source}, {encoder.name}", found, digest(decided) if encoder.digest else "")
 
 
-def objects(work: Work, dataset: str) -> Made:
+def objects(work: Workspace, dataset: str) -> Made:
     """Object probabilities of frames."""
-    described = work.profile.inputs.objects
-    if described is None:
-        raise NotDescribed
+    described = _described(work.profile.inputs.objects)
     names, vocabulary, key_of_names = work.once("objects", lambda: work.objects)
     device = work.device
     if described.kind == "scores":
-        found, source = _given_scores(work, dataset, len(names))
+        found, source = _scores_of_file(work, dataset, described, len(names))
         return Made(source, digest([vocabulary, found]))
     if described.kind == "shapes":
-        bank, model = work.once("shapes", lambda: shapes_classifier(SIZE, device))
+        known, model = work.once("shapes", lambda: shapes_classifier(SIZE, device))
         key: Any = work.code("features/shape_classifier")
         side = None
-        source = f"{len(bank)} shapes, small classifier of single frames"
+        source = f"{len(known)} shapes, small classifier of single frames"
     else:
-        path = described.weights and work.layout.root / described.weights
-        weights: Any = "download" if str(described.weights) == "download" else path
-        bank, model = work.once(
+        weights, origin = _weights(work, described.weights)
+        known, model = work.once(
             "classifier", lambda: load_classifier(described.model, weights, device)
         )
-        origin = file_digest(path) if path and path.is_file() else str(weights)
         key, side = [work.code("features/torchvision_models"), described.model, origin], 256
-        source = f"{len(bank)} ImageNet classes, {described.model}"
-    padded = _padded(model, len(names)) if len(names) > len(bank) else model
+        source = f"{len(known)} ImageNet classes, {described.model}"
+    padded = _padded(model, len(names)) if len(names) > len(known) else model
     key = [key, len(names)]
     found, stamp = work.of_frames("objects", dataset, described.frames, side, padded, key)
     return Made(source, digest([vocabulary, found]), digest([key_of_names, stamp]))
 
 
+def _weights(work: Workspace, path: Path | None) -> tuple[Weights, str]:
+    """Return the weights of a torchvision model and what identifies them."""
+    if str(path) == "download":
+        return "download", "download"
+    file = path and work.layout.root / path
+    return file, file_digest(file) if file and file.is_file() else str(file)
+
+
 def _padded(model: Model, count: int) -> Model:
-    """Give the objects that boxes alone know a probability of 0."""
+    """Give objects that only boxes know a probability of 0."""
 
     def padded(frames: NDArray[np.uint8]) -> Array:
         found = model(frames)
@@ -302,14 +318,15 @@ def _padded(model: Model, count: int) -> Model:
     return padded
 
 
-def _given_scores(work: Work, dataset: str, count: int) -> tuple[str, str]:
-    described = work.profile.inputs.objects
-    assert described is not None
+def _scores_of_file(
+    work: Workspace, dataset: str, described: Objects, count: int
+) -> tuple[str, str]:
+    """Store the scores of a data set's .npz; return their digest and source."""
     if dataset not in described.files:
-        raise Lacking(f"inputs.objects.files names no .npz for data set {dataset}")
+        raise Unavailable(f"inputs.objects.files names no .npz for data set {dataset}")
     path = (work.layout.root / described.files[dataset]).resolve()
     index, folder = work.index(dataset), work.layout.inputs / "objects"
-    try:
+    with _unavailable():
         origin = file_digest(path) if path.is_file() else ""
         code = work.code("features/object_vocabulary", "data/input_store")
         stamp = digest([code, origin, index.digest, count])
@@ -317,33 +334,23 @@ def _given_scores(work: Work, dataset: str, count: int) -> tuple[str, str]:
             scores = read_scores(path, index)
             wide = np.pad(scores, ((0, 0), (0, 0), (0, count - scores.shape[2])))
             write_videos(folder, dataset, stamp, iter([wide]), len(wide), {})
-    except UserError as error:
-        raise Lacking(str(error)) from None
     return is_current(folder, dataset, stamp), f"scores of {path.name}"
 
 
-def signatures(work: Work, dataset: str) -> Made:
-    """Each class's attributes in their order."""
-    described = work.profile.inputs.signatures
-    if described is None:
-        raise NotDescribed
+def signatures(work: Workspace, dataset: str) -> Made:
+    """The attributes of each class, in order."""
+    path = (work.layout.root / _described(work.profile.inputs.signatures)).resolve()
     names, *_ = work.once("objects", lambda: work.objects)
-    path: Path = (work.layout.root / described).resolve()
-    try:
+    with _unavailable():
         array = read_signatures(path, work.index(dataset).classes, names)
-    except UserError as error:
-        raise Lacking(str(error)) from None
     return Made(path.name, write_classes(work.layout.inputs / "signatures", dataset, array))
 
 
-def boxes(work: Work, dataset: str) -> Made:
-    """Detections on frames, their objects numbered as the profile's."""
-    described = work.profile.inputs.boxes
-    if described is None:
-        raise NotDescribed
+def boxes(work: Workspace, dataset: str) -> Made:
+    """Detections on frames; their objects are numbered as in the profile."""
+    described = _described(work.profile.inputs.boxes)
     names, vocabulary, key_of_names = work.once("objects", lambda: work.objects)
-    path = work.layout.root / described.weights
-    weights: Any = "download" if str(described.weights) == "download" else path
+    weights, origin = _weights(work, described.weights)
     known, model = work.once(
         "detector",
         lambda: load_detector(described.model, weights, work.device, described.most),
@@ -356,7 +363,6 @@ def boxes(work: Work, dataset: str) -> Made:
         found[..., 0] = order[found[..., 0].astype(np.int64)]
         return found
 
-    origin = file_digest(weights) if isinstance(weights, Path) else str(weights)
     code = work.code("features/torchvision_models")
     key = [code, described.model, origin, described.most, order.tolist()]
     found, stamp = work.of_frames("boxes", dataset, described.frames, 480, numbered, key)
@@ -364,17 +370,13 @@ def boxes(work: Work, dataset: str) -> Made:
     return Made(f"COCO boxes, {described.model}", *made)
 
 
-def clip(work: Work, dataset: str) -> Made:
+def clip(work: Workspace, dataset: str) -> Made:
     """Embeddings of frames and of classes by an image-text model."""
-    described = work.profile.inputs.clip
-    if described is None:
-        raise NotDescribed
+    described = _described(work.profile.inputs.clip)
     folder = (work.layout.root / described.folder).resolve()
     model = work.once("clip", lambda: open_image_text(folder, work.device))
-    try:
+    with _unavailable():
         classes = class_embeddings(model, work.index(dataset).classes, described.templates)
-    except UserError as error:
-        raise Lacking(str(error)) from None
     own = write_classes(work.layout.inputs / "clip", dataset, classes)
     key = [work.code("features/image_text"), model.digest]
     # Frames of their own size: the model resizes with its own filter.
@@ -383,7 +385,7 @@ def clip(work: Work, dataset: str) -> Made:
     return Made(f"{folder.name}, {described.frames} frames", digest([own, found]), digest(key))
 
 
-MAKERS: dict[str, Callable[[Work, str], Made]] = {
+MAKERS: dict[str, Callable[[Workspace, str], Made]] = {
     "features": features,
     "texts": texts,
     "objects": objects,

@@ -1,8 +1,8 @@
-"""The embedded world's object bank: a small classifier of the shapes on single frames.
+"""The object classifier of the embedded world: a small network that names the shape in a frame.
 
-What an ImageNet classifier is to real videos: trained on images of the objects alone. Its images
-are drawn for it, moving only as the pretext classes do, so that no video of a data set and no
-tested pair of shape and motion is among them.
+It takes the place of an ImageNet classifier and is trained on images of single objects. They are
+rendered for it and move only as the pretext classes do, so that they contain no video of a data
+set and no tested pair of shape and motion.
 """
 
 from collections.abc import Callable
@@ -88,9 +88,9 @@ def _drawn(size: int) -> tuple[Tensor, Tensor]:
 
 
 def _centred(frames: Tensor) -> Tensor:
-    """Cut the bright pixels out of uint8 [n,H,W,3], whatever their place and size: [n,1,24,24].
+    """Cut the bright pixels, wherever and however large, out of uint8 [n,H,W,3]: [n,1,24,24].
 
-    Colour is left out, as it tells nothing of a shape; so three hundred steps suffice.
+    Colour says nothing about the shape; without it, three hundred steps suffice.
     """
     light = frames.amax(-1).float() / 255
     bright = (light > _BRIGHT).float()

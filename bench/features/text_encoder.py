@@ -1,4 +1,4 @@
-"""Sentence encoders: one vector for each text."""
+"""Sentence encoders: one vector for each text. And model directories of transformers."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -17,14 +17,15 @@ from bench.utils.io import digest, file_digest
 
 Vectors = NDArray[np.float32]
 
-_BATCH = 64  # texts at a time
-READ = (".json", ".txt", ".model", ".safetensors", ".bin")  # what transformers reads of a folder
+READ = (".json", ".txt", ".model", ".safetensors", ".bin")  # files that transformers reads
 SAFE = {"local_files_only": True, "trust_remote_code": False}
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 
+_BATCH = 64  # texts at a time
+
 
 class Encoder(Protocol):
-    """What turns texts into vectors; ``name`` says which one, for provenance.
+    """Turns texts into vectors; ``name`` is its provenance.
 
     ``digest`` identifies the weights of a network, whose vectors differ between types of machines;
     it is empty where the vectors are the same everywhere.
@@ -34,13 +35,13 @@ class Encoder(Protocol):
     digest: str
 
     def encode(self, texts: Sequence[str], allow_empty: bool = False) -> Vectors:
-        """Return [K,E]. A text without any known word is a UserError, or a row of zeros."""
+        """Return [K,E]. A text without any known word raises UserError or gives a row of zeros."""
 
 
 class WordMean:
     """The mean of the unit vectors of a text's known words, as written or else in lower case.
 
-    ``coverage`` is the part of all words encoded so far that have a vector (1 before the first).
+    ``coverage`` is the fraction of all words encoded so far that have a vector, at first 1.
     """
 
     name = "mean word vectors"
@@ -59,7 +60,7 @@ class WordMean:
         return self._known / self._words if self._words else 1.0
 
     def encode(self, texts: Sequence[str], allow_empty: bool = False) -> Vectors:
-        """Return [K,W]. A text without any known word is a UserError, or a row of zeros."""
+        """Return [K,W]. A text without any known word raises UserError or gives a row of zeros."""
         rows = np.zeros((len(texts), self._width))
         for row, text in zip(rows, texts, strict=True):
             words = words_in(text)
@@ -86,14 +87,14 @@ class WordMean:
 class Transformer:
     """A Hugging Face model directory: the mean of the last layer over a text's tokens.
 
-    Frozen and in float32; the tokens include the tokenizer's own ([CLS], [SEP]), and a text is cut
-    behind ``longest`` tokens.
+    It is frozen and in float32. The tokens include the tokenizer's own ([CLS], [SEP]); a text is
+    cut after ``longest`` tokens.
     """
 
     def __init__(self, folder: Path, device: torch.device | str, longest: int = 256) -> None:
-        """Open the directory; UserError says what it lacks."""
-        # A checkpoint of another task has no pooler; the mean does not use it.
-        _, self._model, self._tokenizer = open_folder(folder, spare="pooler.")
+        """Open the directory. Raises UserError if it is not a usable encoder."""
+        # The mean does not need the pooler, which checkpoints of other tasks do not have.
+        _, self._model, self._tokenizer = open_folder(folder, optional="pooler.")
         if self._model.config.is_encoder_decoder or self._tokenizer.pad_token is None:
             raise UserError(f"model {folder} is no sentence encoder; give one like BERT")
         self.name = folder.resolve().name
@@ -105,7 +106,7 @@ class Transformer:
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], allow_empty: bool = False) -> Vectors:
-        """Return [K,E]. A text without any word is a UserError, or a row of zeros."""
+        """Return [K,E]. A text without any word raises UserError or gives a row of zeros."""
         rows = np.zeros((len(texts), self._model.config.hidden_size), np.float32)
         worded = [i for i, text in enumerate(texts) if words_in(text)]
         if len(worded) < len(texts) and not allow_empty:
@@ -127,18 +128,18 @@ class Transformer:
 
 
 def package(name: str, extra: str, folder: Path) -> Any:
-    """Import a package that ``folder`` needs; UserError names the ``extra`` that has it."""
+    """Import a package that ``folder`` needs, or name the ``extra`` that installs it."""
     try:
         return import_module(name)
     except ImportError:
         raise UserError(f"{folder} needs {name}: pip install 'aurl-bench[{extra}]'") from None
 
 
-def open_folder(folder: Path, spare: str | None = None) -> tuple[Any, Any, Any]:
-    """Return the package transformers, a folder's model in float32 and eval mode, its tokenizer.
+def open_folder(folder: Path, optional: str | None = None) -> tuple[Any, Any, Any]:
+    """Return the package transformers, a model directory's float32 model in eval mode, a tokenizer.
 
-    Weights are read from safetensors or with torch's weights_only; no code of the folder runs.
-    UserError if the package, the folder or a weight is missing; weights named ``spare…`` may be.
+    Nothing is downloaded, and no code of the directory runs. Raises UserError if the package, the
+    directory or a weight is missing; weights whose names start with ``optional`` may be.
     """
     transformers = package("transformers", "text", folder)
     if not (folder / "config.json").is_file():
@@ -154,19 +155,21 @@ def open_folder(folder: Path, spare: str | None = None) -> tuple[Any, Any, Any]:
         spelt = tokenizer(LETTERS)["input_ids"]
     except Exception as error:  # what transformers raises depends on the file and its version
         raise UserError(f"model {folder}: transformers cannot read it ({brief(error)})") from None
-    # transformers draws missing weights at random, with no more than a warning.
-    lacking = sorted(k for k in info["missing_keys"] if spare is None or not k.startswith(spare))
-    if lacking:
-        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        raise UserError(f"model {folder}: its weights lack {lacking[0]}{more}; restore the files")
+    # transformers initialises missing weights at random, with no more than a warning.
+    missing = sorted(k for k in info["missing_keys"] if not optional or not k.startswith(optional))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UserError(
+            f"model {folder}: weights {missing[0]}{more} are missing; restore its files"
+        )
     check(folder, model, spelt)
     return transformers, model.float().eval(), tokenizer
 
 
 def check(folder: Path, model: nn.Module, spelt: Sequence[Sequence[int]]) -> None:
-    """UserError if a weight is not finite, or if ``spelt``, the LETTERS' tokens, are all alike.
+    """Raise UserError if a weight is not finite, or if the tokens of all LETTERS are the same.
 
-    transformers makes a tokenizer of a folder without vocabulary, to which all words are unknown.
+    transformers makes a tokenizer even without a vocabulary; every word is then unknown to it.
     """
     broken = next((k for k, one in model.named_parameters() if not one.isfinite().all()), None)
     if broken is not None:
@@ -179,11 +182,11 @@ def check(folder: Path, model: nn.Module, spelt: Sequence[Sequence[int]]) -> Non
 
 
 def folder_digest(folder: Path, suffixes: Sequence[str]) -> str:
-    """Hash a directory's own files of these suffixes, names and bytes."""
+    """Hash the names and bytes of a directory's files with these suffixes."""
     files = sorted(f for f in folder.iterdir() if f.suffix in suffixes and f.is_file())
     return digest({file.name: file_digest(file) for file in files})
 
 
 def brief(error: Exception) -> str:
-    """Return what an error says, on one line that is not too long."""
+    """Return an error's message on one line of limited length."""
     return " ".join(str(error).split())[:200]

@@ -1,4 +1,4 @@
-"""Texts of classes and objects, "name: definition", and the words that inputs need vectors of."""
+"""Definitions of classes and objects, and the words in them that need vectors."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -29,9 +29,11 @@ def spoken(name: str) -> str:
 
 
 def read_texts(path: Path) -> dict[str, str]:
-    """Return ``key`` of a name -> its text from a .json: {name: text or texts}, or a list of
+    """Return ``key`` of a name -> its text from a .json.
+
+    The file maps names to a text or to a list of texts, which are joined; or it is a list of
     objects with a name ("word", "label", "class" or "name") and a text ("defn", "text",
-    "definition" or "description"). A list of texts is joined. UserError: what and where.
+    "definition" or "description"). Raises UserError for a file that cannot be read.
     """
     try:
         raw = parsed_json(path.read_text(encoding="utf-8"))
@@ -52,7 +54,7 @@ def read_texts(path: Path) -> dict[str, str]:
 
 
 def class_texts(profile: Profile, root: Path, dataset: str, classes: Sequence[str]) -> list[str]:
-    """Return "name: definition" of each class; a class without a text is a UserError."""
+    """Return "name: definition" of each class. Raises UserError for a class without a text."""
     described = profile.inputs.texts
     if described is None:
         raise UserError(f"profile describes no texts; set inputs.texts for {dataset}")
@@ -67,7 +69,7 @@ def class_texts(profile: Profile, root: Path, dataset: str, classes: Sequence[st
 
 
 def named(names: Sequence[str], known: Mapping[str, str], source: str) -> list[str]:
-    """Return "name: text" of each name, whatever its spelling; a UserError names one without."""
+    """Return "name: text" of each name in any spelling. Raises UserError for one without a text."""
     lacking = [name for name in names if not known.get(key(name), "").strip()]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
@@ -78,7 +80,7 @@ def named(names: Sequence[str], known: Mapping[str, str], source: str) -> list[s
 def text_words(profile: Profile, root: Path, classes: Mapping[str, Sequence[str]]) -> set[str]:
     """Return the words, as written and in lower case, of the texts that the profile describes.
 
-    A data set whose texts cannot be had adds none: the stage inputs says why.
+    Texts that cannot be read are skipped: stage ``inputs`` reports them.
     """
     described = profile.inputs
     texts: list[str] = []
@@ -107,5 +109,5 @@ def _field(one: Mapping[str, Any], names: Sequence[str]) -> Any:
 def _joined(text: Any) -> str:
     parts = text if isinstance(text, list) else [text]
     if not all(isinstance(part, str) for part in parts):
-        raise ValueError(f"'{shorten(str(text), 40)}' is no text")
+        raise ValueError(f"'{shorten(str(text), 40)}' is not a text")
     return ". ".join(parts)

@@ -16,7 +16,7 @@ from bench.data.index import write_index
 from bench.data.reference import pretraining_classes
 from bench.data.words.word_vectors import write_vectors
 from bench.features import input_makers as makers
-from bench.features.input_makers import Work
+from bench.features.input_makers import Workspace
 from bench.utils.io import read_json
 
 CLASSES = ["ride horse", "play flute", "throw ball", "cut bread", "wash dog", "climb rock"]
@@ -175,6 +175,6 @@ def test_boxes_follow_a_new_numbering_of_the_objects(
             "datasets": {"mine": {"kind": "videos", "root": "videos"}},
             "inputs": described,
         }
-        makers.boxes(Work(Config(name="own", profile=profile), layout), "mine")
+        makers.boxes(Workspace(Config(name="own", profile=profile), layout), "mine")
         stored = np.load(layout.inputs / "boxes" / "mine.npy")
         assert stored[..., 0].tolist() == [[[place]] * 2]

@@ -204,7 +204,7 @@ def changed(block: str, **values: Any) -> Callable[[Path], None]:
         (changed("vision_cfg", width=24), "cannot read it .*size mismatch"),
         (changed("vision_cfg", sizes=3), "cannot read it .*'sizes'"),
         (changed("vision_cfg", timm_model_name="hf-hub:a/b"), "timm_model_name is in hf-hub"),
-        (changed("text_cfg", hf_tokenizer_name="a/b"), "tokenizer a/b is not there, .* add"),
+        (changed("text_cfg", hf_tokenizer_name="a/b"), "tokenizer a/b is missing, .* add"),
         (changed("text_cfg", hf_model_name="a/b"), "text tower a/b .* add the config.json of a/b"),
         (changed("text_cfg", tokenizer_kwargs={"reduction_mask": "syntax"}), "reduction_mask is"),
     ],
@@ -250,7 +250,7 @@ def test_a_tokenizer_of_another_model(tmp_path: Path) -> None:
     with (folder / "vocab.txt").open("a") as file:
         file.write("\n" + "\n".join(f"word{i}" for i in range(10)))
     model = OpenClip(folder)
-    with pytest.raises(UserError, match=r"tokenizer says 4\d, but its text tower knows 40 tokens"):
+    with pytest.raises(UserError, match=r"returned token 4\d, but its text tower only has 40"):
         model.texts(["a word9"])
 
 

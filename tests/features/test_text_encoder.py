@@ -129,7 +129,9 @@ def test_a_checkpoint_without_the_pooler_will_do(copied: Path) -> None:
 
 def test_missing_weights_are_not_drawn_at_random(copied: Path) -> None:
     edit(copied, lambda name: "layer.1.output.dense" not in name)
-    with pytest.raises(UserError, match=r"its weights lack .*layer\.1\.output\.dense.* and 1 more"):
+    with pytest.raises(
+        UserError, match=r"weights encoder\.layer\.1\.output\.dense.* and 1 more are missing"
+    ):
         Transformer(copied, "cpu")
 
 

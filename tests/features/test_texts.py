@@ -33,8 +33,8 @@ def test_forms_of_files(tmp_path: Path, content: object) -> None:
         ('["a"]', "cannot be read"),
         ('[{"word": "a"}]', "none of defn, text, definition, description"),
         ("3", "cannot be read"),
-        ('{"a": null}', "'None' is no text"),
-        ('{"a": {"text": "moves"}}', "is no text"),
+        ('{"a": null}', "'None' is not a text"),
+        ('{"a": {"text": "moves"}}', "is not a text"),
         ('{"Jump": "up", "jump": "down"}', "'Jump' and 'jump' are one name with two texts"),
     ],
 )

@@ -26,7 +26,7 @@ from bench.data.words.class_words import class_words, known_words
 from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.features.image_text import class_embeddings, open_image_text
-from bench.features.input_makers import MAKERS, Lacking, NotDescribed, Work
+from bench.features.input_makers import MAKERS, NotDescribed, Unavailable, Workspace
 from bench.features.object_vocabulary import read_signatures
 from bench.features.texts import named, read_texts
 from bench.method import Method
@@ -92,7 +92,7 @@ class _Aside(Layout):
         return self.aside
 
 
-class Own(Work):
+class Own(Workspace):
     """What the stage inputs makes for data sets, made for a user's videos and class names.
 
     ``folder`` is a temporary one: nothing of the project is written but, where it lacks, the frozen
@@ -142,7 +142,7 @@ class Own(Work):
             return class_embeddings(model, classes, described.templates)
         except NotDescribed:
             raise self._lacks(name, "the profile does not describe it") from None
-        except (Lacking, UserError) as error:
+        except (Unavailable, UserError) as error:
             raise self._lacks(f"{name} of classes", str(error)) from None
 
     def _made(self, name: str) -> FeatureReader:
@@ -151,7 +151,7 @@ class Own(Work):
             MAKERS[name](self, OWN)
         except NotDescribed:
             raise self._lacks(name, "the profile does not describe it") from None
-        except (Lacking, UserError) as error:
+        except (Unavailable, UserError) as error:
             raise self._lacks(name, str(error)) from None
         array, failures = read_videos(self.layout.inputs / name, OWN, len(index.paths))
         return FeatureReader(array, failures)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
-from bench.features.input_makers import MAKERS, Lacking, NotDescribed, Work
+from bench.features.input_makers import MAKERS, NotDescribed, Unavailable, Workspace
 from bench.utils.io import write_json
 
 
@@ -19,7 +19,7 @@ def run(config: Config, layout: Layout) -> None:
     ``keys`` (what decides an input that a network computes here, whose digest differs between
     types of machines) and ``lacking`` (why it could not be made, and what to do).
     """
-    work = Work(config, layout)
+    work = Workspace(config, layout)
     layout.inputs.mkdir(parents=True, exist_ok=True)
     status: dict[str, Any] = {}
     for name, make in MAKERS.items():
@@ -31,7 +31,7 @@ def run(config: Config, layout: Layout) -> None:
             for dataset in work.datasets:
                 try:
                     made = make(work, dataset)
-                except Lacking as error:
+                except Unavailable as error:
                     lacking[dataset] = str(error)
                     continue
                 source, digests[dataset] = made.source, made.digest

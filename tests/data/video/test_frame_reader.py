@@ -13,7 +13,7 @@ from bench.data.input_store import read_videos
 from bench.data.video.decode import VideoError, read_frames
 from bench.data.video.encode import write_h264
 from bench.data.video.frame_reader import FrameSampler, reencode_jpeg, resize
-from bench.features.input_makers import Work
+from bench.features.input_makers import Workspace
 
 LENGTHS = [10, 3, 0, 1]
 
@@ -71,7 +71,7 @@ def test_a_video_that_a_disk_failed_to_give_is_read_again(index: Index, tmp_path
         asked.append(len(frames))
         return frames.mean((1, 2, 3))[:, None].astype(np.float32)
 
-    work = object.__new__(Work)
+    work = object.__new__(Workspace)
     work.layout = Layout(tmp_path, "p")
     work.index = lambda dataset: index  # type: ignore[method-assign]
     make = partial(work.of_frames, "objects", "mine", 2, None, brightness, ["key"])
