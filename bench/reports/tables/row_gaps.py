@@ -1,4 +1,4 @@
-"""Gaps between rows: which are larger than noise, and every interval of a pair."""
+"""Gaps between rows: ties in the tables, and the detailed comparison of two rows."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -38,10 +38,13 @@ _HOW = {
     "draws": "t interval paired over draws, variance corrected for the classes that draws share "
     "after Nadeau & Bengio 2003",
 }
+Json = dict[str, Any]
+Right = NDArray[np.bool_]
+FEWEST_CLASSES = 5  # with fewer, a bootstrap interval ends at the extreme classes: 87 % at best
 
 
 def pairing(context: TableContext, scope: str) -> str:
-    """Return what the rows of ``<data set>.<protocol>`` are paired over: draws, splits, classes."""
+    """Return what rows are paired over under ``<data set>.<protocol>``: draws, splits, classes."""
     if context.per_draw(scope):
         return "draws"
     key = context.headline(scope)
@@ -49,7 +52,7 @@ def pairing(context: TableContext, scope: str) -> str:
 
 
 def compared(context: TableContext, a: Row, b: Row, key: str) -> Gap | None:
-    """Compare row ``a`` to ``b`` on one accuracy; ``None`` if one of them was not measured."""
+    """Compare row ``a`` with ``b`` on one accuracy; ``None`` if one of them was not measured."""
     values_a, values_b = a.values.get(key), b.values.get(key)
     if not values_a or not values_b:
         return None
@@ -59,25 +62,24 @@ def compared(context: TableContext, a: Row, b: Row, key: str) -> Gap | None:
     if over == "draws":
         return draws_gap(values_a, values_b, *context.draw_sizes(scope))
     if over == "splits":
-        splits_a, splits_b = (
-            [one.per_split[key] for one in row.records if key in one.per_split] for row in (a, b)
+        of_a, of_b = (
+            [r.per_split[key] for r in row.records if key in r.per_split] for row in (a, b)
         )
-        if splits_a and splits_b:
-            return splits_gap(splits_a, splits_b, context.split_sizes(scope), fixed)
-    classes_a, classes_b = (
-        [one.per_class[scope] for one in row.records if scope in one.per_class] for row in (a, b)
+        if of_a and of_b:
+            return splits_gap(of_a, of_b, context.split_sizes(scope), fixed)
+    in_a, in_b = (
+        [r.per_class[scope] for r in row.records if scope in r.per_class] for row in (a, b)
     )
-    seeds_a, seeds_b = list(values_a.values()), list(values_b.values())
-    return transfer_gap(seeds_a, seeds_b, classes_a, classes_b, fixed)
+    return transfer_gap(list(values_a.values()), list(values_b.values()), in_a, in_b, fixed)
 
 
-def gap(context: TableContext, a: Row, b: Row, key: str) -> dict[str, Any] | None:
-    """Return ``compared`` as json holds it, before ``corrected``."""
+def gap(context: TableContext, a: Row, b: Row, key: str) -> Json | None:
+    """Return ``compared`` in its JSON form, before ``corrected``."""
     found = compared(context, a, b, key)
     return None if found is None else {"metric": key, "to": b.name} | asdict(found)
 
 
-def corrected(family: Iterable[dict[str, Any]]) -> None:
+def corrected(family: Iterable[Json]) -> None:
     """Add p_holm and larger_than_noise to the gaps of one family; ``None`` without a p value."""
     gaps = list(family)
     tested = [one for one in gaps if one["p"] is not None]
@@ -90,33 +92,31 @@ def corrected(family: Iterable[dict[str, Any]]) -> None:
 def with_ties(
     context: TableContext, rows: list[Row], keys: list[str]
 ) -> tuple[list[Row], list[str]]:
-    """Compare every row to the best of each accuracy: the rows with gaps and ties, and notes.
+    """Compare every row with the best of each accuracy: rows with gaps and ties, and notes.
 
-    The rows of one accuracy against its best are one family of comparisons. Nothing is tied where n
-    is too small for an interval, or where fewer than two rows stand.
+    The comparisons with the best row of one accuracy are one family. There are no ties where n is
+    too small for an interval, or with fewer than two rows.
     """
-    gaps: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    gaps: dict[str, list[Json]] = defaultdict(list)
     tied: dict[str, set[str]] = defaultdict(set)
-    small, unknown, resolved = set[str](), set[str](), set[str]()
+    small, unknown_splits, resolved = set[str](), set[str](), set[str]()
+    current = [row for row in rows if row.is_current and "checkpoint" not in row.reading]
     for key in keys:
         scope = key.rpartition(".")[0]
-        measured = [
-            (row, row.spread(key))
-            for row in rows
-            if row.is_current and "checkpoint" not in row.reading
-        ]
-        means = [(found.mean, row) for row, found in measured if found]
+        means = [(one.mean, row) for row in current if (one := row.spread(key))]
         means.sort(key=lambda entry: -entry[0])
-        best = means[0][1] if means else None
-        to_best = {row.name: gap(context, row, best, key) for _, row in means[1:] if best}
-        family = {name: found for name, found in to_best.items() if found}
+        family = {
+            row.name: found
+            for _, row in means[1:]
+            if (found := gap(context, row, means[0][1], key))
+        }
         corrected(family.values())
+        over = pairing(context, scope)
         for name, found in family.items():
             gaps[name].append(found)
-            over = pairing(context, scope)
             if found["larger_than_noise"] is None:
-                lost = over != "classes" and not context.has_splits(scope)
-                (unknown if lost else small).add(scope)
+                no_file = over != "classes" and not context.has_splits(scope)
+                (unknown_splits if no_file else small).add(scope)
                 continue
             resolved.add(over)
             tied[found["to"]].add(key)
@@ -135,19 +135,19 @@ def with_ties(
             "n is too small (fewer than two seeds or draws), the counts per class are absent or of "
             "other classes, or every split holds all classes."
         )
-    if unknown:
+    if unknown_splits:
         notes.append(
-            f"No interval, so no tie mark, for {', '.join(sorted(unknown))}: the split files are "
-            f"not here; bench stage splits -p {context.profile} makes them."
+            f"No interval, so no tie mark, for {', '.join(sorted(unknown_splits))}: the split "
+            f"files are not here; bench stage splits -p {context.profile} makes them."
         )
     return [replace(row, gaps=gaps[row.name], tied=tied[row.name]) for row in rows], notes
 
 
 @dataclass(frozen=True)
 class ByClass:
-    """Of every class: videos [C] tested, and how many more of them row a gets right [C].
+    """Per class: number of test videos [C], and how many more of them row a gets right [C].
 
-    Means over seeds; of draws, sums over the draws that both rows have.
+    Means over seeds; with draws, sums over the draws that both rows have.
     """
 
     classes: list[str]
@@ -156,66 +156,67 @@ class ByClass:
 
     @property
     def difference(self) -> float:
-        """Accuracy over videos of a − that of b, in points."""
+        """Accuracy over videos of a minus that of b, in points."""
         return 100 * float(self.gain.sum() / self.videos.sum())
 
 
 @dataclass(frozen=True)
 class ByVideo:
-    """Of every class: each video's right of a − right of b [n], and in how many draws it stands."""
+    """Per class: right of a − right of b for each video [n], and the number of draws testing it."""
 
     gains: list[Floats]
     tested: list[int]
 
     @property
     def difference(self) -> float:
-        """Accuracy over videos of a − that of b, in points."""
+        """Accuracy over videos of a minus that of b, in points."""
         videos = sum(len(gain) * n for gain, n in zip(self.gains, self.tested, strict=True))
         return 100 * float(sum(gain.sum() for gain in self.gains)) / videos
 
 
-def rightness(record: Record, scope: str) -> dict[str, NDArray[np.bool_]]:
+def rightness(record: Record, scope: str) -> dict[str, Right]:
     """Return class -> [n] whether each of its videos, in the manifest's order, was right.
 
-    ``right`` holds the bits of the scored videos; a manifest is sorted by class, so that the counts
-    per class say whose they are. UserError for a record without them or where the two disagree.
+    ``record.right`` holds one bit for each scored video. A manifest is sorted by class, so the
+    counts per class tell which bits belong to which class. UserError for a record without them, or
+    if the two disagree.
     """
-    stored: Mapping[str, Mapping[str, str]] = getattr(record, "right", {})
+    stored: Mapping[str, Mapping[str, str]] = record.right
     if scope not in stored:
         raise UserError(
-            f"record {record.cell} has no per-video results of {scope}"
-            f"{'' if stored else ' (schema 1)'}; run 'bench stage score'"
+            f"record {record.cell} has no per-video results of {scope}; run 'bench stage score'"
         )
     if scope not in record.per_class or len(stored[scope]) != 1:
         raise UserError(f"record {record.cell} has no counts per class of {scope}")
     counts = sorted(record.per_class[scope].items())
     ends = np.cumsum([videos for _, (videos, _) in counts])
-    wrong = f"record {record.cell}: per-video results of {scope} do not fit its counts per class"
+    error = (
+        f"record {record.cell}: per-video results of {scope} do not match its counts per class "
+        "({}); run 'bench stage score'"
+    )
     try:
         packed = np.frombuffer(bytes.fromhex(next(iter(stored[scope].values()))), np.uint8)
     except ValueError:
-        raise UserError(f"{wrong} (no hexadecimal); run 'bench stage score'") from None
+        raise UserError(error.format("not hexadecimal")) from None
     bits = np.unpackbits(packed).astype(bool)
     if not 0 <= len(bits) - int(ends[-1]) < 8 or bits[ends[-1] :].any():
-        raise UserError(f"{wrong} ({len(bits)} bits); run 'bench stage score'")
-    parts = np.split(bits[: ends[-1]], ends[:-1])
-    for (name, (_, right)), part in zip(counts, parts, strict=True):
+        raise UserError(error.format(f"{len(bits)} bits"))
+    found = {}
+    for (name, (_, right)), part in zip(counts, np.split(bits[: ends[-1]], ends[:-1]), strict=True):
         if int(part.sum()) != right:
-            raise UserError(f"{wrong} (class {name}); run 'bench stage score'")
-    return {name: part for (name, _), part in zip(counts, parts, strict=True)}
-
-
-def _groups(row: Row, scope: str) -> dict[str, list[Record]]:
-    """Return training split -> its records of each seed."""
-    found: dict[str, list[Record]] = defaultdict(list)
-    for record in row.records:
-        if scope in record.per_class:
-            found[record.split].append(record)
+            raise UserError(error.format(f"class {name}"))
+        found[name] = part
     return found
 
 
 def _both(a: Row, b: Row, scope: str) -> list[tuple[list[Record], list[Record]]]:
-    of_a, of_b = _groups(a, scope), _groups(b, scope)
+    """Return the records of both rows for each training split that they share."""
+    groups: list[dict[str, list[Record]]] = [defaultdict(list), defaultdict(list)]
+    for row, group in zip((a, b), groups, strict=True):
+        for record in row.records:
+            if scope in record.per_class:
+                group[record.split].append(record)
+    of_a, of_b = groups
     pairs = [(of_a[split], of_b[split]) for split in sorted(of_a.keys() & of_b.keys())]
     if of_a and of_b and not pairs:
         raise UserError(f"{a.name} and {b.name} have no draw of {scope} in common")
@@ -265,20 +266,14 @@ def by_video(a: Row, b: Row, scope: str) -> ByVideo:
     return ByVideo([gains[name] for name in names], [tested[name] for name in names])
 
 
-def by_seed(a: Row, b: Row, scope: str) -> dict[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+def by_seed(a: Row, b: Row, scope: str) -> dict[int, tuple[Right, Right]]:
     """Return seed -> rightness [N] of a and of b, for the seeds that both rows have."""
     (pair,) = _both(a, b, scope)
-    rows = [
+    of_a, of_b = (
         {record.seed: np.concatenate(list(rightness(record, scope).values())) for record in side}
         for side in pair
-    ]
-    return {
-        seed: (rows[0][seed], rows[1][seed]) for seed in sorted(rows[0].keys() & rows[1].keys())
-    }
-
-
-Json = dict[str, Any]
-FEWEST_CLASSES = 5  # of fewer, a bootstrap's interval ends at the extreme classes: 87 % at best
+    )
+    return {seed: (of_a[seed], of_b[seed]) for seed in sorted(of_a.keys() & of_b.keys())}
 
 
 def compare(
@@ -290,12 +285,12 @@ def compare(
 ) -> Json:
     """Compare two rows by name under ``<data set>.<protocol>``; UserError if one is not measured.
 
-    A part that the records do not allow is {"missing": why}.
+    A part that the records do not allow is {"missing": reason}.
     """
     key = context.headline(scope)
     rows = {row.name: row for row in collect(context)}
     if names[0] == names[1]:
-        raise UserError(f"'{names[0]}' is compared to itself; name two rows")
+        raise UserError(f"'{names[0]}' is compared with itself; name two rows")
     for name in names:
         if name not in rows:
             raise unknown("row", name, rows)
@@ -311,23 +306,19 @@ def compare(
 
     def classes() -> Json:
         found = by_class(a, b, scope)
-        return _bootstrapped(
-            found.difference,
-            len(found.classes),
-            FEWEST_CLASSES,
-            lambda: over_classes(found.videos, found.gain, rng, resamples),
-        )
+        units = len(found.classes)
+        _require(units, FEWEST_CLASSES)
+        resampled = over_classes(found.videos, found.gain, rng, resamples)
+        return _bootstrapped(found.difference, units, resampled)
 
     def videos(classes_too: bool) -> Json:
         found = by_video(a, b, scope)
         if max(map(len, found.gains)) < 2:
             raise UserError("no class has two videos to draw from")
-        return _bootstrapped(
-            found.difference,
-            len(found.gains) if classes_too else sum(map(len, found.gains)),
-            FEWEST_CLASSES if classes_too else 2,
-            lambda: over_videos(found.gains, rng, resamples, classes_too, found.tested),
-        )
+        units = len(found.gains) if classes_too else sum(map(len, found.gains))
+        _require(units, FEWEST_CLASSES if classes_too else 2)
+        resampled = over_videos(found.gains, rng, resamples, classes_too, found.tested)
+        return _bootstrapped(found.difference, units, resampled)
 
     def tests() -> Json:
         if over == "draws":
@@ -337,10 +328,13 @@ def compare(
             raise UserError("the two rows have no seed in common")
         return {f"seed {at}": asdict(mcnemar(*pair)) for at, pair in pairs.items()}
 
-    def only_top1(part: Callable[[], Json]) -> Json:
-        if not key.endswith(".top1"):
+    def part(make: Callable[[], Json], of_top1: bool = True) -> Json:
+        if of_top1 and not key.endswith(".top1"):
             return {"missing": f"{key} is no share of videos"}
-        return _or_missing(part)
+        try:
+            return make()
+        except UserError as error:
+            return {"missing": str(error)}
 
     means = [row.spread(key) for row in (a, b)]
     common = len(a.values[key].keys() & b.values[key].keys()) if over == "draws" else None
@@ -355,12 +349,12 @@ def compare(
         "difference": gap.difference,
         "t": {"interval": gap.interval, "p": gap.p, "variances": gap.variances, "floor": gap.floor}
         if gap.interval
-        else {"missing": _why(context, (a, b), scope, over)},
-        "over_classes": only_top1(classes),
-        "over_videos": only_top1(lambda: videos(False)),
-        "over_classes_then_videos": only_top1(lambda: videos(True)),
-        "mcnemar": only_top1(tests),
-        "seeds": _or_missing(lambda: _seeds(a, b, key, over)),
+        else {"missing": _why_no_interval(context, (a, b), scope, over)},
+        "over_classes": part(classes),
+        "over_videos": part(lambda: videos(False)),
+        "over_classes_then_videos": part(lambda: videos(True)),
+        "mcnemar": part(tests),
+        "seeds": part(lambda: _seeds(a, b, key, over), of_top1=False),
         "audited": context.audit is not None,
         "not_current": {row.name: row.state for row in (a, b) if not row.is_current},
         "flags": {row.name: [f"{one.mark} {one.text}" for one in row.flags] for row in (a, b)},
@@ -369,8 +363,7 @@ def compare(
     }
 
 
-def _why(context: TableContext, rows: tuple[Row, Row], scope: str, over: str) -> str:
-    """Say why there is no t interval."""
+def _why_no_interval(context: TableContext, rows: tuple[Row, Row], scope: str, over: str) -> str:
     if over == "splits" and context.stored(scope) is None:
         return "the split file is missing; run 'bench stage splits'"
     inside, among = context.split_sizes(scope) if over == "splits" else (1, 1)
@@ -387,27 +380,21 @@ def _why(context: TableContext, rows: tuple[Row, Row], scope: str, over: str) ->
     return f"fewer than two {'draws in common' if over == 'draws' else f'seeds or {over}'}"
 
 
-def _bootstrapped(difference: float, units: int, fewest: int, draw: Callable[[], Floats]) -> Json:
+def _require(units: int, fewest: int) -> None:
     if units < fewest:
         raise UserError(f"{units} to draw from; it takes {fewest}")
-    resampled = draw()
+
+
+def _bootstrapped(difference: float, units: int, resampled: Floats) -> Json:
     share = turned(resampled, difference)
     return {"difference": difference, "interval": percentiles(resampled, units), "turned": share}
 
 
-def _or_missing(part: Callable[[], Json]) -> Json:
-    try:
-        return part()
-    except UserError as error:
-        return {"missing": str(error)}
-
-
 def _seeds(a: Row, b: Row, key: str, over: str) -> Json:
-    """Return the seeds that resolve a gap of 1 point, and between what that number lies."""
+    """Return how many seeds resolve a gap of 1 point, and the interval of that number."""
     if over == "draws":
         raise UserError("draws are repeated, not seeds; they share classes: more say little more")
-    moving = [row for row in (a, b) if row.learning == "steps"]
-    values = [list(row.values[key].values()) for row in moving]
+    values = [list(row.values[key].values()) for row in (a, b) if row.learning == "steps"]
     if not values:
         raise UserError("neither row has chance in it: every seed gives the same")
     if min(map(len, values)) < 2:
@@ -415,9 +402,8 @@ def _seeds(a: Row, b: Row, key: str, over: str) -> Json:
     variances = [float(np.var(one, ddof=1)) for one in values] + [0.0] * (2 - len(values))
     known = [(v, len(one) - 1) for v, one in zip(variances, values, strict=False)]
     factors = variance_factors(effective_df(known))
-    between = [seeds_needed(*(factor * one for one in variances)) for factor in factors]
     return {
         "for_1_point": seeds_needed(*variances),
-        "between": between,
-        "measured_from": [len(one) for one in values],
+        "between": [seeds_needed(*(factor * one for one in variances)) for factor in factors],
+        "measured_from": list(map(len, values)),
     }

@@ -163,7 +163,7 @@ def _summary(found: list[Cell]) -> tuple[str, str, str]:
     others = [state for state in _WORST_FIRST if states[state]]
     if not others:
         notes = sorted({cell.reason for cell in found if cell.reason})
-        return "ok", "ok", "; ".join(["ok", *notes])
+        return "ok", "; ".join(["ok", *notes]), "ok"
     texts = [f"{states['ok']}/{len(found)}"] if states["ok"] else []
     for state in others:
         reasons = {cell.reason for cell in found if cell.state == state and cell.reason}

@@ -57,15 +57,15 @@ def test_bits_are_the_videos_of_the_classes_by_name() -> None:
 @pytest.mark.parametrize(
     ("right", "match"),
     [
-        ({}, r"record mine.transfer.seed0 has no per-video results of mini_ucf.full \(schema 1\); "
+        ({}, r"record mine.transfer.seed0 has no per-video results of mini_ucf.full; "
              "run 'bench stage score'"),
-        ({SCOPE: {"full": "00" * 5}}, "do not fit its counts per class .class a"),
+        ({SCOPE: {"full": "00" * 5}}, "do not match its counts per class .class a"),
         ({SCOPE: {"full": "ff" * 4}}, "32 bits"),
-        ({SCOPE: {"full": "xyz"}}, "no hexadecimal"),
+        ({SCOPE: {"full": "xyz"}}, "not hexadecimal"),
         ({SCOPE: {"0": "00", "1": "00"}}, "no counts per class"),
     ],
 )  # fmt: skip
-def test_bits_that_lack_or_do_not_fit_are_one_line(right: Any, match: str) -> None:
+def test_missing_or_wrong_bits_are_one_line(right: Any, match: str) -> None:
     with pytest.raises(UserError, match=match):
         rightness(seeing("mine", 0, 0.6, right=right), SCOPE)
 
@@ -83,11 +83,13 @@ def test_every_part_agrees_on_the_difference(tmp_path: Path, records: list[Recor
     assert found["over_videos"] != of(tmp_path, records, seed=1)["over_videos"]
 
 
-def test_old_records_have_all_but_what_needs_videos(tmp_path: Path, records: list[Record]) -> None:
+def test_without_results_per_video_the_other_parts_remain(
+    tmp_path: Path, records: list[Record]
+) -> None:
     found = of(tmp_path, [one.model_copy(update={"right": {}}) for one in records])
     assert "interval" in found["over_classes"]
     for part in ("over_videos", "over_classes_then_videos", "mcnemar"):
-        assert "schema 1" in found[part]["missing"]
+        assert "no per-video results" in found[part]["missing"]
 
 
 def test_one_seed_has_no_interval_and_no_count(tmp_path: Path, records: list[Record]) -> None:
