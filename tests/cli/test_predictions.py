@@ -93,7 +93,7 @@ def test_a_log_that_disagrees_with_itself_is_said(bench: Bench, log: Path) -> No
     log.write_text(log.read_text().replace("acc: 44.3919", "acc: 44.3844"))  # one video fewer
     code, out, err = bench("score", str(log), "-d", "ucf101")
     assert (code, "agrees" in out) == (0, False)
-    assert "note: the log's last top-1 is 44.3844, which its lines do not give" in err
+    assert "note: the last top-1 in the log is 44.3844, but" in err
 
 
 @pytest.mark.parametrize("form", ["log", "parquet", "npz"])
@@ -286,7 +286,7 @@ def test_names_allow_no_protocol_but_full(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("predicted,label\nYoYo,YoYo\n")
     ended = bench("score", str(tmp_path / "a.csv"), "-d", "ucf101", "--protocol", "half10")
     assert ended.code == 2
-    assert "protocol half10: the file names one class a video" in ended.err
+    assert "protocol half10: the file has one predicted class per video" in ended.err
     assert "an .npz with scores" in ended.err
 
 
@@ -341,7 +341,7 @@ def test_missing_classes_are_no_full_protocol(
         (("params.yaml", "-d", "ucf101", "-p", "ucf51"), "unknown profile 'ucf51'"),
         (
             ("params.yaml", "-d", "ucf101", "--lists", "none", "--protocol", "full"),
-            "--lists is of official3 alone",
+            "--lists applies to official3 only",
         ),
         (("params.yaml",), "--dataset"),
         (("damaged.npz", "-d", "ucf101"), "cannot be read as .npz"),

@@ -64,7 +64,7 @@ def test_a_store_that_is_there_needs_no_room(
     ("words", "reason"),
     [
         (("mini_hmbd",), "did you mean 'mini_hmdb'?"),
-        (("-p", "e2e"), "crops frames of many sizes"),
+        (("-p", "e2e"), "crops frames of different sizes"),
         (("-p", "ucf15"), "has no data set of videos"),
         (("mini_ucf",), "run 'bench stage data'"),
     ],

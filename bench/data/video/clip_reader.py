@@ -5,6 +5,7 @@ or from the video file, crops and flips. Its batches are uint8: they are normali
 that trains (``bench.training.device_feed``), which gets a quarter of the bytes that way.
 """
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -149,6 +150,31 @@ def _batch(clips: Iterable[Pixels], count: int) -> Tensor:
 def store_folder(scratch: Path, dataset: str, settings: Input) -> Path:
     """Return the folder below ``scratch`` that holds a data set's decoded frames."""
     return scratch / f"{dataset}-{settings.size}{'-jpeg' if settings.jpeg else ''}"
+
+
+def prepare_store(index: Index, settings: Input, scratch: Path, jobs: int) -> str:
+    """Decode all videos of a data set into its store; return what happened, in one line.
+
+    Prints the size first; UserError if the disk has too little space for it.
+    """
+    settings = settings.model_copy(update={"store": True})
+    frames, side = int(index.frames.sum()), settings.size
+    size = frames * side * side * 3
+    scratch.mkdir(parents=True, exist_ok=True)
+    stored = store_folder(scratch, index.name, settings).glob("frames-*.bin")
+    free = shutil.disk_usage(scratch).free + sum(path.stat().st_size for path in stored)
+    print(
+        f"{index.name}: {len(index.paths)} videos, {frames} frames of {side}×{side}: "
+        f"{size / 1e9:.2f} GB",
+        flush=True,
+    )
+    if size > free:
+        raise UserError(
+            f"{scratch}: {free / 1e9:.2f} GB free, {size / 1e9:.2f} GB needed for {index.name}; "
+            "make .bench a link to a folder on a larger disk, or keep input.store at false"
+        )
+    failures = ClipReader.open(index, settings, scratch, jobs).failures
+    return f"{index.name}: ready{f', {len(failures)} cannot be read' if failures else ''}"
 
 
 def train_start(frames: int, length: int, rng: np.random.Generator) -> int:
