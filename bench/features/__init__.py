@@ -1,1 +1,1 @@
-"""Makers of what methods ask for beside the videos themselves."""
+"""Inputs besides clips: features, texts, objects, boxes, signatures, image-text embeddings."""

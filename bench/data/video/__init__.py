@@ -1,1 +1,1 @@
-"""Video files: writing, exact reading, clip sampling, the store of decoded frames."""
+"""Video files: exact decoding, the store of decoded frames, clips for training and test."""

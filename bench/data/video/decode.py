@@ -1,4 +1,4 @@
-"""Decode video files exactly: every frame counted from the first one, never after a seek."""
+"""Decode video files to RGB as ffmpeg does: always from the first frame, never by seeking."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class VideoError(Exception):
-    """A video that cannot be used: ``path`` and ``reason``, printed as one line."""
+    """A video that cannot be used: ``path`` and ``reason``, in one line."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        """Keep both in ``args`` too, so that the error crosses process boundaries."""
+        """Keep both in ``args``, so that the error can be pickled."""
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
@@ -41,10 +41,10 @@ def read_frames(
     """Return the ``wanted`` frames (any order, repeats allowed; None: all) as uint8 [n,H,W,3] RGB.
 
     They are the frames that ``ffmpeg -i path -fps_mode passthrough -pix_fmt rgb24`` writes,
-    whatever the backend: ``decord`` reads what ``decord_is_exact`` allows and leaves the rest to
-    PyAV; ``auto`` is PyAV, which is exact for every file and nowhere slower. Each needed frame is
-    decoded and converted once; decoding stops after the last one. Raises ``VideoError`` for an
-    unreadable file or a frame past the end.
+    whatever the backend: ``decord`` only reads files for which ``decord_is_exact``, PyAV the rest.
+    ``auto`` is PyAV, which is exact for every file and never slower. Each frame is decoded and
+    converted once; decoding stops after the last one. Raises ``VideoError`` for an unreadable file
+    or a frame past the end.
     """
     needed = None if wanted is None else sorted(set(wanted))
     frames = list(frames_of(path, needed, backend))
@@ -57,7 +57,7 @@ def read_frames(
 def frames_of(
     path: Path, needed: Sequence[int] | None = None, backend: Backend = "auto"
 ) -> Iterable[Pixels]:
-    """Give the ``needed`` frames (sorted; None: all) in file order with the ``backend``."""
+    """Return the ``needed`` frames (sorted; None: all) in file order, read by ``backend``."""
     if backend != "decord" or not decord_is_exact(path):
         return iter_frames(path, needed)
     return _decord_frames(path, range(count_frames(path)) if needed is None else needed)
@@ -66,9 +66,8 @@ def frames_of(
 def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pixels]:
     """Yield the distinct ``wanted`` frames (None: all) in file order, each uint8 [H,W,3] RGB.
 
-    Frames stand as a player shows them, turned by the quarters that the file says. Holds one frame
-    at a time, so that a long or large video fits in memory. A change of size within the file is
-    scaled to the first frame's size. Raises ``VideoError``.
+    Frames are rotated as a player shows them and, if the size changes within the file, scaled to
+    the first frame's. One frame is held in memory at a time. Raises ``VideoError``.
     """
     needed = None if wanted is None else set(wanted)
     if needed is not None:
@@ -96,9 +95,9 @@ def iter_frames(path: Path, wanted: Iterable[int] | None = None) -> Iterator[Pix
 
 
 class Measured(NamedTuple):
-    """A video's decodable frames, frames a second and size as shown; ``announced`` by its header.
+    """Decodable frames, frames per second and displayed size; ``announced`` frames in the header.
 
-    0 stands for what the file does not say.
+    0 where the file does not say.
     """
 
     frames: int
@@ -126,7 +125,7 @@ def count_frames(path: Path) -> int:
 
 
 def _decoded(path: Path) -> Iterator[VideoFrame]:
-    """Yield every frame in order of presentation; a file without any is a ``VideoError``."""
+    """Yield every frame in order of presentation. Raises ``VideoError`` if there is none."""
     with _opened(path) as (container, stream):
         yield from _frames(path, container, stream)
 
@@ -149,8 +148,8 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     if path.exists() and not path.is_file():
         raise VideoError(path, "not a file")
     try:
-        # "file:" and the whitelist: a name with a colon is no URL, and a playlist inside a
-        # would-be video fetches nothing.
+        # "file:" and the whitelist: a name with a colon is not taken for a URL, and a playlist
+        # that poses as a video fetches nothing.
         container = av.open(
             f"file:{path}", metadata_errors="ignore", options={"protocol_whitelist": "file"}
         )
@@ -160,11 +159,11 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream):
             raise VideoError(path, "no video stream")
-        if stream.codec_context is None:  # though the stub says that there always is one
+        if stream.codec_context is None:  # although the type stub says otherwise
             raise VideoError(path, "of a codec that ffmpeg does not know")
         stream.thread_type = "NONE"
-        stream.codec_context.thread_count = 1  # libdav1d heeds this alone
-        stream.codec_context.flags |= Flags.unaligned  # as ffmpeg: a crop at the left is exact
+        stream.codec_context.thread_count = 1  # libdav1d only respects this
+        stream.codec_context.flags |= Flags.unaligned  # as ffmpeg does: crops at the left are exact
         yield container, stream
 
 
@@ -175,9 +174,9 @@ def _reason(error: av.FFmpegError | OSError) -> str:
 def decord_is_exact(path: Path) -> bool:
     """Tell from the header whether decord 0.6, read from the first frame, gives ffmpeg's pixels.
 
-    By measurement (docs/video.md) it does for H.264, HEVC, VP8 and VP9 in MP4 or Matroska, in
-    8-bit 4:2:0 of even sides of 96 or more. Elsewhere it rounds MPEG-4 otherwise, drops the first
-    frames of MPEG-1 and transport streams, spoils colours or cannot read at all. Raises
+    Measured in docs/video.md: it does for H.264, HEVC, VP8 and VP9 in MP4 or Matroska, in 8-bit
+    4:2:0 with even sides of at least 96. For other files it rounds differently (MPEG-4), drops the
+    first frames (MPEG-1, transport streams), changes colours or cannot read at all. Raises
     ``VideoError``.
     """
     with _opened(path) as (container, stream):
@@ -215,10 +214,10 @@ def _decord_frames(path: Path, needed: Sequence[int]) -> list[Pixels]:
         if last < length:
             batch = reader.get_batch(range(last + 1)).asnumpy()
     except (decord.DECORDError, RuntimeError, IndexError):
-        return list(iter_frames(path, needed))  # which knows the reason, if it is the file's
+        return list(iter_frames(path, needed))  # which reports the reason if the file is at fault
     if batch is None:
         raise VideoError(path, f"no frame {last}, it has {length}")
-    # Past the true end decord repeats the last frame in silence, and its length is the header's.
+    # decord takes its length from the header and silently repeats the last frame past the end.
     if last and np.array_equal(batch[last], batch[last - 1]):
         count = count_frames(path)
         if last >= count:
@@ -227,10 +226,10 @@ def _decord_frames(path: Path, needed: Sequence[int]) -> list[Pixels]:
 
 
 class Converter:
-    """Frames to RGB by the very filters that the program ffmpeg applies.
+    """Converts frames to RGB with the same filters as the program ffmpeg.
 
-    Not ``VideoReformatter``: it takes interlaced pictures apart and interpolates the colours of odd
-    sizes and of 10 bits otherwise than ffmpeg does.
+    PyAV's ``VideoReformatter`` differs: it separates the fields of interlaced pictures and
+    interpolates the colours of odd sizes and of 10 bits in another way.
     """
 
     def __init__(self) -> None:
@@ -239,12 +238,12 @@ class Converter:
         self._filters = Graph()
 
     def begin(self, first: VideoFrame) -> None:
-        """Have all frames turned as the first one is, and scaled to its size."""
+        """Rotate all frames like the first one and scale them to its size."""
         turn = _turn(first)
         self._steps = (*turn, "format=rgb24")
         self._like = _format(first)
         self._filters = self._graph(first)
-        # Only now, as ffmpeg scales nothing else: the step would change how colours are converted.
+        # Only for later frames, as in ffmpeg: a scaling step changes how colours are converted.
         size = (first.width, first.height)
         width, height = size[::-1] if is_on_its_side(first) else size
         self._steps = (*turn, f"scale={width}:{height}", "format=rgb24")
@@ -266,7 +265,7 @@ class Converter:
     def _graph(self, frame: VideoFrame) -> Graph:
         graph = Graph()
         graph.threads = 1
-        unused = Fraction(1, 25)  # but a clock has to be given
+        unused = Fraction(1, 25)  # the graph requires a clock
         width, height = frame.width, frame.height
         chain = [graph.add_buffer(None, width, height, frame.format, time_base=unused)]
         chain += [graph.add(*step.split("=")) for step in self._steps]
@@ -279,12 +278,12 @@ def _format(frame: VideoFrame) -> tuple[int, int, str]:
 
 
 def is_on_its_side(frame: VideoFrame) -> bool:
-    """Tell whether turning a frame upright exchanges its width and height."""
+    """Tell whether rotating a frame upright swaps its width and height."""
     return any(step.startswith("transpose") for step in _turn(frame))
 
 
 def _turn(frame: VideoFrame) -> tuple[str, ...]:
-    """Return the filters with which ffmpeg turns a frame upright, by its display matrix."""
+    """Return the filters by which ffmpeg rotates a frame upright, from its display matrix."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return ()

@@ -1,4 +1,4 @@
-"""Write frames as a small H.264 file: the other end of the reader, for the embedded world."""
+"""Write frames as a small H.264 file, for the videos of the embedded world."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -10,7 +10,7 @@ from av.bitstream import BitStreamFilterContext
 
 from bench.utils.io import replacing
 
-# On 48x48 clips crf 18 doubles the size and lowers the mean error only from 3.2 to 2.7 levels.
+# On 48x48 clips, crf 18 doubles the size and only lowers the mean error from 3.2 to 2.7 levels.
 CODEC_OPTIONS = {"crf": "25", "preset": "veryfast", "x264-params": "threads=1:rc-lookahead=0"}
 SEI = 6
 """The H.264 unit type that carries x264's banner."""
@@ -19,8 +19,8 @@ SEI = 6
 def write_h264(path: Path, frames: np.ndarray, fps: int = 8) -> None:
     """Encode uint8 RGB ``frames`` [T, H, W, 3] to an mp4 at ``path``, whole or not at all.
 
-    yuv420p, one thread, no date and no encoder banner (0.7 kB, a fifth of such a small file), so
-    the same frames give the same bytes. H and W must be even and T at least 1 (``ValueError``).
+    The same frames give the same bytes: yuv420p, one thread, no date, no encoder banner (0.7 kB, a
+    fifth of a small file). H and W must be even and T at least 1 (``ValueError``).
     """
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or len(frames) == 0:
         raise ValueError(f"{path}: want uint8 [T, H, W, 3], not {frames.dtype} {frames.shape}")

@@ -1,6 +1,6 @@
 """Frames at the network's size, read from video files; ``FrameStore`` reads them faster.
 
-Both give the same pixels, so training and embedding take either as ``Frames``.
+Both are ``Frames`` and give the same pixels, so training and embedding take either.
 """
 
 import io
@@ -23,17 +23,17 @@ from bench.data.video.decode import (
 )
 
 Size = tuple[int, int] | int
-"""(h, w) whatever the aspect ratio, or the length of the short side with the ratio kept."""
+"""(h, w), whatever the aspect ratio; or the length of the short side, keeping the ratio."""
 
 CHUNK = 16  # frames held at full size at a time
 
 
 class Frames(Protocol):
-    """Frames of a list of videos, which are numbered as in that list."""
+    """Frames of a list of videos; a video is identified by its number in the list."""
 
     @property
     def failures(self) -> Mapping[int, str]:
-        """Videos that cannot be used, with the reason; nothing stands in their place."""
+        """Videos that cannot be used, with the reason; no other video takes their place."""
 
     def __len__(self) -> int:
         """Return how many videos there are, failed ones included."""
@@ -49,7 +49,7 @@ class Frames(Protocol):
 
 
 class VideoFrames:
-    """``Frames`` read from the files at each call: for data too large to store."""
+    """``Frames`` that are decoded at each call, for data that is too large to store."""
 
     def __init__(
         self,
@@ -62,11 +62,11 @@ class VideoFrames:
         jpeg: int | None = None,
         backend: Backend = "auto",
     ) -> None:
-        """Take the videos ``root / path`` and the frames' ``size`` as in ``resize``.
+        """Read the videos ``root / path`` at a ``size`` as in ``resize``.
 
-        ``counts`` are the decodable frames of each video as a manifest has them, ``failures``
-        the videos that it found broken; without ``counts`` every file is decoded once, here, to
-        count. ``jpeg`` and ``backend`` as in ``read_resized``.
+        ``counts`` are the numbers of decodable frames and ``failures`` the broken videos, as in a
+        manifest. Without ``counts``, every file is decoded once to count its frames. ``jpeg`` and
+        ``backend`` are those of ``read_resized``.
         """
         self._files = [root / path for path in paths]
         self._size, self._jpeg, self._backend = size, jpeg, backend
@@ -84,7 +84,7 @@ class VideoFrames:
         return self._counts[i]
 
     def clip(self, i: int, indices: Sequence[int]) -> Pixels:
-        """Return frames of video ``i`` as uint8 [n,h,w,3], each needed one decoded once."""
+        """Return frames of video ``i`` as uint8 [n,h,w,3]; each is decoded once."""
         check_indices(self, i, indices, self._files[i])
         return read_resized(
             self._files[i], self._size, indices, jpeg=self._jpeg, backend=self._backend
@@ -106,10 +106,10 @@ def read_resized(
     jpeg: int | None = None,
     backend: Backend = "auto",
 ) -> Pixels:
-    """Return the ``wanted`` frames (None: all) of a video as uint8 [n,h,w,3], by ``resize``.
+    """Return the ``wanted`` frames (None: all) of a video, resized, as uint8 [n,h,w,3].
 
-    ``jpeg`` is the quality of the released pipeline's re-encoding at full size, None for none.
-    Each needed frame is decoded, converted and resized once. Raises ``VideoError``.
+    Each is decoded, converted and resized once. ``jpeg`` is the quality at which frames of full
+    size are re-encoded, as in the released pipeline; None skips this. Raises ``VideoError``.
     """
     if wanted is None:
         small = list(_resized(path, size, None, jpeg, backend))
@@ -132,13 +132,13 @@ def read_resized(
 def _resized(
     path: Path, size: Size, needed: Sequence[int] | None, jpeg: int | None, backend: Backend
 ) -> Iterator[Pixels]:
-    """Yield the needed frames at ``size``, a few at a time."""
+    """Yield the needed frames at ``size``, in chunks."""
     for chunk in _chunks(frames_of(path, needed, backend)):
         yield resize(chunk if jpeg is None else reencode_jpeg(chunk, jpeg), size)
 
 
 def check_indices(videos: Frames, i: int, indices: Sequence[int], path: Path) -> None:
-    """Raise ``VideoError`` unless video ``i`` is whole and has all the frames ``indices``."""
+    """Raise ``VideoError`` if video ``i`` failed or does not have all frames ``indices``."""
     if i in videos.failures:
         raise VideoError(path, videos.failures[i])
     count = videos.frames(i)
@@ -150,8 +150,8 @@ def check_indices(videos: Frames, i: int, indices: Sequence[int], path: Path) ->
 def resize(frames: Pixels, size: Size) -> Pixels:
     """Resize uint8 [T,H,W,3] to a new [T,h,w,3], bilinear, without a crop.
 
-    To (h, w) antialiased, as AURL's code does; by the short side not antialiased, both sides by
-    the same factor and h, w rounded down, as E2E's does.
+    A size (h, w) is antialiased, as in the code of AURL. A short side is not, and scales both sides
+    by one factor, rounded down, as in the code of E2E.
     """
     if frames.shape[1:3] == size:
         return frames.copy()
@@ -167,7 +167,7 @@ def resize(frames: Pixels, size: Size) -> Pixels:
 
 
 def reencode_jpeg(frames: Pixels, quality: int = 75) -> Pixels:
-    """Return uint8 [T,H,W,3] as they look after a JPEG file: the released pipeline's first step."""
+    """Encode and decode uint8 [T,H,W,3] as JPEG: the first step of the released pipeline."""
     from PIL import Image
 
     def encoded(frame: Pixels) -> Pixels:
@@ -179,7 +179,7 @@ def reencode_jpeg(frames: Pixels, quality: int = 75) -> Pixels:
 
 
 def _chunks(frames: Iterable[Pixels]) -> Iterator[Pixels]:
-    """Yield the frames in chunks; a chunk is overwritten by the next: new memory is slow."""
+    """Yield the frames in chunks of one buffer, since allocating memory is slow."""
     chunk, filled = np.empty((0, 0, 0, 3), np.uint8), 0
     for frame in frames:
         if not len(chunk):
@@ -194,10 +194,10 @@ def _chunks(frames: Iterable[Pixels]) -> Iterator[Pixels]:
 
 
 class FrameSampler:
-    """``count`` frames of a video, evenly spaced: the middle ones of as many equal parts.
+    """Reads single frames for image models: the middle frames of ``count`` equal parts of a video.
 
-    ``short_side`` is their height or width in pixels, ratio kept; None for the file's own size.
-    ``failures`` are the rows that the index knows to be broken, with the reason.
+    ``short_side`` is their smaller side in pixels, keeping the ratio; None keeps the file's size.
+    ``failures`` are the rows that are broken according to the index, with the reason.
     """
 
     def __init__(self, index: Index, count: int, short_side: int | None) -> None:
@@ -205,10 +205,7 @@ class FrameSampler:
         self._index, self._count, self._side = index, count, short_side
 
     def sample(self, row: int) -> Pixels:
-        """Return uint8 [count,H,W,3], each needed frame decoded once; a short video repeats some.
-
-        Raises ``VideoError``.
-        """
+        """Return uint8 [count,H,W,3]; a short video repeats frames. Raises ``VideoError``."""
         path = self._index.root / self._index.paths[row]
         if row in self.failures:
             raise VideoError(path, self.failures[row])

@@ -1,10 +1,9 @@
-"""The store: every frame of a data set at the network's size, decoded once, in mapped files.
+"""The frame store: all frames of a data set at the network's size, decoded once and memory-mapped.
 
-A store is an index, ``frames-<key>.json``, beside its shards, ``frames-<key>.<number>.bin``: the
-frames of consecutive videos, uint8 [frames,h,w,3], one after the other. The index lists the videos'
-paths, their lengths in that order, the failures, and of each shard its videos, bytes and digest. It
-is written last, so that a store with an index is a whole one, and removed before any shard is made
-anew, so that shards which were mapped while it stood are its own.
+A store is an index, ``frames-<key>.json``, and its shards, ``frames-<key>.<number>.bin``: frames
+of consecutive videos, uint8 [frames,h,w,3]. The index lists the paths of the videos, their lengths,
+the failures, and the videos, bytes and digest of each shard. It is written last and removed before
+a shard is replaced: a store with an index is complete, and the shards mapped with it are its own.
 """
 
 from collections import deque
@@ -40,19 +39,19 @@ SHARD = {"videos": int, "bytes": int, "mtime": int, "digest": str}
 
 
 class FrameStore:
-    """``Frames`` from a store; safe to pickle and to fork."""
+    """``Frames`` of a store; safe to pickle and to fork."""
 
     def __init__(self, index: Path) -> None:
-        """Read the ``index`` file and map its shards, whose pixels are read at their first use.
+        """Read the ``index`` file and map its shards, whose pixels are read on first use.
 
-        So what is open stays as it is, though another process makes the store anew. Raises
-        UserError if the index is missing or damaged, or a shard is not there as it was written.
+        An open store does not change while another process rebuilds it. Raises UserError if the
+        index is missing or damaged, or a shard is not as it was written.
         """
         content = read_json(
             index, shape=[int], paths=[str], lengths=[int], failures={str: str}, shards=[SHARD]
         )
         if content is None:
-            raise UserError(f"{index} is missing: its store is made anew; start again after that")
+            raise UserError(f"{index} is missing: its store is being rebuilt; try again later")
         self._index = index
         self._shape: tuple[int, ...] = tuple(content["shape"])  # of a frame
         self._paths: list[str] = content["paths"]
@@ -61,7 +60,7 @@ class FrameStore:
         self.failures: dict[int, str] = {int(i): why for i, why in content["failures"].items()}
         self._pixels = [self._mapped(number) for number in range(len(self._shards))]
         if not index.is_file():
-            raise UserError(f"{index} is missing: its store is made anew; start again after that")
+            raise UserError(f"{index} is missing: its store is being rebuilt; try again later")
 
     def __len__(self) -> int:
         """Return how many videos there are, failed ones included."""
@@ -74,7 +73,7 @@ class FrameStore:
     def clip(self, i: int, indices: Sequence[int]) -> Pixels:
         """Return frames of video ``i`` as uint8 [n,h,w,3].
 
-        Consecutive frames are a read-only view of the mapped file, which nothing has copied.
+        Consecutive frames are a read-only view of the mapped file; nothing is copied.
         """
         check_indices(self, i, indices, Path(self._paths[i]))
         shard, offset = self._places[i]
@@ -85,13 +84,13 @@ class FrameStore:
         return pixels.take(np.asarray(indices, np.int64) + offset, axis=0)
 
     def shard(self, i: int) -> int:
-        """Return which shard video ``i`` lies in."""
+        """Return the number of the shard that has video ``i``."""
         return self._places[i][0]
 
     def is_whole(self) -> bool:
-        """Tell whether the shards are there and those that were written.
+        """Tell whether all shards are as they were written.
 
-        One whose size and time of writing are as they were is not read for that; any other is.
+        A shard is only read for this if its time of writing has changed.
         """
         for number, shard in enumerate(self._shards):
             path = shard_path(self._index, number)
@@ -104,7 +103,7 @@ class FrameStore:
 
     @cached_property
     def _places(self) -> list[tuple[int, int]]:
-        """Each video's shard, and its first frame there."""
+        """The shard of each video and its first frame there."""
         places: list[tuple[int, int]] = []
         for number, shard in enumerate(self._shards):
             part = self._lengths[len(places) :][: int(shard["videos"])]
@@ -113,7 +112,7 @@ class FrameStore:
 
     def _mapped(self, number: int) -> Pixels:
         path, size = shard_path(self._index, number), self._shards[number]["bytes"]
-        if not size:  # of failed videos alone; an empty file cannot be mapped
+        if not size:  # only failed videos; an empty file cannot be mapped
             return np.empty((0, *self._shape), np.uint8)
         try:
             found = np.memmap(path, np.uint8, "r")
@@ -121,15 +120,15 @@ class FrameStore:
                 raise ValueError(f"{len(found)} bytes, not {size}")
             return np.asarray(found.reshape(-1, *self._shape))
         except (OSError, ValueError) as error:
-            raise UserError(f"{path} is no shard of its store any more ({error})") from None
+            raise UserError(f"{path} is no longer a shard of its store ({error})") from None
 
     def __reduce__(self) -> tuple[type["FrameStore"], tuple[Path]]:
-        """Pickle the index's path alone: a pickled memory map would carry every frame."""
+        """Pickle only the path of the index: a pickled memory map would contain every frame."""
         return FrameStore, (self._index,)
 
 
 def shard_path(index: Path, number: int) -> Path:
-    """Return where a shard of the store with this index lies."""
+    """Return the path of a shard of the store with this index."""
     return index.with_suffix(f".{number:05d}.bin")
 
 
@@ -145,16 +144,16 @@ def build_store(
     backend: Backend = "auto",
     broken: Mapping[int, str] | None = None,
 ) -> FrameStore:
-    """Decode the videos ``root / path`` into ``directory`` with ``jobs`` processes; return a store.
+    """Decode the videos ``root / path`` into ``directory`` with ``jobs`` processes.
 
-    ``directory`` is for this data set alone: a store of the same ``key`` (the manifest's hash),
-    paths and parameters is reused, one of other content is replaced; of one that was not finished,
-    or is damaged, or has a video whose file has another size now, the shards before the first such
-    one are reused. A file that is gone is no reason: its frames are here. ``size`` is (h, w);
-    ``jpeg`` and ``backend`` as in ``read_resized``. A video that fails is in ``failures``, as is
-    one that ``broken`` names, with the reason why it is not decoded at all; the others of them are
-    tried again whenever the store is opened, since a disk may have failed and not the file. Raises
-    UserError if a process dies that decodes, or none of the files to decode is there.
+    ``directory`` holds one store, of this data set. A store with the same ``key`` (hash of the
+    manifest), paths and parameters is reused; any other is replaced. If it is unfinished or damaged
+    or the file of a video has changed its size, the shards before that place are reused. A file
+    that was deleted does not count as changed. ``size`` is (h, w); ``jpeg`` and ``backend`` are
+    those of ``read_resized``. Videos that fail are listed in ``failures``, with those in ``broken``
+    (row -> reason), which are not decoded. Failed ones are tried again whenever the store is
+    opened, since the disk may have failed and not the file. Raises UserError if a decoding process
+    dies, or if none of the files to decode exists.
     """
     known = broken or {}
     videos = [root / path for path in paths]
@@ -178,10 +177,12 @@ def build_store(
         there = [one.is_file() for one in todo if isinstance(one, Path)]
         if there and not any(there):
             raise UserError(
-                f"{root}: none of the {len(there)} videos to decode is there; is its disk mounted?"
+                f"{root}: none of the {len(there)} videos to decode exists; is its disk mounted?"
             )
         index.unlink(missing_ok=True)
-        for old in directory.glob("*frames-*"):  # what a kill left, too: ours is the only writer
+        for old in directory.glob(
+            "*frames-*"
+        ):  # including those that a killed process left; there is one writer
             if not old.name.startswith(f"{index.stem}."):
                 old.unlink()
         decoded = _decode_all(decode, todo, jobs)
@@ -205,7 +206,7 @@ def build_store(
 
 
 def _opened(index: Path, sizes: Sequence[int]) -> FrameStore | None:
-    """Return the store of an index, or None where there is none, or a damaged or another one."""
+    """Return the store of an index; None if it is missing, damaged or of other files."""
     try:
         if (content := read_json(index, sizes=[int])) is None:
             return None
@@ -217,24 +218,24 @@ def _opened(index: Path, sizes: Sequence[int]) -> FrameStore | None:
 
 
 def _are_same(was: Sequence[int], now: Sequence[int], failed: Collection[int]) -> bool:
-    """Tell whether files have the sizes that they had, but for those gone or failed before."""
+    """Tell whether files have their old sizes; deleted and failed ones do not count."""
     pairs = enumerate(zip(was, now, strict=True))
     return all(new in (old, -1) or i in failed for i, (old, new) in pairs)
 
 
 def _loses(store: FrameStore, shard: int, sizes: Sequence[int]) -> bool:
-    """Tell whether frames would be lost, were this shard and those after it made anew."""
+    """Tell whether rebuilding from this shard on would lose frames of deleted files."""
     gone = (i for i, size in enumerate(sizes) if size < 0 and store.frames(i))
     return any(store.shard(i) >= shard for i in gone)
 
 
 def _part(index: Path, number: int) -> Path:
-    """Return where the index of a shard alone lies, from which an unfinished store goes on."""
+    """Return the path of a shard's own index, from which an unfinished store is continued."""
     return shard_path(index, number).with_suffix(".json")
 
 
 def _written(index: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """Return what is said of the shards that an earlier build finished, up to the first bad one."""
+    """Return the descriptions of the shards that are finished, up to the first bad one."""
     shards: list[dict[str, Any]] = []
     shape = {**SHARD, "sizes": [int], "lengths": [int], "failures": {str: str}}
     done = 0
@@ -260,7 +261,7 @@ def _shard_by_shard(
     decoded: Iterator[Pixels | str],
     sizes: Sequence[int],
 ) -> Iterator[None]:
-    """Append shards until ``decoded`` ends; yield once for each video, those before included."""
+    """Append shards until ``decoded`` ends; yield once per video, including those done before."""
     done = sum(len(one["lengths"]) for one in shards)
     for _ in range(done):
         yield
@@ -291,7 +292,7 @@ def _shard_by_shard(
 
 
 def _decode(path: Path, size: tuple[int, int], jpeg: int | None, backend: Backend) -> Pixels | str:
-    """Return all frames of a video, or the reason why there are none."""
+    """Return all frames of a video, or the reason why it cannot be decoded."""
     try:
         return read_resized(path, size, jpeg=jpeg, backend=backend)
     except VideoError as error:
@@ -301,9 +302,9 @@ def _decode(path: Path, size: tuple[int, int], jpeg: int | None, backend: Backen
 def _decode_all(
     decode: Callable[[Path], Pixels | str], videos: Sequence[Path | str], jobs: int
 ) -> Iterator[Pixels | str]:
-    """Yield the decoded videos in order, a few ahead of the reader: memory is bounded.
+    """Yield the decoded videos in order, a few ahead of the reader to bound memory.
 
-    A text stands for a video that is not decoded, and is passed on.
+    A text in place of a path is the reason why a video is not decoded; it is passed on.
     """
     if jobs <= 1:
         yield from (one if isinstance(one, str) else decode(one) for one in videos)

@@ -216,7 +216,7 @@ def test_frames_outlive_their_files(root: Path, monkeypatch: pytest.MonkeyPatch)
     for path in root.glob("*.mp4"):
         path.unlink()
     before = files(root)
-    with pytest.raises(UserError, match="none of the 5 videos to decode is there; is its disk"):
+    with pytest.raises(UserError, match="none of the 5 videos to decode exists; is its disk"):
         build(root, key="other")
     assert files(root) == before
     assert np.array_equal(build(root).clip(4, range(33)), wanted)
