@@ -1,1 +1,1 @@
-"""From embeddings to metrics, in numpy."""
+"""From embeddings to metrics: scoring, statistics of repeated runs, leakage of test classes."""

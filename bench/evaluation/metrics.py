@@ -1,6 +1,6 @@
-"""Metrics in numpy. One pass over the similarities serves every split, which is a set of columns.
+"""Metrics in numpy. One pass over the similarities scores every split, a set of columns.
 
-No matrix of all videos is held: a few thousand rows are looked at together.
+The matrix is computed a few thousand rows at a time and never held whole.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from bench.models.similarity import Floats, cosine
 Labels = NDArray[np.integer[Any]]
 Ranks = NDArray[np.int32]
 
-_ROWS = 4096  # rows of the matrix that are looked at together
-LEFT_OUT = -1  # the rank of a video whose class is not among a split's
+_ROWS = 4096  # rows of the matrix computed at a time
+LEFT_OUT = -1  # rank of a video whose class is not in the split
 
 
 class Cosines:
-    """The cosines of video [N,D] with classes [K,D]: a matrix [N,K] whose rows are made on demand.
+    """Cosines of video [N,D] with classes [K,D]: a matrix [N,K] whose rows are computed on demand.
 
-    Rows are those of ``cosine`` to the bit where a slice begins at a multiple of 128.
+    Rows equal those of ``cosine`` bit for bit if a slice starts at a multiple of 128.
     """
 
     def __init__(self, video: Floats, classes: Floats) -> None:
-        """Keep both; nothing is computed yet."""
+        """Keep both arrays; nothing is computed yet."""
         self._video, self._classes = video, classes
         self.shape = len(video), len(classes)
 
@@ -45,8 +45,8 @@ def ranks_and_own(
     """Return the ranks [N,S], and each video's similarity with its own class [N].
 
     A rank is how many of a split's columns score higher than the video's own class. Equal scores
-    count as higher for columns before the label's own, as an argmax does. Videos whose class a
-    split lacks are left out by every protocol: ``LEFT_OUT``. Which columns score higher does not
+    count as higher for columns before the label's own, as an argmax does. Videos whose class
+    is not in a split get ``LEFT_OUT``. Which columns score higher does not
     depend on the split, so one comparison and one product serve them all.
     """
     count = similarity.shape[1]

@@ -32,12 +32,12 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class Predictions:
-    """N videos: ``scores`` [N,K], higher is better, and ``labels`` [N] that count in ``classes``.
+    """N videos: ``scores`` [N,K], higher is better, and ``labels`` [N], indices into ``classes``.
 
-    ``classes`` are those that the file has, in the data set's order. Where it names one class a
-    video (``only_names``), that one's score is 1 and the others' 0, so that the first rank is right
-    and no other means anything. ``videos`` [N] may be empty, and ``lines`` [N], where a text has
-    them; ``printed`` is a log's last accuracy.
+    ``classes`` are those of the file, in the data set's order. If the file names one class per
+    video (``only_names``), that class has score 1 and all others 0: only the first rank is
+    meaningful. ``videos`` [N] and ``lines`` [N] of a text file may be empty; ``printed`` is the
+    last accuracy of a log.
     """
 
     classes: list[str]
@@ -49,7 +49,7 @@ class Predictions:
     lines: Sequence[int] = ()
 
     def place(self, row: int) -> str:
-        """Return where in its file a video stands."""
+        """Return the place of a video in its file."""
         return f"line {self.lines[row]}" if self.lines else f"row {row}"
 
     @property
@@ -63,9 +63,9 @@ class Predictions:
 def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[str]]) -> Predictions:
     """Read predictions for a data set, whose ``classes`` map name to words (or to none).
 
-    The form is found by the content. A class may be written in any case, with or without spaces and
-    underscores, or as its words. Raises UserError for a file that is missing, damaged or of another
-    form, an unknown or empty name, a video twice, a score that is not finite.
+    The format is detected from the content. Class names match regardless of case, spaces and
+    underscores, or by their words. UserError for a file that is missing, damaged or of another
+    format, an unknown or empty name, a duplicate video, or a score that is not finite.
     """
     try:
         content = file.read_bytes()  # once, for it may be a pipe
@@ -80,7 +80,7 @@ def read_predictions(file: Path, dataset: str, classes: Mapping[str, Sequence[st
         try:
             text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
         except UnicodeDecodeError:
-            raise UserError(f"{file}: neither text nor .npz nor .parquet; {_FORMS}") from None
+            raise UserError(f"{file}: not text, .npz or .parquet; {_FORMS}") from None
         lines = list(_LOG.finditer(text))
         if lines:
             columns, printed = _log(file, lines, dataset)
@@ -202,21 +202,21 @@ def _has(
         raise UserError(f"{file}: no {what} '{lacking[0]}' (there is {shown}); {_FORMS}")
     for name in ("video", *needed):
         if there.count(name) > 1:
-            raise UserError(f"{file}: {there.count(name)} columns '{name}'; leave one of them")
+            raise UserError(f"{file}: {there.count(name)} columns '{name}'; remove one of them")
 
 
 def _once(file: Path, names: Sequence[str], what: str = "video") -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise UserError(f"{file}: {what} '{name}' stands there twice")
+            raise UserError(f"{file}: {what} '{name}' appears twice")
         seen.add(name)
 
 
 def _columns(
     file: Path, classes: Mapping[str, Sequence[str]], columns: Sequence[str]
 ) -> Callable[[Sequence[Any], str], Labels]:
-    """Return what turns spelled names into their places in ``columns``; ``what`` is for errors."""
+    """Return a function from names to indices in ``columns``; its ``what`` names the field."""
     by_words = {" ".join(words): name for name, words in classes.items() if words}
     find = finder("class", [*by_words, *classes])  # of two alike the name counts, not the words
     place = {name: i for i, name in enumerate(columns)}
@@ -250,11 +250,11 @@ METRICS = ("top1", "top5", "class_mean")
 def evaluate(given: Predictions, splits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return accuracies in percent, unrounded, of splits {"name", "unseen": [class, …], …}.
 
-    A split with "videos" is scored on these alone; listed is their number, videos how many are
-    there. One split: top1, top5, class_mean, videos, zero_classes, no_videos and per_class {class:
-    [videos, right]}. Several: mean and std (population) of the metrics over the splits, and splits
-    {name: metrics}. top5 is None where the file names one class a video. Raises UserError for a
-    split with classes that the file lacks, or without any video.
+    A split with "videos" is scored on these only: ``listed`` is their number, ``videos`` how many
+    are in the file. One split: top1, top5, class_mean, videos, zero_classes, no_videos and
+    per_class {class: [videos, right]}. Several: mean and std (population) of the metrics over the
+    splits, and splits {name: metrics}. top5 is None if the file names one class per video.
+    UserError for a split with classes that are not in the file, or without any video.
     """
     columns = [_split_columns(given, one) for one in splits]
     ranked = ranks(given.scores, given.labels, columns)
@@ -302,11 +302,15 @@ def _split_columns(given: Predictions, split: Mapping[str, Any]) -> list[int]:
 def _rows(given: Predictions, split: Mapping[str, Any]) -> Any:
     """Return the rows of the videos that a split lists; all where it lists none."""
     if "held_out" in split:
-        raise UserError("it holds out videos of the data set's files, which this file cannot name")
+        raise UserError(
+            "the protocol holds out videos of seen classes, which a file of predictions cannot name"
+        )
     if "videos" not in split:
         return slice(None)
     if not given.videos:
-        raise UserError("it scores listed videos alone, and the file does not name its videos")
+        raise UserError(
+            "the protocol scores listed videos only, and the file does not name its videos"
+        )
     listed = set(split["videos"])
     rows: dict[str, int] = {}  # by name, for a video may be there in two spellings
     for i, video in enumerate(given.videos):
@@ -314,7 +318,7 @@ def _rows(given: Predictions, split: Mapping[str, Any]) -> Any:
         if name in rows:
             raise UserError(
                 f"{given.place(rows[name])} and {given.place(i)} are the same video "
-                f"('{given.videos[rows[name]]}', '{video}'); leave one of them"
+                f"('{given.videos[rows[name]]}', '{video}'); remove one of them"
             )
         if name in listed:
             rows[name] = i

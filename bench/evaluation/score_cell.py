@@ -47,11 +47,11 @@ def score(
     """Score embeddings ("<data set>.video", ".class", ".label", optionally ".score") per protocol.
 
     ``names`` are each data set's embedded classes, ``splits`` maps (data set, protocol) to its
-    splits. A split with "videos" is scored on these alone: ``rows`` maps their names to rows of the
+    splits. A split with "videos" is scored on these only: ``rows`` maps their names to rows of the
     data set's index, ".row" holds those of the embeddings. A split with "held_out" is scored over
     its seen and unseen classes (``metrics.generalised``), its scatter over the unseen ones. The
-    data set "seen" is scored over all its classes. The similarities are computed once a data set,
-    and never held for all videos. A split with a class that was not embedded is a ValueError.
+    data set "seen" is scored over all its classes. Similarities are computed once per data set.
+    ValueError for a split with a class that was not embedded.
     """
     scores = Scores()
     for dataset, classes in names.items():
@@ -109,8 +109,8 @@ def _sides(split: Mapping[str, Any], place: Mapping[str, int]) -> Sides:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Of one data set of K classes: video [N,D], labels [N], rows [N] of the index, and the cosine
-    [N] of each video with its own class if they lie in one space.
+    """Arrays of one data set of K classes: video [N,D], labels [N], rows [N] of the index, and the
+    cosine [N] of each video with its own class, if videos and classes share a space.
     """
 
     classes: int
@@ -130,7 +130,9 @@ class _Parts:
         given, cosines = arrays.get(f"{dataset}.score"), Cosines(video, of_class)
         own: Any
         table, own = ranks_and_own(cosines if given is None else given, labels, columns)
-        if given is not None:  # its values are no cosines, and the two may lie in two spaces
+        if (
+            given is not None
+        ):  # scores are not cosines, and videos and classes may not share a space
             one_space = video.shape[1] == of_class.shape[1]
             own = ranks_and_own(cosines, labels, [])[1] if one_space else None
         return cls(len(of_class), video, labels, rows, own), table
@@ -140,7 +142,7 @@ class _Parts:
         return _Parts(self.classes, self.video[mask], self.labels[mask], self.rows[mask], cut)
 
     def right(self, rank: Any) -> Any:
-        """Return, for each video of a split in the index's order, if it is right [M]."""
+        """Return whether each video of a split, in the index's order, is right [M]."""
         there = rank != LEFT_OUT
         return (rank[there] == 0)[np.argsort(self.rows[there], kind="stable")]
 
@@ -173,7 +175,8 @@ def _one(
 def mean_curve(logs: Iterable[Path]) -> str:
     """Return a CSV: step, cells, then every logged value, mean over the cells that logged it.
 
-    "" if no cell has a log (what is not trained by steps). ValueError for a damaged log.
+    Return "" if no cell has a log, as of methods not trained by steps. ValueError for a damaged
+    log.
     """
     values: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     names: dict[str, None] = {}

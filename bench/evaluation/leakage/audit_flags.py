@@ -18,10 +18,7 @@ _SOURCE = {"what": str, "unknown": str, "tests": {str: {"seen": [dict], "tested"
 
 
 def audit_digest(config: Config, layout: Layout) -> str:
-    """Return what an audit is of: the profile's split files, and what it says of its sources.
-
-    Of class lists in files, their bytes; one that is not here cannot be the one that was read.
-    """
+    """Return the digest of an audit's inputs: split files, the profile's sources, class lists."""
     profile = config.profile
     files = sorted(layout.splits.glob("*.json"))
     stored = {file.name: read_json(file) for file in files}
@@ -42,9 +39,9 @@ def _bytes(path: Path) -> str:
 
 
 def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
-    """Return the stage's file, None if there is none or it is of other splits or sources.
+    """Return the audit that the stage wrote; None if missing or made from other splits or sources.
 
-    A damaged one is a UserError.
+    UserError for a damaged file.
     """
     found: dict[str, Any] | None = read_json(
         layout.audit, "of", sources={str: _SOURCE}, tested={str: int}, tau=float
@@ -54,7 +51,7 @@ def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
 
 SEEN, UNKNOWN, CHOSEN = "†", "‡", "§"
 ON_TEST = "the checkpoint was chosen on test data"
-_OF_OTHERS = "checkpoint trained elsewhere: which classes it has seen is not known here"
+_OF_OTHERS = "checkpoint trained elsewhere: the classes that it has seen are not known"
 SHOWN = 5
 _TRAINED = ("features", "objects", "boxes", "clip")  # inputs made by trained networks
 
@@ -70,13 +67,13 @@ class Flag:
 def touched(
     cells: Iterable[PlannedCell | Record], file: MethodFile | None, audit: Mapping[str, Any]
 ) -> list[str]:
-    """Return the sources that a row's training and inputs touch, in the audit's order."""
+    """Return the sources that a row's training and inputs use, in the audit's order."""
     sources: Mapping[str, Any] = audit.get("sources", {})
     keys = set()
     for one in cells:
         given = one.inputs if isinstance(one, PlannedCell) else one.parameters.get("inputs", {})
         needs, wants = file.uses(one.reading) if file else (("video",), ())
-        keys |= set(given or (*needs, *wants))  # before the stage inputs, what it asks for
+        keys |= set(given or (*needs, *wants))  # before the inputs stage, those it asks for
         if {"video", "clips"} & set(needs) and sources.get("features", {}).get("of_videos"):
             keys.add("features")
         if "checkpoint" in one.reading or (file and file.learning == "none"):
@@ -119,7 +116,7 @@ def flags(
 
 
 def listed(compared: Mapping[str, Any]) -> str:
-    """Name the first test classes that were seen, each with what it was seen by."""
+    """List the first test classes that were seen, each with the reason."""
     texts = [f"{one['name']} ({_how(one)})" for one in compared["seen"][:SHOWN]]
     more = len(compared["seen"]) - SHOWN
     return ", ".join(texts) + (f" and {more} more" if more > 0 else "")

@@ -22,17 +22,18 @@ from bench.utils.io import DAMAGED, read_json
 
 @dataclass(frozen=True)
 class ClassList:
-    """What something was trained on; ``names`` is None where nobody can list its classes."""
+    """The classes that a network was trained on; ``names`` is None if they cannot be listed."""
 
     title: str
     names: tuple[str, ...] | None
-    why: str = ""  # of names that are not known
+    why: str = ""  # why the names are not known
 
 
 def class_list(name: str, root: Path) -> ClassList:
     """Return a list by its name in ``bench/data/reference`` (kinetics400, imagenet1k, coco, …).
 
-    A name that ends in .txt is a file under ``root``, one class a line. UserError: neither.
+    A name that ends in .txt is a file under ``root``, one class per line. UserError for any other
+    name.
     """
     if name.endswith(".txt"):
         return ClassList(Path(name).stem, _lines(root / name))
@@ -55,7 +56,7 @@ def _lines(path: Path) -> tuple[str, ...]:
         raise UserError(f"class list {path}: cannot be read ({error})") from None
     names = tuple(line.strip() for line in lines if line.strip())
     if not names:
-        raise UserError(f"class list {path} is empty; write one class a line")
+        raise UserError(f"class list {path} is empty; write one class per line")
     return names
 
 
@@ -64,7 +65,7 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Named:
-    """A class: its name, its words, and its vector [W] where the words stage gives one."""
+    """A class: its name, its words, and its vector [W] if the words stage made one."""
 
     name: str
     words: frozenset[str]
@@ -72,7 +73,7 @@ class Named:
 
 
 def of_dataset(layout: Layout, dataset: str, names: Iterable[str]) -> list[Named]:
-    """Return these classes of a data set of the profile, with its class vectors if there are."""
+    """Return classes of a data set of the profile, with class vectors if they exist."""
     try:
         vectors = load_class_vectors(layout.words, dataset)
     except UserError:
@@ -82,7 +83,7 @@ def of_dataset(layout: Layout, dataset: str, names: Iterable[str]) -> list[Named
 
 
 def of_list(layout: Layout, title: str, names: Sequence[str]) -> list[Named]:
-    """Return the classes of a list; a vector is the mean of a name's words if all are known."""
+    """Return the classes of a list; a vector is the mean over a name's words, if all are known."""
     known = _word_vectors(layout.words / "vectors.npz")
 
     def mean(words: Sequence[str]) -> Vector | None:
@@ -95,7 +96,7 @@ def of_list(layout: Layout, title: str, names: Sequence[str]) -> list[Named]:
 
 
 def tested(config: Config, layout: Layout) -> dict[str, list[str]]:
-    """Return test data set -> the classes that any of its protocols tests as unseen ones."""
+    """Return test data set -> the classes that any of its protocols tests as unseen."""
     found = {}
     for name, described in config.profile.datasets.items():
         unseen: set[str] = set()
@@ -108,7 +109,7 @@ def tested(config: Config, layout: Layout) -> dict[str, list[str]]:
 
 
 def known_classes(config: Config, layout: Layout, dataset: str) -> list[str]:
-    """Return a data set's classes as described, indexed or published; [] if nobody knows them."""
+    """Return a data set's classes as described, indexed or published; [] if they are not known."""
     described = config.profile.datasets[dataset].classes
     if described:
         return sorted(described)
@@ -118,7 +119,7 @@ def known_classes(config: Config, layout: Layout, dataset: str) -> list[str]:
 
 
 def draws(config: Config, layout: Layout) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
-    """Yield (data set, protocol, its splits) wherever a model is trained for every split."""
+    """Yield (data set, protocol, splits) of protocols that train a model for every split."""
     for name, protocol in config.profile.per_split():
         assert protocol in PER_SPLIT
         file = read_json(layout.splits / f"{name}.{protocol}.json", splits=[dict])
@@ -137,9 +138,9 @@ def _word_vectors(path: Path) -> dict[str, Vector]:
 
 @dataclass(frozen=True)
 class Seen:
-    """A test class that a source has.
+    """A test class that a source has seen.
 
-    ``by``: name (spelling apart), words (their order and forms apart) or distance (below τ).
+    ``by``: name (ignoring spelling), words (ignoring order and form) or distance (below τ).
     """
 
     name: str
@@ -150,16 +151,16 @@ class Seen:
 
 @dataclass
 class Compared:
-    """One source's classes against one data set's tested ones."""
+    """The classes of one source compared with the test classes of one data set."""
 
     tested: int
-    measured: int = 0  # tested classes for which a distance could be taken
+    measured: int = 0  # test classes with a distance
     seen: list[dict[str, Any]] = field(default_factory=list)
     nearest: dict[str, Any] | None = None  # the nearest pair of all, seen or not
 
 
 def compare(tests: Sequence[Named], sources: Sequence[Named], tau: float) -> Compared:
-    """Return which of the ``tests`` the ``sources`` hold, and the nearest pair."""
+    """Return the ``tests`` that are among the ``sources``, and the nearest pair."""
     by_name = {key(one.name): one for one in sources}
     by_words = {one.words: one for one in sources if one.words}
     nearest = _nearest(tests, sources)
@@ -184,7 +185,7 @@ def compare(tests: Sequence[Named], sources: Sequence[Named], tau: float) -> Com
 
 
 def _nearest(tests: Sequence[Named], sources: Sequence[Named]) -> dict[str, tuple[str, float]]:
-    """Return test class -> (the nearest class of the source, 1 − cos), where both have vectors."""
+    """Return test class -> (nearest source class, 1 − cos) for classes with vectors."""
     here, there = (
         [(one.name, one.vector) for one in side if one.vector is not None and one.vector.any()]
         for side in (tests, sources)

@@ -1,6 +1,6 @@
 """Compare every source of a profile with its test classes, for ``results/audit/<profile>.json``.
 
-What is missing (vectors, indexes, splits) is left out and named in the result; names can be
+Missing parts (vectors, indexes, splits) are left out and named in the result; class names can be
 compared without any data.
 """
 
@@ -36,10 +36,10 @@ SHOWN = 20
 
 
 def shared_videos(layout: Layout, source: str, test: str) -> dict[str, Any]:
-    """Return how two data sets' videos were compared, and the test set's that both have.
+    """Compare the videos of two data sets: how, how many, and the test videos that both have.
 
-    ``by`` is "" where neither ids nor digests stand in both indexes; ``compared`` counts the test
-    videos that have one; ``names`` shows at most ``SHOWN``.
+    ``by`` is "" if the indexes share neither ids nor digests; ``compared`` counts the test videos
+    that have one; ``names`` lists at most ``SHOWN``.
     """
     ours, theirs = _marks(layout, source), _marks(layout, test)
     kinds = [kind for kind in ("digest", "YouTube id") if ours[kind] and theirs[kind]]
@@ -55,7 +55,7 @@ def shared_videos(layout: Layout, source: str, test: str) -> dict[str, Any]:
 
 
 def _marks(layout: Layout, dataset: str) -> dict[str, dict[str, str]]:
-    """Return kind -> path -> mark of the videos of a data set; nothing without its index."""
+    """Return kind -> path -> digest or id of the videos of a data set; empty without its index."""
     path = layout.index / f"{dataset}.parquet"
     try:
         rows = pd.read_parquet(path)
@@ -75,10 +75,10 @@ def _marks(layout: Layout, dataset: str) -> dict[str, dict[str, str]]:
     }
 
 
-PUBLISHED_TAU = 0.05  # what a profile without the exclusion is measured by
+PUBLISHED_TAU = 0.05  # for a profile without the exclusion
 UNDECLARED = (
-    "what it was trained on is not known here; say it as profiles.{profile}.pretrained.{name} in "
-    "params.yaml"
+    "what it was trained on is not known; declare it as profiles.{profile}.pretrained.{name} "
+    "in params.yaml"
 )
 Source = dict[str, Any]
 Made = Literal["features", "objects", "boxes", "clip"]
@@ -87,8 +87,8 @@ Made = Literal["features", "objects", "boxes", "clip"]
 def measure(config: Config, layout: Layout) -> dict[str, Any]:
     """Return ``tau``, ``tested`` (data set -> number of classes) and ``sources``.
 
-    A source has ``what``, ``classes`` (their number), ``unknown`` ("" or why nobody can say what it
-    has seen) and, per test data set, ``tests`` (see ``Compared``) and ``videos``. Keys of sources:
+    A source has ``what``, ``classes`` (their number), ``unknown`` ("" or why its classes are not
+    known) and, per test data set, ``tests`` (see ``Compared``) and ``videos``. Keys of sources:
     ``training``, ``training <data set>.<protocol>`` and the names of inputs.
     """
     profile = config.profile
@@ -133,7 +133,7 @@ def _unknown(what: str, why: str) -> Source:
 def _training(
     config: Config, layout: Layout, tests: Mapping[str, Sequence[Named]], tau: float
 ) -> Source:
-    """Compare what τ has left of the training set; before the splits are built, all of it."""
+    """Compare the training classes that τ keeps; before the splits are built, all of them."""
     name = config.profile.train_on or ""
     overlap = read_json(layout.splits / "overlap.json", classes=[dict])
     listed = [one["class"] for one in overlap["classes"]] if overlap else None
@@ -148,7 +148,9 @@ def _training(
     kept = [one for one in classes if one.name not in set(left_out)]
     found = _source(name, kept, tests, tau, left_out=len(left_out), built=overlap is not None)
     for test, compared in found["tests"].items():
-        if overlap and not compared["measured"]:  # no vectors here: the overlap file has distances
+        if (
+            overlap and not compared["measured"]
+        ):  # without vectors, take the distances of the overlap file
             _take_distances(compared, overlap["classes"], test, tau)
     found["videos"] = {test: shared_videos(layout, name, test) for test in tests}
     return found
@@ -157,7 +159,7 @@ def _training(
 def _take_distances(
     compared: dict[str, Any], classes: Sequence[Mapping[str, Any]], test: str, tau: float
 ) -> None:
-    """Add what the overlap file knows: of each training class the nearest test class."""
+    """Add the distances of the overlap file: the nearest test class of each training class."""
     near = sorted(
         (one for one in classes if one["kept"] and one["dataset"] == test),
         key=lambda one: (float(one["distance"]), one["class"]),
@@ -175,7 +177,7 @@ def _take_distances(
 def _per_draw(
     layout: Layout, dataset: str, splits: Sequence[Mapping[str, Any]], tau: float
 ) -> Source:
-    """Compare the seen classes of each draw with its unseen ones; ``draws`` counts a pair."""
+    """Compare the seen with the unseen classes of each draw; ``draws`` counts those with a pair."""
     names = sorted({c for one in splits for side in ("seen", "unseen") for c in one[side]})
     classes = {one.name: one for one in of_dataset(layout, dataset, names)}
     pairs: dict[str, dict[str, Any]] = {}
@@ -206,7 +208,7 @@ def _per_draw(
 def _inputs(
     config: Config, layout: Layout, tests: Mapping[str, Sequence[Named]], tau: float
 ) -> Iterator[tuple[str, Source]]:
-    """Yield what made each input that the profile describes: name, source."""
+    """Yield (name, source) of each input that the profile describes."""
     profile, described = config.profile, config.profile.inputs
     bare = [name for name in tests if profile.datasets[name].kind == "features"]
     declared = profile.pretrained

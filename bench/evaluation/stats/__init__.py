@@ -1,1 +1,1 @@
-"""What a table may say of repeated runs: each file is one question; docs/statistics.md explains."""
+"""Statistics of repeated runs; docs/statistics.md explains the choices."""

@@ -20,10 +20,10 @@ class McNemar:
 
 
 def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> McNemar:
-    """Compare the rightness [N] of two models on the same videos (McNemar 1947, exact binomial).
+    """Compare two models on the same videos, right or wrong [N] (McNemar 1947, exact binomial).
 
-    Of the videos that one alone gets right, each falls to either side with chance ½ if both models
-    are equally good; videos count as independent.
+    If both models are equally good, each video that only one gets right is either one's with chance
+    ½; videos are taken as independent.
     """
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     n, term, total = only_a + only_b, 1, 0
@@ -34,10 +34,10 @@ def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> McNemar:
 
 
 def paired_t(gaps: Sequence[float]) -> tuple[tuple[float, float] | None, float | None]:
-    """Return the 95 % interval of the mean of paired differences, and the p value of none.
+    """Return the 95 % interval of the mean paired difference, and the p value of no difference.
 
-    Where all differ by as much, t has no spread to go by: no interval, and p of a sign test.
-    Neither where n is 1 or nothing differs.
+    If all differences are equal, there is no interval and p is that of a sign test. Both are None
+    for n = 1 or if nothing differs.
     """
     n, mean = len(gaps), float(np.mean(gaps))
     if n < 2 or max(map(abs, gaps)) <= ROUNDING:
@@ -52,7 +52,7 @@ def paired_t(gaps: Sequence[float]) -> tuple[tuple[float, float] | None, float |
 def holm(p: Sequence[float]) -> list[float]:
     """Return the adjusted p values of one family (Holm 1979), in the order given.
 
-    Those at or below α may all be called differences with a chance of at most α that any is none.
+    Calling all at or below α different is wrong about any of them with a chance of at most α.
     """
     order = sorted(range(len(p)), key=lambda i: p[i])
     adjusted, highest = [0.0] * len(p), 0.0
@@ -65,7 +65,7 @@ def holm(p: Sequence[float]) -> list[float]:
 def seeds_needed(
     variance_a: float, variance_b: float, gap: float = 1.0, power: float = 0.8, level: float = 0.95
 ) -> int:
-    """Return the seeds that each of two rows needs so that a true ``gap`` is seen with ``power``.
+    """Return the seeds that each of two rows needs to detect a true ``gap`` with ``power``.
 
     Two-sample t test at ``level``, variances between seeds as given: the smallest n ≥ 2 with
     n ≥ (s_a² + s_b²)(t_level + t_power)²/gap², t at the Welch degrees of freedom of that n.
@@ -87,7 +87,7 @@ def seeds_needed(
 def effective_df(parts: Sequence[tuple[float, int]]) -> float:
     """Return the degrees of freedom of a sum of variances (variance, df) after Satterthwaite.
 
-    Without any variance, those of all parts together.
+    Without any variance, return the sum over all parts.
     """
     total = sum(variance for variance, _ in parts)
     if total <= 0:
@@ -96,6 +96,6 @@ def effective_df(parts: Sequence[tuple[float, int]]) -> float:
 
 
 def variance_factors(df: float, level: float = 0.95) -> tuple[float, float]:
-    """Return by what a measured variance may be multiplied at either end of its χ² interval."""
+    """Return the factors from a measured variance to the ends of its χ² interval."""
     tail = (1 - level) / 2
     return df / chi2_quantile(1 - tail, df), df / chi2_quantile(tail, df)

@@ -15,22 +15,24 @@ ClassCounts = Mapping[str, tuple[int, int]]  # class -> (videos, right)
 
 @dataclass(frozen=True)
 class Gap:
-    """A difference of means; 95 % interval and p value, ``None`` where n is too small for them."""
+    """A difference of means; 95 % interval and p value are ``None`` if n is too small."""
 
     difference: float
     interval: tuple[float, float] | None
-    p: float | None = None  # of one comparison: the chance of such a gap if there were none
-    variances: dict[str, float] = field(default_factory=dict)  # what the interval is made of
-    floor: float | None = None  # estimate of the half width that the classes alone would leave
+    p: float | None = None  # of a single comparison
+    variances: dict[str, float] = field(
+        default_factory=dict
+    )  # source -> its part of the interval's variance
+    floor: float | None = None  # estimated half width that more seeds cannot remove
 
 
 def _gap(
     difference: float, parts: Mapping[str, tuple[float, float, float]], together: float | None = 0.0
 ) -> Gap:
-    """Make an interval of parts: source -> (variance, the estimate that it came from, its df).
+    """Make an interval from parts: source -> (variance, raw estimate, degrees of freedom).
 
-    The first part is that of the classes; ``together`` is what of it more seeds would take away
-    (``None``: not known, no floor).
+    The first part belongs to the classes; ``together`` is the share of it that more seeds would
+    remove (``None``: not known, no floor).
     """
     variances = {source: variance for source, (variance, _, _) in parts.items()}
     variance = sum(variances.values())
@@ -41,7 +43,7 @@ def _gap(
         level = abs(difference) < ROUNDING
         return Gap(difference, (difference, difference), float(level), variances, floor)
     kept = [(raw, df) for part, raw, df in parts.values() if part > 0]
-    # Where much is taken off, the formula falls below what each part is known by.
+    # After a large subtraction the formula may fall below the df of every part.
     df = max(variance**2 / sum(raw**2 / df for raw, df in kept), min(df for _, df in kept))
     half = t_quantile(df) * math.sqrt(variance)
     p = t_tail(difference / math.sqrt(variance), df)
@@ -60,9 +62,9 @@ def transfer_gap(
     ``a``, ``b``: one accuracy in percent per seed; ``classes_*``: for each seed the videos of
     each class and how many are right. Two sources of variance (a two-way layout, seeds × classes):
     classes, as a ratio estimate C/(C − 1)·Σ w_c²(d_c − d)², with w_c the share of videos and
-    d = Σ w_c d_c; of each row its seeds, s²/n less what seeds and classes do together, which the
-    first term holds already. No interval from fewer than two seeds or classes, or from different
-    class sets; a ``fixed`` row is the same with every seed: one suffices and adds no variance.
+    d = Σ w_c d_c; the seeds of each row, s²/n minus the interaction of seeds and classes, which
+    is part of the first term. No interval from fewer than two seeds or classes, or from different
+    class sets; a ``fixed`` row is the same with every seed: one is enough and adds no variance.
     """
     difference = float(np.mean(a) - np.mean(b))
     tested = [{c for c, (n, _) in counts.items() if n} for counts in (*classes_a, *classes_b)]
@@ -100,7 +102,7 @@ def _rates(
 
 
 def _together(rates: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    """Return the variance of a row's mean by what differs between classes from seed to seed."""
+    """Return the variance of a row's mean from the interaction of seeds and classes."""
     seeds, n = rates.shape
     rest = rates - rates.mean(axis=0)
     rest = rest - (rest @ weight)[:, None]
@@ -117,10 +119,10 @@ def splits_gap(
     """Compare two rows whose models are each tested on the same random class splits.
 
     ``a``, ``b``: for each seed, split -> accuracy; ``classes``: in a split, and in all of them. J
-    splits of m among K classes scatter by s² about the mean over K, which stands itself for other
-    classes: its variance is s²·m/(K − m), so that s²(1/J + m/(K − m)) is that of their mean. Seeds
-    as in ``transfer_gap``, less what seeds and splits do together. No interval from fewer than two
-    splits or seeds.
+    splits of m among K classes scatter by s² about the mean over the K classes, itself a sample of
+    other classes: its variance is s²·m/(K − m), so that s²(1/J + m/(K − m)) is that of their mean.
+    Seeds as in ``transfer_gap``, minus the interaction of seeds and splits. No interval from fewer
+    than two splits or seeds.
     """
     means = [np.array([np.mean(list(seed.values())) for seed in row]) for row in (a, b)]
     difference = float(means[0].mean() - means[1].mean())
@@ -153,8 +155,8 @@ def draws_gap(
 
     ``a``, ``b``: draw -> accuracy; only common draws count (without any: the means' difference).
     Draws share classes, so their variance is corrected, s²(1/n + unseen/seen), with the classes of
-    a draw (Nadeau & Bengio 2003); however many draws, it is known no better than from all classes
-    (whose number is unknown for 1 + 1).
+    a draw (Nadeau & Bengio 2003); its degrees of freedom are limited by the number of classes
+    (unknown for 1 + 1).
     No interval from fewer than two draws.
     """
     paired = np.array([a[draw] - b[draw] for draw in sorted(a.keys() & b.keys())])
@@ -173,7 +175,7 @@ Floats = NDArray[np.float64]
 def over_classes(
     videos: Floats, gain: Floats, rng: np.random.Generator, resamples: int = 10_000
 ) -> Floats:
-    """Draw the classes again: [resamples] differences.
+    """Resample the classes: [resamples] differences.
 
     ``videos`` [C] of each class; ``gain`` [C]: right of a − right of b in it (means over seeds).
     """
@@ -189,7 +191,7 @@ def over_videos(
     classes_too: bool = False,
     tested: Sequence[int] = (),
 ) -> Floats:
-    """Draw the videos of every class again, with ``classes_too`` first the classes: [resamples].
+    """Resample the videos of every class, with ``classes_too`` first the classes: [resamples].
 
     ``gains``: of each class [n], for each video right of a − right of b (means over seeds). A class
     of n videos keeps its n. Deviations within a class are stretched by √(n/(n − 1)), as the
@@ -217,10 +219,10 @@ def over_videos(
 
 
 def _shrunk(gains: Sequence[Floats], sums: Floats, size: NDArray[np.int64]) -> Floats:
-    """Return the classes' sums nearer to the mean, so that two levels count no variance twice.
+    """Shrink the classes' sums to the mean, so that two levels do not count a variance twice.
 
-    Classes differ also by their choice of videos, which the second level draws again: what it adds
-    is taken from the first (Davison & Hinkley 1997, section 3.8).
+    Classes also differ by the choice of their videos, which the second level resamples: its
+    variance is taken off the first (Davison & Hinkley 1997, section 3.8).
     """
     overall, classes = sums.sum() / size.sum(), len(gains)
     between = classes / (classes - 1) * float(np.square(sums - overall * size).sum())
@@ -231,10 +233,10 @@ def _shrunk(gains: Sequence[Floats], sums: Floats, size: NDArray[np.int64]) -> F
 
 
 def percentiles(resampled: Floats, units: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval, widened for few ``units`` (those that were resampled).
+    """Return the percentile interval, widened for few resampled ``units``.
 
-    Hesterberg (2015): the tail is Φ(−√(n/(n − 1))·t) instead of α/2, since plain percentiles are
-    those of a normal interval with the variance's n in place of n − 1.
+    Hesterberg (2015): the tail is Φ(−√(n/(n − 1))·t) instead of α/2, since plain percentiles
+    use n instead of n − 1 in the variance.
     """
     tail = NormalDist().cdf(-math.sqrt(units / (units - 1)) * t_quantile(units - 1, level))
     low, high = np.quantile(resampled, [tail, 1 - tail])
@@ -242,5 +244,5 @@ def percentiles(resampled: Floats, units: int, level: float = 0.95) -> tuple[flo
 
 
 def turned(resampled: Floats, difference: float) -> float:
-    """Return the share of resamples in which the order of the two rows turns or is level."""
+    """Return the share of resamples in which the order of the two rows is reversed or equal."""
     return float((resampled * np.sign(difference) <= 0).mean())

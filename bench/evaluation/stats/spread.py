@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 ROUNDING = 1e-9
-"""Points of accuracy: what is smaller comes from adding floats."""
+"""Differences below this, in points, are rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def spread(values: Sequence[float]) -> Spread:
 def pooled(groups: Sequence[Sequence[float]]) -> Spread | None:
     """Return the deviation within groups, √(mean of their variances), n = size of the largest.
 
-    The mean is that of the groups' means. ``None`` if no group has two values.
+    The mean is the mean of the groups' means. ``None`` if no group has two values.
     """
     several = [group for group in groups if len(group) > 1]
     if not several:

@@ -66,5 +66,6 @@ def index(root: Path, name: str, videos: Mapping[str, str], classes: list[str]) 
     folder.mkdir(parents=True, exist_ok=True)
     rows = pd.DataFrame({"path": list(videos), "sha256": list(videos.values())})
     rows.to_parquet(folder / f"{name}.parquet")
-    facts = {"classes": sorted(classes), "digest": "d", "videos": len(rows)}
+    facts = {"name": name, "kind": "videos", "root": ".", "keys": {}, "source": "", "file": ""}
+    facts |= {"classes": sorted(classes), "digest": "d", "videos": len(rows)}
     (folder / f"{name}.json").write_text(json.dumps(facts))
