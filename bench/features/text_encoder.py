@@ -39,10 +39,7 @@ class Encoder(Protocol):
 
 
 class WordMean:
-    """The mean of the unit vectors of a text's known words, as written or else in lower case.
-
-    ``coverage`` is the fraction of all words encoded so far that have a vector, at first 1.
-    """
+    """The mean of the unit vectors of a text's known words, as written or else in lower case."""
 
     name = "mean word vectors"
     digest = ""
@@ -52,21 +49,12 @@ class WordMean:
             raise UserError("a sentence encoder of words needs word vectors; set words.vectors")
         self._vectors = vectors
         self._width = len(next(iter(vectors.values())))
-        self._known = self._words = 0
-
-    @property
-    def coverage(self) -> float:
-        """Known words / words, over all texts encoded so far."""
-        return self._known / self._words if self._words else 1.0
 
     def encode(self, texts: Sequence[str], allow_empty: bool = False) -> Vectors:
         """Return [K,W]. A text without any known word raises UserError or gives a row of zeros."""
         rows = np.zeros((len(texts), self._width))
         for row, text in zip(rows, texts, strict=True):
-            words = words_in(text)
-            found = [v for word in words if (v := self._unit(word)) is not None]
-            self._words += len(words)
-            self._known += len(found)
+            found = [v for word in words_in(text) if (v := self._unit(word)) is not None]
             if found:
                 row[:] = np.mean(found, axis=0)
             elif not allow_empty:
