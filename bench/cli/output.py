@@ -43,12 +43,13 @@ def print_table(table: "Table", fmt: str = "", wide: bool = False) -> None:
         print(render(table, fmt or "md").rstrip("\n"))
         return
     screen = console()
-    chosen = _fitting_columns(table, screen.width)
+    widths = _cell_widths(table)
+    chosen = _fitting_columns(table, widths, screen.width)
     print_pairs([(table.title, "")])
     for number, line in enumerate(table.header):
         screen.print(shown(line, "yellow" if number == 1 and "generated world" in line else ""))
     screen.print()
-    screen.print(_rich_table(table, chosen))
+    screen.print(_rich_table(table, widths, chosen))
     screen.print()
     for note in table.notes:
         print_pairs([("-", note)])
@@ -62,12 +63,27 @@ def print_table(table: "Table", fmt: str = "", wide: bool = False) -> None:
         screen.print(shown(f"{text} Use --wide or a pipe to print all.", "italic"))
 
 
-def _fitting_columns(table: "Table", width: int) -> list[int]:
+def _cell_widths(table: "Table") -> list[tuple[int, bool]]:
+    """Return the width of each column's cells, and whether they are text, which may wrap."""
+    from rich.cells import cell_len
+
+    found = []
+    for (_, name), cells in zip(table.columns, zip(*table.texts, strict=True), strict=True):
+        words = [bool(re.match(r"[^\W\d]", cell)) for cell in cells if cell != "—"]
+        is_text = name != "digest" and sum(words) * 2 > len(words)
+        width = max(cell_len(visible(cell)) for cell in cells)
+        found.append(
+            (min(width, _TEXT_WIDTHS.get(name, _TEXT_WIDTH)) if is_text else width, is_text)
+        )
+    return found or [(0, False) for _ in table.columns]
+
+
+def _fitting_columns(table: "Table", widths: list[tuple[int, bool]], width: int) -> list[int]:
     """Return the indices of the most important columns that fit into ``width``; at least one."""
     chosen: list[int] = []
     for at in sorted(range(len(table.columns)), key=lambda at: (_rank(*table.columns[at], at), at)):
         trial = sorted([*chosen, at])
-        needed = sum(width + _GAP for width, _ in _heads(table, trial)) - _GAP
+        needed = sum(width + _GAP for width, _ in _heads(table, widths, trial)) - _GAP
         if chosen and needed > width:
             break
         chosen = trial
@@ -89,14 +105,14 @@ def _rank(group: str, name: str, at: int) -> int:
     return {"": 2, "measured": 2, "published": 3}.get(group, 4)
 
 
-def _rich_table(table: "Table", chosen: list[int]) -> "RichTable":
+def _rich_table(table: "Table", widths: list[tuple[int, bool]], chosen: list[int]) -> "RichTable":
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
     found = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for at, (width, head) in zip(chosen, _heads(table, chosen), strict=True):
-        text = _is_text(table, at)
+    for at, (width, head) in zip(chosen, _heads(table, widths, chosen), strict=True):
+        text = widths[at][1]
         found.add_column(
             Text("\n").join(map(shown, head)),
             justify="left" if text else "right",
@@ -109,7 +125,9 @@ def _rich_table(table: "Table", chosen: list[int]) -> "RichTable":
     return found
 
 
-def _heads(table: "Table", chosen: list[int]) -> list[tuple[int, list[str]]]:
+def _heads(
+    table: "Table", widths: list[tuple[int, bool]], chosen: list[int]
+) -> list[tuple[int, list[str]]]:
     """Return width and head of each column: its group where a group begins, then its name."""
     from rich.cells import cell_len
 
@@ -117,24 +135,16 @@ def _heads(table: "Table", chosen: list[int]) -> list[tuple[int, list[str]]]:
     for at in chosen:
         group, name = table.columns[at]
         words = visible(name).split(" ")
-        cells = max((cell_len(visible(row[at])) for row in table.texts), default=0)
-        if _is_text(table, at):
-            cells = min(cells, _TEXT_WIDTHS.get(name, _TEXT_WIDTH))
         first = visible(group) if group != before else ""
-        heads.append((max(cells, *map(cell_len, (first, *words))), [first, *words]))
+        width = max(widths[at][0], *map(cell_len, (first, *words)))
+        heads.append((width, first, words))
         before = group
-    height = max(len(head) for _, head in heads)
-    has_groups = any(first for _, (first, *_) in heads)
+    height = max(len(words) for _, _, words in heads)
+    has_groups = any(first for _, first, _ in heads)
     return [
-        (width, [first] * has_groups + [""] * (height - 1 - len(words)) + words)
-        for width, (first, *words) in heads
+        (width, [first] * has_groups + [""] * (height - len(words)) + words)
+        for width, first, words in heads
     ]
-
-
-def _is_text(table: "Table", at: int) -> bool:
-    """Return whether most cells of a column begin with a letter, so that the column may wrap."""
-    cells = [row[at] for row in table.texts if row[at] != "—" and table.columns[at][1] != "digest"]
-    return sum(bool(re.match(r"[^\W\d]", cell)) for cell in cells) * 2 > len(cells)
 
 
 def _style(value: "Value") -> str:

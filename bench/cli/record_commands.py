@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from bench.experiments.record import Record
 
 
-app = typer.Typer(rich_markup_mode=None, help="Records: what one cell left (docs/record.md).")
+app = typer.Typer(rich_markup_mode=None, help="Print the records of cells (docs/record.md).")
 
 
 @app.command("show")
 def show(
     cell: Annotated[
         str,
-        typer.Argument(help="For example aurl.transfer.seed0.", autocompletion=completion.cells),
+        typer.Argument(help="Cell, e.g. aurl.transfer.seed0.", autocompletion=completion.cells),
     ],
     as_json: AsJson = False,
     profile: Profile = None,
 ) -> None:
-    """Print a record, and whether it is current.
+    """Print the record of a cell and whether it is current.
 
     Example: bench record show aurl.transfer.seed0
     """
@@ -39,9 +39,7 @@ def show(
         return
     states = {one.about.cell: one for one in cells(read_context(config, layout))}
     found = states.get(cell)
-    _print_record(
-        record, f"{found.state} {found.reason}".strip() if found else "not planned any more"
-    )
+    _print_record(record, f"{found.state} {found.reason}".strip() if found else "no longer planned")
 
 
 @app.command("schema")
@@ -56,7 +54,7 @@ def schema_() -> None:
 
 
 def _print_record(record: "Record", state: str) -> None:
-    """Print what a record says, section by section, and its metrics as a table."""
+    """Print a record section by section, and its metrics as a table."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -90,8 +88,8 @@ def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[st
             ("split, seed", f"{record.split}, {record.seed}"),
         ],
     )
-    dirty = ", with changes that were not committed" * record.git_dirty
-    rule = "best on the test sets" if record.checkpoint == "best_on_test" else "the last"
+    dirty = ", with uncommitted changes" * record.git_dirty
+    rule = "best on the test sets" if record.checkpoint == "best_on_test" else "last"
     yield (
         "Made by",
         [
@@ -131,7 +129,7 @@ def _sections(record: "Record", state: str) -> Iterator[tuple[str, list[tuple[st
 
 
 def _metrics_table(title: str, metrics: Mapping[str, float], record: "Record") -> Any:
-    """Return metrics as a table: a line for each data set and protocol."""
+    """Return metrics as a table with one row per data set and protocol."""
     from rich.table import Table
 
     values: dict[str, dict[str, float]] = {}
@@ -167,7 +165,7 @@ def _speed(record: "Record") -> str:
 
 
 def _number(metric: str, value: float) -> str:
-    """Return percents with two digits, the distances of closeness and dispersion with four."""
+    """Return a percentage with two digits, or a cosine distance with four."""
     from bench.reports.tables.typed_table import SCATTER
 
     return f"{value:.4f}" if metric in SCATTER else f"{value:.2f}"

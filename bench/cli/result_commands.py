@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.cli import completion
-from bench.cli.options import AsJson, Profile, opened
+from bench.cli.options import AsJson, Profile, Wide, opened
 from bench.cli.output import print_table
 from bench.errors import UserError, unknown
 from bench.utils.io import locked
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 
 FORMATS = ("md", "latex", "csv", "html", "json")
+TableFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        help="Output format: md, latex, csv, html or json (default: md, or fitted to a terminal).",
+        show_default=False,
+        autocompletion=completion.among(*FORMATS),
+    ),
+]
 
 
 def table(
@@ -27,36 +37,25 @@ def table(
         typer.Option(
             "--which",
             "-w",
-            help=f"{', '.join(completion.TABLES)}.",
+            help=f"Table to print: {', '.join(completion.TABLES)}.",
             autocompletion=completion.among(*completion.TABLES),
         ),
     ] = "ablation",
-    fmt: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            help="md, latex, csv, html or json. Default: md; on a terminal what fits it.",
-            show_default=False,
-            autocompletion=completion.among(*FORMATS),
-        ),
-    ] = "",
+    fmt: TableFormat = "",
     as_json: AsJson = False,
-    wide: Annotated[
-        bool, typer.Option("--wide", help="On a terminal: every column, in long lines.")
-    ] = False,
+    wide: Wide = False,
     method: Annotated[
         str,
         typer.Option(
             "--method",
             "-m",
-            help="The one method that 'protocols' shows.",
+            help="Method to show in the table 'protocols'.",
             autocompletion=completion.methods,
         ),
     ] = "",
     profile: Profile = None,
 ) -> None:
-    """Print a table from the records that are there.
+    """Print a table of the recorded results.
 
     Example: bench table --which sota
     """
@@ -73,30 +72,30 @@ def table(
 def report(
     compare: Annotated[
         tuple[str, str] | None,
-        typer.Option("--compare", metavar="A B", help="Two rows for the figure class by class."),
+        typer.Option("--compare", metavar="A B", help="Rows to compare class by class."),
     ] = None,
     row: Annotated[
         str,
         typer.Option(
             "--row",
-            help="The row of confusions, map, curves and videos.",
+            help="Row in the single-row figures (confusion matrix, map, curves, videos).",
             autocompletion=completion.rows,
         ),
     ] = "",
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder; default: results/report/PROFILE.")
+        Path | None, typer.Option("--out", help="Output folder (default: results/report/PROFILE).")
     ] = None,
     links: Annotated[
         str,
         typer.Option(
             "--links",
             metavar="URL",
-            help="Where the project's files can be read, for a page that is published alone.",
+            help="Address of the project's files, for a page published without them.",
         ),
     ] = "",
     profile: Profile = None,
 ) -> None:
-    """Write the page of tables and figures.
+    """Write a page with all tables and figures.
 
     Example: bench report --compare aurl base_ls
     """
@@ -104,45 +103,36 @@ def report(
     from bench.utils.io import sweep as sweep_up
 
     if links and not re.fullmatch(r"https?://[^\s\"'<>]+", links):
-        raise UserError(f"--links {links}: give an address: https://example.org/project/blob/main")
+        raise UserError(
+            f"--links {links}: give an address, e.g. https://example.org/project/blob/main"
+        )
     config, layout = opened(profile)
     folder = layout.report if out is None else out.absolute()
     try:
         if out is not None:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}; name a folder to write to") from None
+        raise UserError(f"--out {out}: {error.strerror}; choose another folder") from None
     with locked(layout.scratch / "locks" / "stage-report"):
         sweep_up(folder)
         stage.run(config, layout, compare, row, None if out is None else folder, links)
 
 
 def sweep(
-    name: Annotated[str, typer.Argument(help="A saved sweep; default: the experiments.")] = "",
+    name: Annotated[str, typer.Argument(help="Saved sweep (default: DVC's experiments).")] = "",
     save: Annotated[
-        str, typer.Option("--save", help="Save under this name in results/sweeps/, for git.")
+        str, typer.Option("--save", help="Save the sweep under this name in results/sweeps/.")
     ] = "",
     over: Annotated[
         list[str] | None,
-        typer.Option("--over", help="Only experiments that change this parameter (repeat it)."),
+        typer.Option("--over", help="Only experiments that change this parameter; repeatable."),
     ] = None,
-    fmt: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            help="md, latex, csv, html or json. Default: md; on a terminal what fits it.",
-            show_default=False,
-            autocompletion=completion.among("md", "latex", "csv", "html", "json"),
-        ),
-    ] = "",
+    fmt: TableFormat = "",
     as_json: AsJson = False,
-    wide: Annotated[
-        bool, typer.Option("--wide", help="On a terminal: every column, in long lines.")
-    ] = False,
+    wide: Wide = False,
     profile: Profile = None,
 ) -> None:
-    """Print accuracies per setting of a sweep.
+    """Print the accuracy for each setting of a sweep.
 
     Example: bench sweep --over tau --save tau
     """
@@ -152,10 +142,10 @@ def sweep(
     from bench.utils.io import dump_sealed, write_text
 
     if name and (save or over):
-        raise UserError("give the NAME of a saved sweep, or --save and --over for a new one")
+        raise UserError("give either the NAME of a saved sweep, or --save and --over for a new one")
     for one in filter(None, (name, save)):
         if not re.fullmatch(r"[\w+=.-]*\w", one) or one.startswith("."):
-            raise UserError(f"'{one}' is no name of a sweep: use letters, digits, '_' and '-'")
+            raise UserError(f"'{one}' is not a valid sweep name; use letters, digits, '_' and '-'")
     config, layout = opened(profile)
     found = saved_sweep(config, layout, name) if name else read_sweep(config, layout, over or ())
     table = build_sweep(found, config.profile.title, config.profile.embedded)
@@ -166,7 +156,7 @@ def sweep(
         typer.echo(f"saved in {path.relative_to(layout.root)}", err=True)
 
 
-# Part of a comparison -> what its interval is over, and the question that it answers.
+# Part of a comparison -> what is resampled, and what the interval generalises to.
 _BOOTSTRAP = {
     "over_classes": ("classes", "other test classes, these trained models"),
     "over_videos": ("videos", "other videos of these classes, these trained models"),
@@ -178,10 +168,10 @@ _T = {
     "draws": "other draws of seen and unseen classes (as in the tables)",
 }
 _FOOT = (
-    "p: how often so large a gap would come up if the two rows were equal; of this comparison "
-    "alone (the tables correct it for all their rows)",
-    "turned: share of resamples in which the order turns or is level",
-    "what each line means and how often it holds the truth: docs/statistics.md",
+    "p: probability of a gap this large if the two rows were equal, for this comparison only (the "
+    "tables correct it for all their rows)",
+    "turned: share of resamples in which the order is reversed or equal",
+    "docs/statistics.md explains each line and how often it covers the true value",
 )
 
 
@@ -189,18 +179,16 @@ def compare(
     a: Annotated[
         str,
         typer.Argument(
-            help="A row: a method, or method+parameter=value.", autocompletion=completion.rows
+            help="Row: a method, or method+parameter=value.", autocompletion=completion.rows
         ),
     ],
-    b: Annotated[
-        str, typer.Argument(help="The row to compare it to.", autocompletion=completion.rows)
-    ],
+    b: Annotated[str, typer.Argument(help="Row to compare with.", autocompletion=completion.rows)],
     dataset: Annotated[
         str,
         typer.Option(
             "--dataset",
             "-d",
-            help="A test data set; default: every one.",
+            help="Test data set (default: all).",
             autocompletion=completion.data_sets,
         ),
     ] = "",
@@ -208,18 +196,19 @@ def compare(
         str,
         typer.Option(
             "--protocol",
-            help="Default: the first of each data set.",
+            help="Protocol (default: the first of each data set).",
             autocompletion=completion.protocols,
         ),
     ] = "",
     as_json: AsJson = False,
     resamples: Annotated[
-        int, typer.Option("--resamples", min=100, max=1_000_000, help="Of each bootstrap.")
+        int,
+        typer.Option("--resamples", min=100, max=1_000_000, help="Bootstrap resamples."),
     ] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstraps.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstraps.")] = 0,
     profile: Profile = None,
 ) -> None:
-    """Say how sure the difference of two rows is.
+    """Print the difference between two rows and its uncertainty.
 
     Example: bench compare aurl base_ls
     """
@@ -258,7 +247,7 @@ def _scopes(context: "TableContext", dataset: str, protocol: str) -> list[str]:
     if not found:
         raise unknown("protocol", protocol, dict.fromkeys(p for ps in known.values() for p in ps))
     if not known:
-        raise UserError("this profile tests no data set")
+        raise UserError("this profile has no test data set")
     return found
 
 
@@ -271,40 +260,40 @@ def _comparison(one: dict[str, Any]) -> list[str]:
     counts = " and ".join(str(mean["n"]) for mean in one["means"])
     common = one["common_draws"]
     if common and any(mean["n"] != common for mean in one["means"]):
-        units += f", the difference is over the {common} that both have"
+        units += f"; difference over the {common} that both have"
     lines = [
         f"{one['a']} − {one['b']}, {one['metric']}: {one['difference']:+.1f} points "
         f"({means[0]} − {means[1]}; n = {counts} {units})"
     ]
     rows = [("t", one["t"], _T[one["paired_over"]])]
     rows += [(f"bootstrap, {name}", one[part], why) for part, (name, why) in _BOOTSTRAP.items()]
-    lacking: dict[str, list[str]] = {}
+    missing: dict[str, list[str]] = {}
     for name, part, why in rows:
         if "missing" in part:
-            lacking.setdefault(part["missing"], []).append(name)
+            missing.setdefault(part["missing"], []).append(name)
             continue
         low, high = part["interval"]
         sure = f"p {_p(part['p'])}" if "p" in part else f"turned {100 * part['turned']:.1f} %"
         lines.append(f"  {name:<19}  {low:+6.1f} to {high:+6.1f}   {sure:<13}  {why}")
     for at, pair in one["mcnemar"].items():
         if at == "missing":
-            lacking.setdefault(pair, []).append("McNemar")
+            missing.setdefault(pair, []).append("McNemar")
             continue
         lines.append(
-            f"  {f'McNemar, {at}':<19}  right alone: {pair['only_a']} against {pair['only_b']} "
+            f"  {f'McNemar, {at}':<19}  only one right: {pair['only_a']} against {pair['only_b']} "
             f"videos, p {_p(pair['p'])}   these two models, other videos like these"
         )
     lines += _seeds(one["seeds"], one["t"].get("floor"))
-    lines += [f"  not here: {', '.join(names)}: {why}" for why, names in lacking.items()]
+    lines += [f"  not available: {', '.join(names)}: {why}" for why, names in missing.items()]
     lines += [
-        f"  {name}: {state}: its records stand, and nothing keeps them up to date"
+        f"  {name}: {state}: its records are kept, but no longer updated"
         for name, state in one["not_current"].items()
     ]
     return [*lines, *_flags(one)]
 
 
 def _flags(one: dict[str, Any]) -> Iterator[str]:
-    """Yield what the audit flags of either row, once where it is the same of both."""
+    """Yield the audit flags of both rows; a flag that both have is given once."""
     flags: dict[str, list[str]] = one["flags"]
     for flag in dict.fromkeys(flag for found in flags.values() for flag in found):
         whose = [name for name, found in flags.items() if flag in found]
@@ -324,14 +313,14 @@ def _seeds(found: dict[str, Any], floor: float | None) -> list[str]:
         low, high = found["between"]
         measured = " + ".join(map(str, found["measured_from"]))
         lines = [
-            f"  seeds for 1 point    {found['for_1_point']} a row (80 % power, 95 % level, these "
+            f"  seeds for 1 point    {found['for_1_point']} per row (80 % power, 95 % level, these "
             f"test classes); the spread of {measured} seeds allows {low} to {high}"
         ]
     if floor is not None and floor < 0.05:
-        lines.append("  however many         nothing of the t interval need stay (an estimate)")
+        lines.append("  with more seeds      the t interval can shrink to 0 (an estimate)")
     elif floor is not None:
         lines.append(
-            f"  however many         about ± {floor:.1f} of the t interval stays (an estimate): "
-            "the choice of the classes"
+            f"  with more seeds      about ± {floor:.1f} of the t interval remains (an estimate), "
+            "from the choice of the classes"
         )
     return lines

@@ -110,8 +110,8 @@ def test_experiments_of_other_code_are_outdated(copy: Path) -> None:
     [
         (("lamb",), "unknown saved sweep 'lamb'"),
         (("--over", "tua"), "unknown parameter that an experiment changes 'tua'"),
-        (("lam", "--save", "x"), "give the NAME of a saved sweep, or --save"),
-        (("--save", "../x"), "'../x' is no name of a sweep"),
+        (("lam", "--save", "x"), "NAME of a saved sweep, or --save"),
+        (("--save", "../x"), "'../x' is not a valid sweep name"),
         (("-p", "other"), "unknown profile 'other'"),
     ],
 )

@@ -86,7 +86,7 @@ def test_what_cannot_be_a_folder_to_write_to(untrained: Path, out: str) -> None:
     (untrained / "file").write_text("")
     done = run_bench(untrained, "report", "--out", out)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert f"--out {out}: " in done.err and "name a folder to write to" in done.err
+    assert f"--out {out}: " in done.err and "choose another folder" in done.err
 
 
 def test_a_picture_of_a_video_is_small_whatever_the_video() -> None:

@@ -185,7 +185,12 @@ def test_the_command_prints_both_forms(bench: Bench, project: Path, records: lis
     code, out, err = bench("compare", "mine", "other", "-d", "mini_ucf")
     assert (code, err) == (0, "")
     assert "mine − other, mini_ucf.full.top1: +" in out
-    for word in ("bootstrap, classes", "seeds for 1 point", "not here: bootstrap, videos", "p:"):
+    for word in (
+        "bootstrap, classes",
+        "seeds for 1 point",
+        "not available: bootstrap",
+        "p:",
+    ):
         assert word in out
     code, out, err = bench("compare", "mine", "other", "-d", "mini_ucf", "--json")
     assert json.loads(out)[0]["metric"] == "mini_ucf.full.top1"
@@ -194,7 +199,7 @@ def test_the_command_prints_both_forms(bench: Bench, project: Path, records: lis
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["mine", "mine"], "'mine' is compared to itself; name two rows"),
+        (["mine", "mine"], "'mine' is compared with itself"),
         (["mine", "othr"], "unknown row 'othr'; did you mean 'other'?"),
         (["mine", "other", "-d", "mini_ufc"], "unknown test data set 'mini_ufc'"),
         (["mine", "other", "--protocol", "half01"], "unknown protocol 'half01'"),
