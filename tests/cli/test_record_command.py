@@ -27,7 +27,7 @@ def test_it_shows_state_code_and_metrics(bench: Bench, recorded: Path) -> None:
     assert (code, err) == (0, "")
     text = " ".join(out.split())
     assert "AURL [b]ours[/b]" in text
-    assert "c0ffee, with changes that were not committed" in text
+    assert "c0ffee, with uncommitted changes" in text
     assert "now outdated" in text and "source" in text
     assert "mini_ucf.full 50.00 1 8" in text
 
