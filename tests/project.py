@@ -1,11 +1,12 @@
 """The project under test: where it is, a copy of it, its command line within this process."""
 
 import io
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -134,3 +135,15 @@ def write_index_file(folder: Path, name: str, **values: Any) -> None:
     facts: dict[str, Any] = {"name": name, "kind": "videos", "root": name, "keys": {}, "source": ""}
     facts |= {"videos": 0, "classes": [], "digest": "d"}
     IndexFile(**facts | values).write(folder / f"{name}.json")
+
+
+def split_json(content: Mapping[str, Any]) -> str:
+    """Return a split file with these values; the rest of it is made up."""
+    rest = {"dataset": "d", "protocol": "full", "definition": "", "digest": "x", "splits": []}
+    return json.dumps(rest | dict(content))
+
+
+def overlap_json(content: Mapping[str, Any]) -> str:
+    """Return an overlap file with these values; the rest of it is made up."""
+    rest = {"train": "train", "test": ["test"], "tau": 0.05, "digest": "x", "classes": []}
+    return json.dumps(rest | dict(content))

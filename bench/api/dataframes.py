@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.data.formats.split_file import SplitFile
 from bench.errors import visible
 from bench.reports.tables import Table
 from bench.reports.tables.cell_states import Cell
@@ -109,15 +110,15 @@ def one_row_a_cell(cells: Sequence[Cell]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("cell")
 
 
-def split_rows(file: Mapping[str, Any]) -> pd.DataFrame:
+def split_rows(file: SplitFile) -> pd.DataFrame:
     """Return a split file's classes: split, class, side."""
     rows = [
         (one["name"], name, side)
-        for one in file["splits"]
+        for one in map(dict[str, Any], file.splits)
         for side in SIDES
         for name in one.get(side, ())
     ]
     frame = pd.DataFrame(rows, columns=["split", "class", "side"])
     names = ("dataset", "protocol", "definition", "digest")
-    frame.attrs = {name: file[name] for name in names}
+    frame.attrs = {name: getattr(file, name) for name in names}
     return frame

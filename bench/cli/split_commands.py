@@ -52,13 +52,11 @@ def show(
     if note:
         print(f"note: {note}", file=sys.stderr)
     if as_json:
-        print_json(file["splits"])
+        print_json(file.splits)
         return
-    print_hanging(
-        f"{file['dataset']} {file['protocol']}: {file['definition']} (hash {file['digest']})", 3
-    )
-    for split in file["splits"]:
-        names = {key: value for key, value in split.items() if key != "name"}
+    print_hanging(f"{file.dataset} {file.protocol}: {file.definition} (hash {file.digest})", 3)
+    for split in file.splits:
+        names: dict[str, Any] = {key: value for key, value in split.items() if key != "name"}
         counts = ", ".join(f"{len(listed)} {key}" for key, listed in names.items())
         print(f"{split['name']}: {counts}")
         for key, listed in names.items():
@@ -169,17 +167,15 @@ def words(
 
 
 def _stored_overlap(layout: Layout) -> Any:
-    from bench.experiments.plan import VERDICTS
-    from bench.utils.io import read_json
+    from bench.data.formats.overlap_file import OverlapFile
 
-    file = layout.splits / "overlap.json"
-    found = read_json(file, "train", test=[str], tau=float, classes=VERDICTS)
+    found = OverlapFile.read(layout.splits / "overlap.json")
     if found is None:
         raise UserError(
             f"profile {layout.profile} has no overlap file: it has no separate training data set, "
             "or 'bench stage splits' has not run; --train and --test work without one"
         )
-    return found
+    return found.content()
 
 
 def _print_overlap(value: Mapping[str, Any]) -> None:

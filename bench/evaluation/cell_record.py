@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from bench.config.paths import Layout
 from bench.config.profile import TRANSFER as TRANSFER_PROTOCOLS
 from bench.config.profile import Config
+from bench.data.formats.split_file import SplitFile
 from bench.data.index import read_index
 from bench.data.splits.official_lists import video_name
 from bench.errors import UserError
@@ -54,7 +55,7 @@ def cell_record(config: Config, layout: Layout, folder: Path) -> Record:
     rows = _rows(layout, facts["digests"], files)
     usable = {name for name in rows if f"{name}.row" in arrays}  # no rows: trained by older code
     files = {key: file for key, file in files.items() if not _lists(file) or key[0] in usable}
-    splits = {key: file["splits"] for key, file in files.items()}
+    splits = {key: file.splits for key, file in files.items()}
     names = {name: one["names"] for name, one in facts["embedded"].items()}
     listed = {
         f"{dataset}.{protocol}": _listed(arrays, dataset, file, rows[dataset], facts)
@@ -91,7 +92,7 @@ def cell_record(config: Config, layout: Layout, folder: Path) -> Record:
         "best_on_test_step": facts["best_on_test_step"],
         "coverage": coverage | listed,
         "checkpoint": facts.get("checkpoint", "last"),
-        "split_digests": {f"{d}.{p}": file["digest"] for (d, p), file in files.items()},
+        "split_digests": {f"{d}.{p}": file.digest for (d, p), file in files.items()},
         **{key: facts[key] for key in _COPIED},
         "speed": facts["speed"] or None,
         "environment": facts["environment"] | facts.get("machine", {}),
@@ -140,14 +141,12 @@ def _embeddings(arrays: Mapping[str, Any]) -> dict[str, str]:
     return {dataset: digest(lines) for dataset, lines in parts.items()}
 
 
-def _split_files(
-    config: Config, layout: Layout, split: str
-) -> dict[tuple[str, str], Mapping[str, Any]]:
+def _split_files(config: Config, layout: Layout, split: str) -> dict[tuple[str, str], SplitFile]:
     """Return the split files for scoring a cell, limited to the split that it was trained on.
 
     A cell of split "transfer" is scored on all splits of the transfer protocols.
     """
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    found: dict[tuple[str, str], SplitFile] = {}
     for name, described in config.profile.datasets.items():
         for protocol in described.protocols:
             trained = f"{name}.{protocol}."
@@ -157,20 +156,20 @@ def _split_files(
                 else not split.startswith(trained)
             ):
                 continue
-            file = split_file(layout, name, protocol, "digest")
+            file = split_file(layout, name, protocol)
             if protocol not in TRANSFER_PROTOCOLS:
-                own = [s for s in file["splits"] if s["name"] == split.removeprefix(trained)]
-                file = {**file, "splits": own}
+                own = [s for s in file.splits if s["name"] == split.removeprefix(trained)]
+                file = file.model_copy(update={"splits": own})
             found[name, protocol] = file
     return found
 
 
-def _lists(file: Mapping[str, Any]) -> bool:
-    return any("videos" in one for one in file["splits"])
+def _lists(file: SplitFile) -> bool:
+    return any("videos" in one for one in file.splits)
 
 
 def _rows(
-    layout: Layout, digests: Mapping[str, str], files: Mapping[tuple[str, str], Mapping[str, Any]]
+    layout: Layout, digests: Mapping[str, str], files: Mapping[tuple[str, str], SplitFile]
 ) -> dict[str, dict[str, int]]:
     """Return video name -> row of the index, for data sets whose splits list videos.
 
@@ -194,20 +193,20 @@ def _rows(
 def _listed(
     arrays: Mapping[str, Any],
     dataset: str,
-    file: Mapping[str, Any],
+    file: SplitFile,
     rows: Mapping[str, int],
     facts: Mapping[str, Any],
 ) -> Coverage:
     """Return how many of the listed videos were embedded, each counted once."""
     embedded = set(arrays[f"{dataset}.row"].tolist())
     why = {video_name(p): r for p, r in facts["embedded"][dataset]["failed"].items()}
-    for one in file["splits"]:
+    for one in file.splits:
         if not any(rows.get(name) in embedded for name in one["videos"]):
             raise UserError(
                 f"no video of test list {one['name']} is in {dataset}: its files must be named "
                 f"as in the lists, for example '{one['videos'][0]}'"
             )
-    videos = sorted({name for one in file["splits"] for name in one["videos"]})
+    videos = sorted({name for one in file.splits for name in one["videos"]})
     lost = [name for name in videos if rows.get(name) not in embedded]
     return Coverage(
         digest=facts["digests"][dataset],

@@ -12,6 +12,8 @@ from typing import Any
 from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config, row_id
 from bench.data.formats.index_file import IndexFile
+from bench.data.formats.overlap_file import OverlapFile
+from bench.data.formats.split_file import SplitFile
 from bench.data.formats.words_file import WordsFile
 from bench.data.splits.overlap import fits_tau
 from bench.data.splits.protocols import fits_draws
@@ -23,17 +25,6 @@ from bench.experiments.record import cell_name
 from bench.utils.io import digest, read_json
 
 TRANSFER = "transfer"
-_NAMES = [str]
-SPLITS = [
-    {
-        "name": str, "seen": _NAMES, "unseen": _NAMES,
-        "videos?": _NAMES, "held_out?": _NAMES, "validation?": _NAMES,
-    }
-]  # fmt: skip
-"""Shape of the ``splits`` of a split file (see ``bench.data.splits.protocols.Split``)."""
-VERDICTS = [{"class": str, "kept": bool, "nearest": str, "dataset": str, "distance": float}]
-"""Shape of the ``classes`` of an overlap file (see ``bench.data.splits.overlap.verdicts``)."""
-
 
 UNFIT = "not that of params.yaml"
 """The part "split" of a cell whose split file was made of another τ or other draws."""
@@ -184,10 +175,9 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
     splits: dict[str, dict[str, str]] = {}
     if profile.train_on:
         parts = _data_parts(layout, [profile.train_on, *profile.transfer_sets()])
-        shape = {"digest": str, "tau?": float, "classes?": VERDICTS}
-        overlap = read_json(layout.splits / "overlap.json", whole=shape)
+        overlap = OverlapFile.read(layout.splits / "overlap.json")
         if overlap:
-            parts["split"] = overlap["digest"] if fits_tau(overlap, profile.tau) else UNFIT
+            parts["split"] = overlap.digest if fits_tau(overlap, profile.tau) else UNFIT
         # Only the tested classes are embedded: of these sets not all, which is part of the outcome.
         narrow = {
             name: sorted(set(profile.datasets[name].protocols) & {"half10", "k220"})
@@ -198,7 +188,7 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
             parts["tests"] = digest(narrow)
         splits[TRANSFER] = parts
     for name, protocol in profile.per_split():
-        found = split_file(layout, name, protocol)["splits"]
+        found = split_file(layout, name, protocol).splits
         fit = protocol in ONE_SPLIT or fits_draws(name, found, profile.fifty_fifty)
         for one in found:
             splits[f"{name}.{protocol}.{one['name']}"] = {
@@ -208,13 +198,9 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
     return splits
 
 
-def split_file(layout: Layout, name: str, protocol: str, *texts: str) -> dict[str, Any]:
-    """Read a data set's split file with its ``splits`` and ``texts``; UserError without it."""
-    path = layout.splits / f"{name}.{protocol}.json"
-    file: dict[str, Any] | None = read_json(path, *texts, splits=SPLITS)
-    if file is None:
-        raise UserError(f"{path} is missing; run 'bench stage splits'")
-    return file
+def split_file(layout: Layout, name: str, protocol: str) -> SplitFile:
+    """Read the split file of a data set; UserError if it is missing or damaged."""
+    return SplitFile.require(layout.splits / f"{name}.{protocol}.json")
 
 
 def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,13 +17,14 @@ from bench.config.profile import (
 )
 from bench.data import reference
 from bench.data.formats.index_file import IndexFile
+from bench.data.formats.overlap_file import OverlapFile
+from bench.data.formats.split_file import Split, SplitFile
 from bench.data.formats.words_file import WordsFile
 from bench.data.splits import protocols
 from bench.data.splits.official_lists import read_lists
 from bench.data.splits.overlap import nearest_test_classes, verdicts
 from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError, unknown
-from bench.experiments.plan import SPLITS
 from bench.utils.io import digest, read_json
 
 
@@ -35,7 +35,7 @@ def find_splits(
     draws: FiftyFifty | None = None,
     lists: Path | None = None,
     start: Path | None = None,
-) -> tuple[dict[str, Any], str]:
+) -> tuple[SplitFile, str]:
     """Return the content of a split file, and a note for the user ("" if there is none).
 
     Reads what the ``splits`` stage wrote, unless ``draws`` or ``lists`` ask for other splits.
@@ -52,14 +52,7 @@ def find_splits(
     if config is not None:
         described = config.profile.datasets[dataset]
         layout = Layout(root, config.name)
-        built = read_json(
-            layout.splits / f"{dataset}.{protocol}.json",
-            "definition",
-            "digest",
-            "dataset",
-            "protocol",
-            splits=SPLITS,
-        )
+        built = SplitFile.read(layout.splits / f"{dataset}.{protocol}.json")
         if built and not (draws or lists):
             return built, ""
         classes = known_classes(described.classes, layout, dataset)
@@ -102,7 +95,7 @@ def known_classes(described: tuple[str, ...] | None, layout: Layout, dataset: st
         ) from None
 
 
-def exclude(config: Config, layout: Layout) -> dict[str, Any]:
+def exclude(config: Config, layout: Layout) -> OverlapFile:
     """Return the content of overlap.json: the τ exclusion of training classes.
 
     Lists for each training class the nearest test class and whether the training class is kept.
@@ -124,13 +117,13 @@ def exclude(config: Config, layout: Layout) -> dict[str, Any]:
     kept = [one["class"] for one in classes if one["kept"]]
     if not kept:
         raise UserError(f"tau = {tau} leaves no training class of {train_on}; make it smaller")
-    return {
-        "train": train_on,
-        "test": tests,
-        "tau": tau,
-        "digest": digest([kept, sorted(tests)]),
-        "classes": classes,
-    }
+    return OverlapFile(
+        train=train_on,
+        test=tests,
+        tau=tau,
+        digest=digest([kept, sorted(tests)]),
+        classes=classes,
+    )
 
 
 def build(
@@ -142,7 +135,7 @@ def build(
     draws: FiftyFifty,
     lists: Path | None = None,
     videos: Mapping[str, Sequence[str]] | None = None,
-) -> dict[str, Any]:
+) -> SplitFile:
     """Return the splits of a data set under one protocol, with their definition and digest.
 
     ``seen`` are the training classes of a transfer protocol. official3 needs ``lists`` and gzsl
@@ -176,18 +169,16 @@ def build(
             splits = protocols.gzsl(_halves(name, classes, root, draws), videos, draws.seed)
         case _:
             splits = protocols.published(protocol, name, classes)
-    return {
-        "dataset": name,
-        "protocol": protocol,
-        "definition": definition,
-        "digest": digest(splits),
-        "splits": splits,
-    }
+    return SplitFile(
+        dataset=name,
+        protocol=protocol,
+        definition=definition,
+        digest=digest(splits),
+        splits=splits,
+    )
 
 
-def _halves(
-    name: str, classes: Sequence[str], root: Path, draws: FiftyFifty
-) -> list[protocols.Split]:
+def _halves(name: str, classes: Sequence[str], root: Path, draws: FiftyFifty) -> list[Split]:
     """Return the halves of the classes: published, from a file, or drawn."""
     if draws.published:
         return protocols.published(draws.published, name, classes)[: draws.draws]

@@ -64,7 +64,7 @@ def _classes(dataset: str, profile: str | None) -> dict[str, list[str]]:
         return reference.classes(dataset)
     except UserError:
         file, _ = find_splits(dataset, "full", profile)
-        return {name: [] for name in file["splits"][0]["unseen"]}
+        return {name: [] for name in file.splits[0]["unseen"]}
 
 
 def _splits(
@@ -76,5 +76,5 @@ def _splits(
     draws = FiftyFifty(published="xu50") if protocol == "xu50" else None
     name = "fifty-fifty" if draws else protocol
     lists = lists if protocol == "official3" else None
-    found: list[dict[str, Any]] = find_splits(dataset, name, profile, draws, lists)[0]["splits"]
-    return found
+    found, _ = find_splits(dataset, name, profile, draws, lists)
+    return [dict(one) for one in found.splits]

@@ -14,13 +14,12 @@ from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import Config, load_config, read_parameters
+from bench.data.formats.overlap_file import OverlapFile
 from bench.errors import UserError, unknown
-from bench.experiments.plan import VERDICTS
 from bench.experiments.saved_sweeps import flat, other_settings
 from bench.pipeline.verify.clean_tree import archived
 from bench.reports.tables.context import read_context
 from bench.reports.tables.rows import Row, collect
-from bench.utils.io import read_json
 
 _REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+) ([0-9a-f]{40})")
 
@@ -101,8 +100,8 @@ def _experiments(config: Config, layout: Layout) -> Iterator[Point]:
 def _point(config: Config, layout: Layout, experiment: str, commit: str) -> Point:
     whole = read_context(config, layout)
     rows = [row for row in collect(whole) if row.status != "quoted"]
-    overlap = read_json(layout.splits / "overlap.json", classes=VERDICTS)
-    kept = [one["kept"] for one in overlap["classes"]] if overlap else []
+    overlap = OverlapFile.read(layout.splits / "overlap.json")
+    kept = [one["kept"] for one in overlap.classes] if overlap else []
     classes = {"kept": sum(kept), "of": len(kept)} if kept else {}
     settings = dict(flat("", config.profile.model_dump(mode="json", exclude={"title"})))
     settings |= dict(flat("methods.", config.methods))

@@ -8,9 +8,10 @@ from typing import Any
 from bench.config.paths import Layout
 from bench.config.profile import TRANSFER as TRANSFER_PROTOCOLS
 from bench.config.profile import Config
+from bench.data.formats.overlap_file import OverlapFile
 from bench.errors import UserError
 from bench.experiments.method_registry import scan
-from bench.experiments.plan import TRANSFER, UNFIT, VERDICTS, PlannedCell, split_file
+from bench.experiments.plan import TRANSFER, UNFIT, PlannedCell, split_file
 from bench.training.job import Job
 from bench.utils.io import read_json
 from bench.utils.machine import git_state, this_processor
@@ -39,19 +40,15 @@ def job_of(config: Config, layout: Layout, cell: PlannedCell) -> Job:
             seen = tuple(f"class {i}" for i in range(imported["classes"]))
         else:
             train_on = profile.train_on or ""
-            overlap = read_json(layout.splits / "overlap.json", classes=VERDICTS)
-            if overlap is None:
-                where = layout.splits / "overlap.json"
-                raise UserError(f"{where} is missing; run 'bench stage splits'")
-            seen = tuple(one["class"] for one in overlap["classes"] if one["kept"])
+            seen = tuple(OverlapFile.require(layout.splits / "overlap.json").kept)
         tests = {}
         for name in profile.transfer_sets():
             asked = [p for p in profile.datasets[name].protocols if p in TRANSFER_PROTOCOLS]
-            splits = [one for p in asked for one in split_file(layout, name, p)["splits"]]
+            splits = [one for p in asked for one in split_file(layout, name, p).splits]
             tests[name] = tuple(sorted({c for one in splits for c in one["unseen"]}))
     else:
         train_on, protocol, draw = cell.split.split(".", 2)
-        splits = split_file(layout, train_on, protocol)["splits"]
+        splits = split_file(layout, train_on, protocol).splits
         one = next(s for s in splits if s["name"] == draw)
         seen, held_out = tuple(one["seen"]), tuple(one.get("held_out", ()))
         tests = {train_on: tuple(sorted([*one["unseen"], *(seen if held_out else ())]))}

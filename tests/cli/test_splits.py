@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from project import Bench
+from project import Bench, overlap_json
 
 DISTANCES = {"same": -0.0, "near": 0.049999, "edge": 0.05, "under": 0.05, "far": 0.4}
 KEPT = ["edge", "far"]  # "under" is 0.0499999 away, which six digits do not show
@@ -21,7 +21,7 @@ def overlap(project: Path) -> None:
     ]
     file = {"train": "k", "test": ["t"], "tau": 0.05, "digest": "d", "classes": classes}
     (project / "splits" / "mini").mkdir(parents=True)
-    (project / "splits" / "mini" / "overlap.json").write_text(json.dumps(file))
+    (project / "splits" / "mini" / "overlap.json").write_text(overlap_json(file))
 
 
 @pytest.mark.parametrize(

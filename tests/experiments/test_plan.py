@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import ROOT, copy_project
+from project import ROOT, copy_project, overlap_json, split_json
 from ruamel.yaml import YAML
 
 from bench.config.paths import Layout
@@ -36,11 +36,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     copy_project(folder)
     for profile, name, content in (
-        ("mini", "overlap", {"digest": "one"}),
-        ("ucf15", "ucf15.fifty-fifty", {"splits": _DRAWS}),
+        ("mini", "overlap", overlap_json({"digest": "one"})),
+        ("ucf15", "ucf15.fifty-fifty", split_json({"splits": _DRAWS})),
     ):
         (folder / "splits" / profile).mkdir(parents=True)
-        (folder / "splits" / profile / f"{name}.json").write_text(json.dumps(content))
+        (folder / "splits" / profile / f"{name}.json").write_text(content)
     return folder
 
 

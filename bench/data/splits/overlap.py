@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data import reference
+from bench.data.formats.overlap_file import OverlapFile, Verdict
 from bench.errors import UserError
 
 BORDERLINE = 0.02  # distance to τ within which a class counts as borderline
@@ -53,8 +54,8 @@ def nearest_test_classes(
     ]
 
 
-def verdicts(found: Iterable[Nearest], tau: float) -> list[dict[str, Any]]:
-    """Return one entry a training class, as overlap files have them, sorted by name."""
+def verdicts(found: Iterable[Nearest], tau: float) -> list[Verdict]:
+    """Return one entry per training class for an overlap file, sorted by name."""
     return [
         {
             "class": one.name,
@@ -67,14 +68,14 @@ def verdicts(found: Iterable[Nearest], tau: float) -> list[dict[str, Any]]:
     ]
 
 
-def fits_tau(overlap: Mapping[str, Any], tau: float) -> bool:
+def fits_tau(overlap: OverlapFile, tau: float) -> bool:
     """Return whether the filter at ``tau`` keeps exactly the classes that an overlap file keeps."""
-    if overlap.get("tau", tau) == tau:
+    if overlap.tau == tau:
         return True
     return all(
         one["kept"]
-        == Nearest(*(one[k] for k in ("class", "nearest", "dataset", "distance"))).kept(tau)
-        for one in overlap["classes"]
+        == Nearest(one["class"], one["nearest"], one["dataset"], one["distance"]).kept(tau)
+        for one in overlap.classes
     )
 
 

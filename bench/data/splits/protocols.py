@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import numpy as np
 
 from bench.config.profile import FiftyFifty
+from bench.data.formats.split_file import Split
 from bench.data.reference import published_splits
 from bench.data.reference.class_names import finder
 from bench.errors import UserError
@@ -22,22 +23,6 @@ DEFINITIONS = {
     "truze67": "TruZe in the other version that circulates: UCF101 67/34",
 }
 HELD_OUT = 0.2  # share of each seen class's videos in the test pool of gzsl
-
-
-class Split(TypedDict):
-    """One class split by name, every list sorted by code point.
-
-    ``videos``: only these are scored (names as the official lists have them, without suffix).
-    ``held_out``: videos of seen classes (paths of the index) that are tested, never trained on.
-    ``validation``: classes that are neither trained on nor tested.
-    """
-
-    name: str
-    seen: list[str]
-    unseen: list[str]
-    videos: NotRequired[list[str]]
-    held_out: NotRequired[list[str]]
-    validation: NotRequired[list[str]]
 
 
 def full(classes: Sequence[str], seen: Sequence[str]) -> list[Split]:

@@ -1,6 +1,6 @@
 """Which test classes a source has seen: by name, by words, or by the distance of class vectors."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from bench.config.paths import Layout
 from bench.config.profile import PER_SPLIT, Config
 from bench.data import reference as facts
 from bench.data.formats.index_file import IndexFile
+from bench.data.formats.split_file import Split, SplitFile
 from bench.data.reference.class_names import key
 from bench.data.splits.overlap import nearest_test_classes
 from bench.data.words.class_vectors import load_class_vectors
 from bench.data.words.class_words import class_words
 from bench.errors import UserError, unknown
-from bench.utils.io import DAMAGED, read_json
+from bench.utils.io import DAMAGED
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ def tested(config: Config, layout: Layout) -> dict[str, list[str]]:
     for name, described in config.profile.datasets.items():
         unseen: set[str] = set()
         for protocol in described.protocols:
-            file = read_json(layout.splits / f"{name}.{protocol}.json", splits=[dict]) or {}
-            unseen |= {c for one in file.get("splits", ()) for c in one["unseen"]}
+            file = SplitFile.read(layout.splits / f"{name}.{protocol}.json")
+            unseen |= {c for one in (file.splits if file else ()) for c in one["unseen"]}
         if described.protocols:
             found[name] = sorted(unseen) or known_classes(config, layout, name)
     return found
@@ -118,12 +119,12 @@ def known_classes(config: Config, layout: Layout, dataset: str) -> list[str]:
     return sorted(facts.classes(dataset)) if dataset in facts.class_lists() else []
 
 
-def draws(config: Config, layout: Layout) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
+def draws(config: Config, layout: Layout) -> Iterator[tuple[str, str, list[Split]]]:
     """Yield (data set, protocol, splits) of protocols that train a model for every split."""
     for name, protocol in config.profile.per_split():
         assert protocol in PER_SPLIT
-        file = read_json(layout.splits / f"{name}.{protocol}.json", splits=[dict])
-        yield name, protocol, file["splits"] if file else []
+        file = SplitFile.read(layout.splits / f"{name}.{protocol}.json")
+        yield name, protocol, file.splits if file else []
 
 
 def _word_vectors(path: Path) -> dict[str, Vector]:

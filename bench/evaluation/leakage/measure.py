@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
+from bench.data.formats.overlap_file import OverlapFile
 from bench.errors import UserError
 from bench.evaluation.leakage.audit_flags import audit_digest
 from bench.evaluation.leakage.class_matching import (
@@ -26,7 +27,7 @@ from bench.evaluation.leakage.class_matching import (
     tested,
 )
 from bench.features.object_vocabulary import object_names
-from bench.utils.io import DAMAGED, read_json
+from bench.utils.io import DAMAGED
 
 # Kinetics names its clips ID_000012_000022, ActivityNet v_ID. Others have no ids in their names.
 _ID = re.compile(r"(?:v_)?([\w-]{11})(?:_\d{6}_\d{6})?$", re.ASCII)
@@ -135,9 +136,9 @@ def _training(
 ) -> Source:
     """Compare the training classes that τ keeps; before the splits are built, all of them."""
     name = config.profile.train_on or ""
-    overlap = read_json(layout.splits / "overlap.json", classes=[dict])
-    listed = [one["class"] for one in overlap["classes"]] if overlap else None
-    left_out = [one["class"] for one in overlap["classes"] if not one["kept"]] if overlap else []
+    overlap = OverlapFile.read(layout.splits / "overlap.json")
+    listed = [one["class"] for one in overlap.classes] if overlap else None
+    left_out = [one["class"] for one in overlap.classes if not one["kept"]] if overlap else []
     classes = of_dataset(layout, name, listed or known_classes(config, layout, name))
     if not classes:
         return _unknown(name, f"its classes are not known; run 'bench stage data -p {config.name}'")
@@ -148,10 +149,8 @@ def _training(
     kept = [one for one in classes if one.name not in set(left_out)]
     found = _source(name, kept, tests, tau, left_out=len(left_out), built=overlap is not None)
     for test, compared in found["tests"].items():
-        if (
-            overlap and not compared["measured"]
-        ):  # without vectors, take the distances of the overlap file
-            _take_distances(compared, overlap["classes"], test, tau)
+        if overlap and not compared["measured"]:  # no vectors: use the overlap file
+            _take_distances(compared, overlap.classes, test, tau)
     found["videos"] = {test: shared_videos(layout, name, test) for test in tests}
     return found
 

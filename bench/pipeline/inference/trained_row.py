@@ -18,13 +18,14 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.config.schema import Input, Network
 from bench.data.formats.index_file import IndexFile
+from bench.data.formats.overlap_file import OverlapFile
 from bench.data.input_store import read_classes, read_objects
 from bench.data.reference.class_names import key
 from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
 from bench.experiments.fingerprint import source_digest
 from bench.experiments.method_registry import load, scan
-from bench.experiments.plan import TRANSFER, VERDICTS, split_file
+from bench.experiments.plan import TRANSFER, split_file
 from bench.experiments.record import Record
 from bench.method import Classes, Context, Method, as_tensor_classes, create
 from bench.models.r2plus1d import new_backbone
@@ -217,12 +218,9 @@ def _names(layout: Layout, found: FoundCell, dataset: str) -> list[str]:
     if "seen" in found.run["embedded"]:
         return list(found.run["embedded"]["seen"]["names"])
     if found.record.split == TRANSFER:
-        overlap = read_json(layout.splits / "overlap.json", classes=VERDICTS)
-        if overlap is None:
-            raise UserError(f"{layout.splits}/overlap.json is missing; run 'bench stage splits'")
-        return [one["class"] for one in overlap["classes"] if one["kept"]]
+        return OverlapFile.require(layout.splits / "overlap.json").kept
     _, protocol, draw = found.record.split.split(".", 2)
-    splits = split_file(layout, dataset, protocol)["splits"]
+    splits = split_file(layout, dataset, protocol).splits
     return next((list(one["seen"]) for one in splits if one["name"] == draw), [])
 
 

@@ -1,14 +1,13 @@
 """Stage splits: the τ exclusion and the class splits of every protocol, as JSON files."""
 
 from pathlib import Path
-from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
+from bench.data.formats.json_file import JsonFile
 from bench.data.index import read_index
 from bench.data.words.class_vectors import load_class_vectors
 from bench.pipeline.class_splits import build, exclude
-from bench.utils.io import write_json
 
 
 def run(config: Config, layout: Layout) -> None:
@@ -18,9 +17,9 @@ def run(config: Config, layout: Layout) -> None:
     seen: list[str] = []
     if profile.train_on and profile.transfer_sets():
         overlap = exclude(config, layout)
-        seen = [one["class"] for one in overlap["classes"] if one["kept"]]
+        seen = overlap.kept
         written.add(_write(layout.splits / "overlap.json", overlap))
-        print(f"{overlap['train']}: {len(seen)} of {len(overlap['classes'])} classes kept")
+        print(f"{overlap.train}: {len(seen)} of {len(overlap.classes)} classes kept")
     for name, described in profile.datasets.items():
         classes = sorted(load_class_vectors(layout.words, name)) if described.protocols else []
         for protocol in described.protocols:
@@ -29,7 +28,7 @@ def run(config: Config, layout: Layout) -> None:
             draws = profile.fifty_fifty
             file = build(name, protocol, classes, seen, layout.root, draws, lists, videos)
             written.add(_write(layout.splits / f"{name}.{protocol}.json", file))
-            print(f"{name} {protocol}: {len(file['splits'])} splits")
+            print(f"{name} {protocol}: {len(file.splits)} splits")
     for stale in set(layout.splits.glob("*.json")) - written:
         stale.unlink()
 
@@ -43,6 +42,6 @@ def _videos(layout: Layout, name: str) -> dict[str, list[str]]:
     return videos
 
 
-def _write(path: Path, value: dict[str, Any]) -> Path:
-    write_json(path, value)
+def _write(path: Path, value: JsonFile) -> Path:
+    value.write(path)
     return path

@@ -8,12 +8,15 @@ import zipfile
 from pathlib import Path
 
 from bench.config.paths import Layout
+from bench.data.formats.index_file import IndexFile
+from bench.data.formats.overlap_file import OverlapFile
+from bench.data.formats.split_file import SplitFile
 from bench.errors import UserError
 from bench.experiments.fingerprint import source_digest
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import TRANSFER
 from bench.experiments.record import Record
-from bench.utils.io import dump_json, read_json, write_text
+from bench.utils.io import write_text
 
 CODE = ("bench", "methods", "params.yaml", "dvc.yaml")
 
@@ -95,7 +98,7 @@ def link_data(layout: Layout, tree: Layout) -> None:
 def other_data(layout: Layout, record: Record) -> str:
     """Say which data set is not the recorded one, "" if all are."""
     for name, recorded in record.data.items():
-        if other := _other(layout.index / f"{name}.json", recorded):
+        if other := _other(IndexFile, layout.index / f"{name}.json", recorded):
             return f"data of {name}: {other}"
     return ""
 
@@ -122,9 +125,9 @@ def keep_one_split(tree: Layout, record: Record) -> None:
     if record.split != TRANSFER:
         dataset, protocol, name = record.split.split(".", 2)
         path = tree.splits / f"{dataset}.{protocol}.json"
-        file = read_json(path, splits=[dict])
-        file["splits"] = [one for one in file["splits"] if one["name"] == name]
-        write_text(path, dump_json(file))
+        file = SplitFile.require(path)
+        own = [one for one in file.splits if one["name"] == name]
+        file.model_copy(update={"splits": own}).write(path)
 
 
 def other_splits(folder: Path, record: Record) -> str:
@@ -133,13 +136,16 @@ def other_splits(folder: Path, record: Record) -> str:
     if record.split == TRANSFER and "split" in record.parts:
         recorded["overlap"] = record.parts["split"]
     for name, value in recorded.items():
-        if other := _other(folder / f"{name}.json", value):
+        kind = OverlapFile if name == "overlap" else SplitFile
+        if other := _other(kind, folder / f"{name}.json", value):
             return f"split file {name}: {other}"
     return ""
 
 
-def _other(path: Path, recorded: str) -> str:
-    """Say how the digest that a file carries differs from the recorded one, "" if it does not."""
-    facts = read_json(path, "digest")
-    found = facts["digest"] if facts else "missing"
+def _other(
+    kind: type[IndexFile] | type[OverlapFile] | type[SplitFile], path: Path, recorded: str
+) -> str:
+    """Describe how a file's digest differs from the recorded one; "" if they are equal."""
+    file = kind.read(path)
+    found = file.digest if file else "missing"
     return "" if found == recorded else f"{found} here, {recorded} in the record"

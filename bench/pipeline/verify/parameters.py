@@ -9,10 +9,11 @@ from ruamel.yaml import YAML
 
 from bench.config.paths import Layout
 from bench.config.profile import TRANSFER as ONCE
+from bench.data.formats.overlap_file import OverlapFile
 from bench.errors import UserError
 from bench.experiments.plan import TRANSFER
 from bench.experiments.record import Record
-from bench.utils.io import digest, dump_json, read_json, write_text
+from bench.utils.io import digest, dump_json, write_text
 
 
 def read_parameters(tree: Path) -> dict[str, Any]:
@@ -45,7 +46,8 @@ def put_parameters(tree: Path, record: Record, raw: dict[str, Any], narrow: bool
             block["train_on"] = None
             block["fifty_fifty"] = {"draws": 1, "file": "one split of the record"}  # of any draws
     # The splits are the record's, whatever τ and draws the file asks for now.
-    overlap = read_json(Layout(tree, record.profile).splits / "overlap.json") if narrow else None
+    file = Layout(tree, record.profile).splits / "overlap.json"
+    overlap = OverlapFile.read(file) if narrow else None
     reading = {} if "checkpoint" in record.reading else record.reading
     named = (raw.get("methods") or {}).get(record.method) or {}
     values = {k: v for k, v in named.items() if v is not None}  # null: the default
@@ -54,7 +56,7 @@ def put_parameters(tree: Path, record: Record, raw: dict[str, Any], narrow: bool
     rows = [{"method": record.method, "set": reading}] if reading else []
     written = {
         "profile": record.profile,
-        "tau": overlap.get("tau", raw.get("tau")) if overlap else raw.get("tau"),
+        "tau": overlap.tau if overlap else raw.get("tau"),
         "methods": {record.method: values} if values else {},
         "readings": {"run": bool(rows), "rows": rows},
         "profiles": {record.profile: block},

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.config.profile import load_config
+from bench.data.formats.overlap_file import OverlapFile
 from bench.data.splits.overlap import Nearest
-from bench.experiments.plan import VERDICTS
 from bench.experiments.saved_sweeps import saved_sweep
 from bench.reports.figures.drawing import GREY, INK, Look, Sheet, lacking, short
 from bench.reports.figures.material import Material
@@ -29,12 +29,12 @@ Point = tuple[float, float, float | None, int]  # τ, mean, deviation, n
 def draw(material: Material) -> Figure:
     """Return classes kept against τ, and below it accuracy for every τ with records."""
     context = material.context
-    stored = context.stored("overlap", "train", test=[str], tau=float, classes=VERDICTS)
+    stored = context.overlap()
     if stored is None:
         why = "run 'dvc repro'" if context.train else "no τ applies: it trains on no other data set"
         return lacking(KEY, TITLE, f"Profile {context.profile} has no overlap file; {why}.")
     keys = [context.headline(scope) for scope in context.primary if not context.per_split(scope)]
-    lines = {key: _lines(material, key, float(stored["tau"])) for key in keys}
+    lines = {key: _lines(material, key, float(stored.tau)) for key in keys}
     lines = {key: found for key, found in lines.items() if found}
     sheet = Sheet(KEY, 7.2, 2.5 + 1.8 * len(lines), (1 + len(lines), 1), (True, False))
     kept = _kept(sheet, sheet.axes[0], stored)
@@ -43,19 +43,19 @@ def draw(material: Material) -> Figure:
     sheet.axes[-1].set_xlabel("τ (cosine distance of class vectors)")
     sheet.axes[-1].set_xlim(-0.006, HIGHEST + 0.006)
     sheet.legend()
-    near = sorted(stored["classes"], key=lambda one: (one["distance"], one["class"]))
+    near = sorted(stored.classes, key=lambda one: (one["distance"], one["class"]))
     near = [one for one in near if one["distance"] < HIGHEST or not one["kept"]]
     more = f" The table lists the {LISTED} nearest." if len(near) > LISTED else ""
     swept = sorted({point[0] for found in lines.values() for one in found for point in one[2]})
     return sheet.figure(
         TITLE,
-        f"A class of {stored['train']} is trained on if no test class of "
-        f"{', '.join(stored['test'])} is nearer than τ. At τ = {stored['tau']:g}, where this "
-        f"profile stands (vertical line), {_count(stored['classes'])} are kept; at {HIGHEST}, "
+        f"A class of {stored.train} is trained on if no test class of "
+        f"{', '.join(stored.test)} is nearer than τ. At τ = {stored.tau:g}, where this "
+        f"profile stands (vertical line), {_count(stored.classes)} are kept; at {HIGHEST}, "
         f"{kept[-1]} would be.{more}\n\n{_measured(swept)}",
         f"Training classes kept fall from {kept[0]} at τ = 0 to {kept[-1]} at τ = {HIGHEST}; "
         f"accuracy is drawn at τ = {', '.join(f'{tau:g}' for tau in swept) or 'none'}.",
-        ("training class", "nearest test class", "data set", "distance", f"τ = {stored['tau']:g}"),
+        ("training class", "nearest test class", "data set", "distance", f"τ = {stored.tau:g}"),
         [
             (
                 *(one["class"], one["nearest"], one["dataset"]),
@@ -71,20 +71,20 @@ def _count(classes: Sequence[Mapping[str, Any]]) -> str:
     return f"{sum(one['kept'] for one in classes)} of {len(classes)} classes"
 
 
-def _kept(sheet: Sheet, axes: "Axes", stored: Mapping[str, Any]) -> list[int]:
+def _kept(sheet: Sheet, axes: "Axes", stored: OverlapFile) -> list[int]:
     """Draw how many classes each τ keeps, and where the profile stands."""
     classes = [
         Nearest(one["class"], one["nearest"], one["dataset"], float(one["distance"]))
-        for one in stored["classes"]
+        for one in stored.classes
     ]
     taus = [round(float(tau), 4) for tau in np.linspace(0, HIGHEST, 121)]
     kept = [sum(one.kept(tau) for one in classes) for tau in taus]
     axes.step(taus, kept, where="post", color=INK, lw=1.4)
     axes.set_ylabel("training classes kept")
     axes.set_ylim(0, 1.08 * len(classes))
-    now = float(stored["tau"])
+    now = float(stored.tau)
     line = axes.axvline(now, color=GREY, lw=1)
-    sheet.hover(f"τ = {now:g}: {_count(stored['classes'])} are kept", line)
+    sheet.hover(f"τ = {now:g}: {_count(stored.classes)} are kept", line)
     return kept
 
 

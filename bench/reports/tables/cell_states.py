@@ -77,9 +77,11 @@ def _reference(context: TableContext, records: Iterable[Record]) -> dict[str, st
             votes[name][value].append(record.started)
     reference = {}
     for name, times in votes.items():
-        file = context.stored(name.removeprefix("split ")) if name.startswith("split ") else None
+        file = (
+            context.split_file(name.removeprefix("split ")) if name.startswith("split ") else None
+        )
         most = max(times, key=lambda value: (len(times[value]), max(times[value]), value))
-        reference[name] = file["digest"] if file else most
+        reference[name] = file.digest if file else most
     return reference
 
 

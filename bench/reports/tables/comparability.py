@@ -6,7 +6,6 @@ from dataclasses import replace
 from bench.config.profile import TRANSFER
 from bench.data.reference import Published, published_size
 from bench.evaluation.leakage.audit_flags import Flag
-from bench.experiments.plan import SPLITS
 from bench.experiments.plan import TRANSFER as SPLIT
 from bench.experiments.record import Record
 from bench.reports.tables.context import EMBEDDED, TableContext
@@ -23,8 +22,9 @@ def here(context: TableContext, dataset: str) -> tuple[int, int]:
     """
     names: set[str] = set()
     for protocol in WHOLE & {*context.tests.get(dataset, ())}:
-        stored = context.stored(f"{dataset}.{protocol}", splits=SPLITS) or {"splits": []}
-        names |= {name for one in stored["splits"] for name in (*one["seen"], *one["unseen"])}
+        file = context.split_file(f"{dataset}.{protocol}")
+        splits = file.splits if file else []
+        names |= {name for one in splits for name in (*one["seen"], *one["unseen"])}
     once = [one.coverage for one in context.records if one.split == SPLIT]
     return len(names), max((own[dataset].expected for own in once if dataset in own), default=0)
 
@@ -87,8 +87,8 @@ def stands(context: TableContext, row: Row, number: Published) -> bool:
         return number.protocol in TRANSFER or number.train == number.dataset
     if row.learning == "none" or number.train == "none":
         return row.learning == "none" and number.train == "none"
-    tau = (context.stored("overlap") or {}).get("tau")
-    filtered = number.tau_filtered if tau is None else tau > 0
+    overlap = context.overlap()
+    filtered = overlap.tau > 0 if overlap else number.tau_filtered
     return number.train == context.train and number.tau_filtered == filtered
 
 

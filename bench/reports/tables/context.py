@@ -7,11 +7,12 @@ from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config
+from bench.data.formats.overlap_file import OverlapFile
+from bench.data.formats.split_file import Split, SplitFile
 from bench.evaluation.leakage.audit_flags import stored_audit
 from bench.experiments.method_registry import MethodFile, scan
-from bench.experiments.plan import SPLITS, PlannedCell, plan
+from bench.experiments.plan import PlannedCell, plan
 from bench.experiments.record import Record, read_records
-from bench.utils.io import read_json
 
 EMBEDDED = (
     "This is a small generated world: its numbers are no evidence about the paper and are not "
@@ -68,24 +69,32 @@ class TableContext:
         names = (name for name, protocols in self.tests.items() if protocol in protocols)
         return [self.headline(f"{name}.{protocol}") for name in names]
 
-    def stored(self, name: str, *texts: str, **shapes: Any) -> Any | None:
-        """Read ``<name>.json`` of the split files, ``None`` if absent, ``UserError`` if damaged."""
-        return read_json(self.splits / f"{name}.json", "digest", *texts, **shapes)
+    def overlap(self) -> OverlapFile | None:
+        """Read the overlap file; None if there is none, UserError if it is damaged."""
+        return OverlapFile.read(self.splits / "overlap.json")
+
+    def split_file(self, scope: str) -> SplitFile | None:
+        """Read the split file of ``<data set>.<protocol>``; None if there is none."""
+        return SplitFile.read(self.splits / f"{scope}.json")
+
+    def _splits(self, scope: str) -> list[Split]:
+        file = self.split_file(scope)
+        return file.splits if file else []
 
     def has_splits(self, scope: str) -> bool:
         """Return whether the split file of ``<data set>.<protocol>`` is there, with splits."""
-        return bool((self.stored(scope, splits=SPLITS) or {}).get("splits"))
+        return bool(self._splits(scope))
 
     def split_sizes(self, scope: str) -> tuple[int, int]:
         """Return the tested classes of one split and of all together; (1, 1) without the file."""
-        splits = (self.stored(scope, splits=SPLITS) or {}).get("splits")
+        splits = self._splits(scope)
         if not splits:
             return 1, 1
         return len(splits[0]["unseen"]), len({name for one in splits for name in one["unseen"]})
 
     def draw_sizes(self, scope: str) -> tuple[int, int]:
         """Return the seen and unseen classes of one draw; (1, 1) without a split file."""
-        splits = (self.stored(scope, splits=SPLITS) or {}).get("splits")
+        splits = self._splits(scope)
         return (len(splits[0]["seen"]), len(splits[0]["unseen"])) if splits else (1, 1)
 
 

@@ -364,7 +364,7 @@ def compare(
 
 
 def _why_no_interval(context: TableContext, rows: tuple[Row, Row], scope: str, over: str) -> str:
-    if over == "splits" and context.stored(scope) is None:
+    if over == "splits" and context.split_file(scope) is None:
         return "the split file is missing; run 'bench stage splits'"
     inside, among = context.split_sizes(scope) if over == "splits" else (1, 1)
     if 1 < among <= inside:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from bench.experiments.plan import SPLITS, VERDICTS
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.typed_table import (
     Column,
@@ -50,16 +49,16 @@ def build_splits(context: TableContext) -> Table:
     for dataset, protocols in context.tests.items():
         for protocol in protocols:
             entry: dict[str, Any] = {"dataset": dataset, "protocol": protocol}
-            stored = context.stored(f"{dataset}.{protocol}", "definition", splits=SPLITS)
+            stored = context.split_file(f"{dataset}.{protocol}")
             if stored:
-                splits = stored["splits"]
-                entry |= {"definition": stored["definition"], "splits": len(splits)}
+                splits: list[dict[str, Any]] = [dict(one) for one in stored.splits]
+                entry |= {"definition": stored.definition, "splits": len(splits)}
                 for side in ("seen", "unseen"):
                     entry[side] = [len(split[side]) for split in splits] or [0]
                 for side, name in _MORE.items():
                     if splits and all(side in split for split in splits):
                         entry[name] = [len(split[side]) for split in splits]
-                entry["digest"] = stored["digest"]
+                entry["digest"] = stored.digest
             data.append(entry | {"status": "ok" if stored else "not built"})
     missing = any(entry["status"] != "ok" for entry in data)
     return Table(
@@ -83,21 +82,21 @@ def build_overlap(context: TableContext) -> Table:
     ]
     header, shown = [context.header], []
     notes = ["No overlap file: run 'dvc repro' (a profile without a training data set has none)."]
-    stored = context.stored("overlap", "train", test=[str], tau=float, classes=VERDICTS)
+    stored = context.overlap()
     if stored:
-        classes = sorted(stored["classes"], key=lambda one: (one["distance"], one["class"]))
+        classes = sorted(map(dict, stored.classes), key=lambda one: (one["distance"], one["class"]))
         removed = [one for one in classes if not one["kept"]]
         kept = [one for one in classes if one["kept"]]
         shown = removed + kept[:NEAREST_KEPT]
         rule = (
-            f"τ = {stored['tau']}: a class is kept if no test class is nearer (cosine distance of "
+            f"τ = {stored.tau}: a class is kept if no test class is nearer (cosine distance of "
             "the class vectors)."
-            if stored["tau"] > 0
+            if stored.tau > 0
             else "τ = 0: no class is left out."
         )
         header.append(
-            f"{rule} Kept {len(kept)} of {len(classes)} classes of {stored['train']}; test classes "
-            f"of {', '.join(stored['test'])}. Digest {stored['digest']}."
+            f"{rule} Kept {len(kept)} of {len(classes)} classes of {stored.train}; test classes "
+            f"of {', '.join(stored.test)}. Digest {stored.digest}."
         )
         nearest = len(shown) - len(removed)
         notes = [f"All {len(removed)} removed classes, then the {nearest} nearest kept."]

@@ -1,12 +1,12 @@
 """Made-up profiles with a leak of each kind, as files: nothing is trained or indexed."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from project import overlap_json, split_json, write_index_file
 from ruamel.yaml import YAML
 
 TRAIN = {"juggling": (1, 0, 0), "box bouncing": (0, 1, 0), "chess": (0, 0, 1)}
@@ -54,10 +54,10 @@ def built(
         for c in TRAIN
     ]
     overlap = {"train": "train", "test": ["test"], "tau": 0, "digest": "o", "classes": listed}
-    (splits / "overlap.json").write_text(json.dumps(overlap))
+    (splits / "overlap.json").write_text(overlap_json(overlap))
     full = {"name": "0", "seen": list(TRAIN), "unseen": list(TEST)}
     file = {"definition": "all", "digest": "f", "splits": [full]}
-    (splits / "test.full.json").write_text(json.dumps(file))
+    (splits / "test.full.json").write_text(split_json(file))
 
 
 def index(root: Path, name: str, videos: Mapping[str, str], classes: list[str]) -> None:
@@ -66,6 +66,4 @@ def index(root: Path, name: str, videos: Mapping[str, str], classes: list[str]) 
     folder.mkdir(parents=True, exist_ok=True)
     rows = pd.DataFrame({"path": list(videos), "sha256": list(videos.values())})
     rows.to_parquet(folder / f"{name}.parquet")
-    facts = {"name": name, "kind": "videos", "root": ".", "keys": {}, "source": "", "file": ""}
-    facts |= {"classes": sorted(classes), "digest": "d", "videos": len(rows)}
-    (folder / f"{name}.json").write_text(json.dumps(facts))
+    write_index_file(folder, name, classes=sorted(classes), videos=len(rows))

@@ -7,7 +7,7 @@ from typing import Any
 import leaky
 import numpy as np
 import pytest
-from project import ROOT, Bench
+from project import ROOT, Bench, split_json
 
 from bench.evaluation.leakage.class_matching import Named, compare
 
@@ -227,7 +227,7 @@ def test_seen_and_unseen_classes_of_a_draw_may_be_near_twins(project: Path, audi
         **{"test.names": np.array(names), "test.vectors": vectors},
     )
     file = project / "splits/leaky/test.fifty-fifty.json"
-    file.write_text(json.dumps({"definition": "", "digest": "x", "splits": splits}))
+    file.write_text(split_json({"definition": "", "digest": "x", "splits": splits}))
     found = audited()
     twins = found["sources"]["training test.fifty-fifty"]["tests"]["test"]["seen"]
     assert [(one["name"], one["source"], one["draws"]) for one in twins] == [

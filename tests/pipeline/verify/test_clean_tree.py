@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import ROOT, Bench
+from project import ROOT, Bench, split_json, write_index_file
 from ruamel.yaml import YAML
 
 from bench.config.paths import Layout
@@ -149,9 +149,10 @@ def test_data_and_splits_are_checked_by_their_digests(project: Path) -> None:
     layout, tree = Layout(project, "mini"), Layout(project / "tree", "mini")
     made = record(ROOT, data={"ucf": "d"}, split_digests={"ucf.full": "s"})
     assert other_data(layout, made) == "data of ucf: missing here, d in the record"
-    for folder, name, digest in ((layout.index, "ucf", "e"), (layout.splits, "ucf.full", "s")):
-        folder.mkdir(parents=True)
-        (folder / f"{name}.json").write_text(json.dumps({"digest": digest}))
+    layout.index.mkdir(parents=True)
+    layout.splits.mkdir(parents=True)
+    write_index_file(layout.index, "ucf", digest="e")
+    (layout.splits / "ucf.full.json").write_text(split_json({"digest": "s"}))
     assert other_data(layout, made) == "data of ucf: e here, d in the record"
     put_splits(layout, made, tree)
     assert (tree.splits / "ucf.full.json").is_file()
@@ -164,15 +165,15 @@ def test_splits_of_the_commit_are_taken_where_the_present_ones_are_others(projec
     layout, tree = Layout(project, "mini"), Layout(project / "tree", "mini")
     layout.splits.mkdir(parents=True)
     file = layout.splits / "ucf.full.json"
-    file.write_text('{"digest": "old"}')
+    file.write_text(split_json({"digest": "old"}))
     git(project, "init", "-q")
     git(project, "add", "splits")
     git(project, "commit", "-qm", "a")
-    file.write_text('{"digest": "new"}')
+    file.write_text(split_json({"digest": "new"}))
     commit = git(project, "rev-parse", "HEAD")
     tree.root.mkdir()
     put_splits(layout, record(ROOT, git_commit=commit, split_digests={"ucf.full": "old"}), tree)
-    assert json.loads((tree.splits / "ucf.full.json").read_text()) == {"digest": "old"}
+    assert json.loads((tree.splits / "ucf.full.json").read_text())["digest"] == "old"
 
 
 @pytest.mark.parametrize(

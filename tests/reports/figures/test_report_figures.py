@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from project import ROOT
+from project import ROOT, split_json
 from reports.figures.made_runs import write_run
 from reports.tables.made_up import POSTER, context, full, planned_cell, record, write_splits
 
@@ -113,7 +113,7 @@ def test_accuracy_stands_by_the_number_of_classes_with_chance(tmp_path: Path) ->
     write_splits(tmp_path)
     split = {"name": "0", "seen": ["a"], "unseen": list("cdef")}
     stored = json.loads((tmp_path / "mini_ucf.full.json").read_text()) | {"splits": [split]}
-    (tmp_path / "mini_ucf.full.json").write_text(json.dumps(stored))
+    (tmp_path / "mini_ucf.full.json").write_text(split_json(stored))
     figure = draw(accuracy, material(tmp_path, *full()))
     assert "mini_ucf · full (4 classes)" in figure.columns
     chance = dict(zip(figure.columns, texts(figure)[0], strict=True))

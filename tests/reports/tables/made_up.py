@@ -7,6 +7,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+from project import overlap_json, split_json
+
 from bench.experiments.plan import PlannedCell
 from bench.experiments.record import Coverage, Record
 from bench.reports.tables import TableContext, build, render
@@ -74,14 +76,14 @@ def write_splits(folder: Path) -> None:
             split = {"name": "0", "seen": ["a", "b"], "unseen": ["c"]}
             stored = {"dataset": dataset, "protocol": protocol, "definition": "every class"}
             stored |= {"digest": "0123456789abcdef", "splits": [split]}
-            (folder / f"{dataset}.{protocol}.json").write_text(json.dumps(stored))
+            (folder / f"{dataset}.{protocol}.json").write_text(split_json(stored))
     classes = [
         {"class": f"k{i}", "kept": i > 1, "nearest": f"c{i}", "dataset": "mini_ucf"}
         | {"distance": i / 30}
         for i in range(15)
     ]
     stored = {"train": "mini_kinetics", "test": list(TESTS), "tau": 0.05, "digest": "f00"}
-    (folder / "overlap.json").write_text(json.dumps(stored | {"classes": classes}))
+    (folder / "overlap.json").write_text(overlap_json(stored | {"classes": classes}))
 
 
 def full(seeds: int = 3) -> tuple[list[Record], list[PlannedCell]]:

@@ -1,13 +1,12 @@
 """The state of cells in tables: outdated, failed, never mixed."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_up import cells, context, planned_cell, record, rows
-from project import ROOT
+from project import ROOT, split_json
 
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import code_parts
@@ -88,7 +87,7 @@ def test_different_digests_are_never_averaged(what: str, tmp_path: Path) -> None
     assert "outdated" in row["state"]
     if what == "split":  # the split file itself outvotes every record
         stored = {"definition": "", "digest": "old", "splits": []}
-        (tmp_path / "mini_ucf.full.json").write_text(json.dumps(stored))
+        (tmp_path / "mini_ucf.full.json").write_text(split_json(stored))
         row = rows("ablation", context(tmp_path, records, planned))["aurl"]
         assert row["metrics"]["mini_ucf.full.top1"]["n"] == 1
 

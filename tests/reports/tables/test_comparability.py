@@ -1,11 +1,11 @@
 """Which measured numbers stand against which published ones."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_up import cells, context, planned_cell, record
+from project import overlap_json, split_json
 
 from bench.experiments.record import Coverage
 
@@ -23,9 +23,9 @@ def table(
     one = record("aurl", metrics=metrics, coverage=seen, per_class={}, parameters=parameters)
     split = {"name": "0", "seen": [], "unseen": [f"c{i}" for i in range(classes)]}
     stored = {"digest": "d", "splits": [split]}
-    (folder / "ucf101.full.json").write_text(json.dumps(stored))
+    (folder / "ucf101.full.json").write_text(split_json(stored))
     stored = {"digest": "d", "tau": other.pop("tau", 0.05)}
-    (folder / "overlap.json").write_text(json.dumps(stored))
+    (folder / "overlap.json").write_text(overlap_json(stored))
     settings = {"tests": TESTS, "is_embedded_world": False, "train": "kinetics700", "clips": 1}
     return cells(context(folder, [one], [planned_cell("aurl")], **(settings | other)))["aurl"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up import context, record
-from project import Bench
+from project import Bench, split_json
 
 from bench.cli.result_commands import _comparison
 from bench.errors import UserError
@@ -150,7 +150,7 @@ def test_splits_that_hold_every_class_are_said_to_be_the_reason(tmp_path: Path) 
     scope = "mini_ucf.official3"
     one = {"name": "1", "seen": [], "unseen": ["a", "b"]}
     split = {"definition": "", "digest": "d", "splits": [one] * 3}
-    (tmp_path / f"{scope}.json").write_text(json.dumps(split))
+    (tmp_path / f"{scope}.json").write_text(split_json(split))
     lists = {f"{scope}.top1": {str(i): 40.0 + i for i in range(3)}}
     made = [record(row, seed, metrics={f"{scope}.top1": 41.0}, per_split=lists)
             for row in ("mine", "other") for seed in range(3)]  # fmt: skip

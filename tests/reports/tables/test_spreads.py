@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from made_up import context, full, planned_cell, record, write_splits
+from project import split_json
 
 from bench.experiments.record import Record
 from bench.reports.tables import FORMATS, TableContext, build, render
@@ -26,7 +27,7 @@ def given(tmp_path: Path) -> TableContext:
     write_splits(tmp_path)
     splits = [{"name": str(i), "seen": [], "unseen": [*"abcdef"][i : i + 3]} for i in range(3)]
     stored = {"definition": "", "digest": "0123456789abcdef", "splits": splits}
-    (tmp_path / "mini_ucf.half10.json").write_text(json.dumps(stored))
+    (tmp_path / "mini_ucf.half10.json").write_text(split_json(stored))
     records = [halves(row, seed, level) for row, level in (("mine", 40), ("other", 42))
                for seed in range(3)]  # fmt: skip
     planned = [planned_cell(one.row, one.seed) for one in records]

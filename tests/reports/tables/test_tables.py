@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from made_up import POSTER, cells, context, full, planned_cell, record, rows, write_splits
+from project import split_json
 
 from bench.errors import UserError
 from bench.experiments.method_registry import MethodFile
@@ -223,7 +224,7 @@ def test_an_imported_checkpoint_is_a_row_of_its_own(tmp_path: Path) -> None:
 def test_any_protocol_may_be_trained_per_draw(unseen: int, text: str, tmp_path: Path) -> None:
     split = {"name": "0", "seen": ["a", "b"], "unseen": ["c"] * unseen}
     stored = {"definition": "", "digest": "s", "splits": [split]}
-    (tmp_path / "ucf101.official3.json").write_text(json.dumps(stored))
+    (tmp_path / "ucf101.official3.json").write_text(split_json(stored))
     one = record("aurl", split="ucf101.official3.0", metrics={"ucf101.official3.top1": 60.0})
     planned = [planned_cell("aurl", split=f"ucf101.official3.{draw}") for draw in range(3)]
     given = context(tmp_path, [one], planned, tests={"ucf101": ("official3",)})
@@ -245,7 +246,7 @@ def test_overlap_lists_removed_then_nearest_kept(tmp_path: Path) -> None:
 
 def test_damaged_split_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "mini_ucf.full.json").write_text('{"digest": "x"}')
-    with pytest.raises(UserError, match=r"mini_ucf.full.json: .*without 'definition'"):
+    with pytest.raises(UserError, match=r"mini_ucf.full.json: .*definition: Field required"):
         build("splits", context(tmp_path, [], []))
 
 
