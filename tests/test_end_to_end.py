@@ -70,6 +70,20 @@ def parameters(root: Path, **train: Any) -> None:
     YAML(typ="safe").dump(PARAMETERS | {"train": train}, root / "params.yaml")
 
 
+def test_train_prepares_a_clone_and_adds_one_row_to_the_committed_ones(tmp_path: Path) -> None:
+    make(tmp_path, "base_ls")
+    assert run_bench(tmp_path, "train").code == 0
+    for folder in ("data", "runs", ".bench"):  # what git does not carry
+        shutil.rmtree(tmp_path / folder)
+    (tmp_path / "methods" / "dropped.py").write_text(method())
+    ended = run_bench(tmp_path, "train", "dropped")
+    assert ended.code == 0, ended
+    assert "0 of 2 cells done, 2 to train" in ended.out
+    rows = json.loads(run_bench(tmp_path, "table", "-w", "protocols", "-f", "json").out)
+    states = {row["row"]: row["state"] for row in rows}
+    assert states["base_ls"] == states["dropped"] == "ok"
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a project with two methods, trained one cell after the other."""

@@ -65,7 +65,9 @@ def train(
     ] = None,
     profile: Profile = None,
 ) -> None:
-    """Train the cells that are missing.
+    """Train the cells that are missing, score them and write the tables.
+
+    Stages before training whose output is missing run first.
 
     Under torchrun, all processes train each cell together (docs/devices.md).
 
@@ -77,7 +79,9 @@ def train(
 
     config, layout = opened(profile)
     launch = Launch(jobs, launcher, _launcher_options(launcher, options or []))
-    train_cells(config, layout, methods or [], launch, readings, force)
+    if train_cells(config, layout, methods or [], launch, readings, force, prepares=True):
+        run_stage("score", config, layout)
+        run_stage("table", config, layout)
 
 
 def _launcher_options(launcher: str, options: list[str]) -> dict[str, str | int]:

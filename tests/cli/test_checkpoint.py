@@ -135,7 +135,7 @@ def test_a_profile_of_test_sets_alone_evaluates_what_was_chosen_on_them(copy: Pa
     )  # fmt: skip
     assert len(facts["sha256"]) == 64 and facts["opt"]["n_classes"] == 4
     assert "4 classes, from AURL4_checkpoint" in ok(copy, "checkpoint", "list", "-p", "released")
-    assert ok(copy, "train", "-p", "released") == "1 of 1 cells done, 0 to train\n"
+    assert ok(copy, "train", "-p", "released").endswith("1 of 1 cells done, 0 to train\n")
     assert "checkpoint=AURL4" in ok(copy, "status", "-p", "released")
     shutil.rmtree(copy / "data" / "checkpoints")  # a clone has the record alone
     ok(copy, "stage", "score", "-p", "released")

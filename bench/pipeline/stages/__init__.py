@@ -1,6 +1,7 @@
 """The stages of the pipeline, as dvc.yaml runs them."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,23 @@ def run_stage(name: str, config: "Config", layout: Layout) -> None:
         import_module(f"bench.pipeline.stages.{name}").run(config, layout)
 
 
+def prepare(config: "Config", layout: Layout) -> None:
+    """Run the stages before training whose output is missing, as in a fresh clone."""
+    profile = config.profile
+    tests = [f"{name}.{one}" for name, d in profile.datasets.items() for one in d.protocols]
+    overlap = ["overlap"] if profile.train_on and profile.transfer_sets() else []
+    outputs = {
+        "data": [layout.index / f"{name}.json" for name in profile.datasets],
+        "words": [layout.words / "words.json", layout.words / "classes.npz"],
+        "splits": [layout.splits / f"{name}.json" for name in (*overlap, *tests)],
+        "inputs": [layout.inputs_status, layout.inputs],
+    }
+    for name, paths in outputs.items():
+        if not all(path.exists() for path in paths):
+            print(f"running stage '{name}': its output is missing", flush=True)
+            run_stage(name, config, layout)
+
+
 def train_cells(
     config: "Config",
     layout: Layout,
@@ -53,22 +71,26 @@ def train_cells(
     launch: "Launch | None" = None,
     readings: bool = False,
     force: bool = False,
-) -> None:
-    """Train the cells that are missing.
+    prepares: bool = False,
+) -> int:
+    """Train the cells that are missing; return how many new cells there are.
 
-    If some fail, the others are scored and the tables written before a ``UserError`` names them:
-    a failed stage ends ``dvc repro``.
+    With ``prepares``, stages before training whose output is missing run first. If some cells
+    fail, the others are scored and the tables written before a ``UserError`` names them: a failed
+    stage ends ``dvc repro``.
     """
     from bench.pipeline.stages.train import Launch, run
 
-    failures = run(config, layout, launch or Launch(), only, readings, force)
-    if not failures:
-        return
+    first = partial(prepare, config, layout) if prepares else lambda: None
+    trained = run(config, layout, launch or Launch(), only, readings, force, first)
+    if not trained.failures:
+        return trained.new
     run_stage("score", config, layout)
     run_stage("table", config, layout)
-    cells = sorted({failure.job.cell for failure in failures})
+    cells = sorted({failure.job.cell for failure in trained.failures})
     more = f" and {len(cells) - 5} more" if len(cells) > 5 else ""
     raise UserError(
-        f"{len(cells)} cells failed: {', '.join(cells[:5])}{more} ({failures[0].reason}); the "
-        "other cells are kept and the tables are written; fix the method and run the command again"
+        f"{len(cells)} cells failed: {', '.join(cells[:5])}{more} ({trained.failures[0].reason}); "
+        "the other cells are kept and the tables are written; fix the method and run the command "
+        "again"
     )

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,14 @@ _PARALLEL_DECODING = 5000  # videos; decoding fewer takes less time than startin
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What a run of the stage did: ``new`` cells were trained or restored, the rest failed."""
+
+    new: int = 0
+    failures: Sequence[Outcome] = ()
+
+
+@dataclass(frozen=True)
 class Launch:
     """Where cells run: ``jobs`` in parallel on this machine (0: one per GPU or core).
 
@@ -47,20 +55,28 @@ def run(
     only: Sequence[str] = (),
     readings: bool = False,
     force: bool = False,
-) -> list[Outcome]:
-    """Train the missing cells and return the failures.
+    prepare: Callable[[], object] = lambda: None,
+) -> Trained:
+    """Train the missing cells.
 
     ``only`` (default: ``only`` of params.yaml) limits the work to some methods or rows. ``force``
     trains finished cells again; otherwise cells from an earlier run with the same parameters are
-    restored from the cache. Under ``torchrun`` all processes train each cell together.
+    restored from the cache. Under ``torchrun`` all processes train each cell together. ``prepare``
+    is called once the arguments are known to be right, before the plan is made.
     """
     world = _join_world(launch.launcher)
     if world and not world.first:
         from bench.training.distributed_jobs import follow
 
         follow(world)
-        return []
+        return Trained()
     executor = _executor(config, layout, launch)
+    files = scan(layout.root)
+    for name in only:
+        if name.partition("+")[0] not in files:
+            raise unknown("method", name, files)
+    if not world:  # several processes would all write
+        prepare()
     cells = plan(config, layout, readings or config.readings.run)
     chosen = _choose(config, cells, only or config.only)
     with locked(layout.scratch / "train.lock"):
@@ -92,7 +108,7 @@ def run(
         if not (only or config.only):
             _prune(config, layout)
         _write_failures(layout, cells, chosen, failures)
-    return failures
+    return Trained(len(new) + len(restored), failures)
 
 
 def _join_world(launcher: str) -> "World | None":
