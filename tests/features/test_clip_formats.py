@@ -137,7 +137,7 @@ def test_the_stage_embeds_frames_and_classes(saved: Path, tmp_path: Path) -> Non
     assert np.load(made / "tiny.npy") == pytest.approx(np.stack(wanted), abs=1e-6)
     texts = class_embeddings(model, ["ride horse", "wash dog"], ["{}", "a {}."])
     assert np.load(made / "tiny.classes.npy") == pytest.approx(texts, abs=1e-6)
-    # What lacks is a status, not an error of the run.
+    # A missing input is a status, not an error of the run.
     profile["inputs"] = {"clip": {"folder": "nowhere"}}
     YAML(typ="safe").dump(raw, tmp_path / "params.yaml")
     ended = run_bench(tmp_path, "stage", "inputs")

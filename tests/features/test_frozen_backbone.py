@@ -1,4 +1,4 @@
-"""Features of a frozen backbone: of every segment, and a broken video alone is lost."""
+"""Features of a frozen backbone: of every segment; a broken video only loses its own."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Mean(nn.Module):
         return clips.mean((1, 2, 3, 4))[:, None]
 
 
-def test_every_segment_in_order_and_a_broken_video_alone_is_lost() -> None:
+def test_every_segment_in_order_and_only_the_broken_video_is_lost() -> None:
     failures: dict[int, str] = {}
     parts = list(segment_features(Mean(), Clips(), 6, failures, DEVICE))  # type: ignore[arg-type]
     features = np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""Stage inputs on tiny features: what is made, what lacks and why, and what the methods get."""
+"""Stage inputs on tiny features: what it makes, what is missing and why, what methods get."""
 
 import json
 from pathlib import Path
@@ -105,7 +105,7 @@ def test_it_is_made_again_when_its_file_changes_and_only_then(tiny: Path) -> Non
         ("scores.npz", None, "objects", "scores.npz"),
     ],
 )
-def test_what_lacks_says_why_and_stops_nothing(
+def test_a_missing_input_gives_its_reason_and_stops_nothing(
     tiny: Path, file: str, content: Any, name: str, reason: str
 ) -> None:
     if content is None:
@@ -140,7 +140,7 @@ def test_methods_run_on_what_is_there_and_the_others_are_missing(tiny: Path) -> 
     assert steps == {"er": {(10, "adam")}, "base_ls": {(20, "sgd")}}  # its own schedule
     assert rows["er"]["inputs"]["objects"] == "scores of scores.npz"
     assert "describe it as" in rows["clip"]["reasons"][0]
-    # The row that used the texts, and it alone, is outdated by other texts.
+    # Other texts outdate only the row that used them.
     (tiny / "texts.json").write_text(json.dumps({c: "an animal" for c in CLASSES}))
     status(tiny)
     states = run_bench(tiny, "status").out

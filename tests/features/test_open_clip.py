@@ -1,4 +1,4 @@
-"""Directories of open_clip against its own model and preprocessing, and what they may lack."""
+"""Directories of open_clip against its own model and preprocessing, and incomplete ones."""
 
 import json
 import logging
@@ -151,7 +151,7 @@ def test_the_digest_follows_the_files(copied: Path) -> None:
     assert len({before, described, OpenClip(copied).digest}) == 3
 
 
-def test_opening_leaves_logging_and_the_generator_alone(
+def test_opening_changes_neither_logging_nor_the_generator(
     saved: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
@@ -209,7 +209,7 @@ def changed(block: str, **values: Any) -> Callable[[Path], None]:
         (changed("text_cfg", tokenizer_kwargs={"reduction_mask": "syntax"}), "reduction_mask is"),
     ],
 )
-def test_what_lacks_is_said_in_one_line(
+def test_what_is_missing_is_reported_in_one_line(
     copied: Path, damage: Callable[[Path], Any], reason: str
 ) -> None:
     damage(copied)

@@ -52,7 +52,7 @@ def test_it_learns_what_a_shape_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_the_same_every_time_and_random_numbers_are_left_alone() -> None:
+def test_training_is_deterministic_and_draws_no_global_numbers() -> None:
     torch.manual_seed(5)
     before, threads = torch.random.get_rng_state(), torch.get_num_threads()
     one = shapes_classifier(SIZE, DEVICE)[1]

@@ -103,7 +103,7 @@ def test_a_file_of_torchvision_is_known_by_its_name(
     assert entry.transforms().resize_size == [size]
 
 
-def test_random_numbers_are_left_alone(state: State, tmp_path: Path) -> None:
+def test_loading_draws_no_global_random_numbers(state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "own.pth")
     before = torch.random.get_rng_state()
     load_classifier(MODEL, tmp_path / "own.pth", DEVICE)

@@ -165,12 +165,12 @@ def build_store(
         if store := _opened(index, sizes):
             again = [i for i in store.failures if i not in known]
             tried = _decode_all(decode, [videos[i] for i in again], min(jobs, len(again)))
-            mended = [
+            recovered = [
                 i for i, found in zip(again, tried, strict=True) if not isinstance(found, str)
             ]
-            if not mended or _loses(store, store.shard(mended[0]), sizes):
+            if not recovered or _loses(store, store.shard(recovered[0]), sizes):
                 return store
-            _part(index, store.shard(mended[0])).unlink(missing_ok=True)
+            _part(index, store.shard(recovered[0])).unlink(missing_ok=True)
         shards = _written(index, sizes)
         done = sum(len(one["lengths"]) for one in shards)
         todo = [known.get(i, video) for i, video in enumerate(videos)][done:]

@@ -71,7 +71,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (Path.unlink, "No such file"),
     "empty": (lambda path: path.write_bytes(b""), "Invalid data"),
     "text": (_text, "Invalid data"),
-    "sound alone": (_sound, "no video stream"),
+    "only sound": (_sound, "no video stream"),
     "cut short": (_half, "Invalid data"),
     "folder": (_folder, "not a file"),
 }
@@ -94,7 +94,7 @@ def test_broken_file_is_one_line_with_name_and_reason(
     assert "\n" not in str(caught.value)
 
 
-def test_truncated_avi_is_seen_in_the_count_alone(tmp_path: Path, ucf_clip: Path) -> None:
+def test_only_the_count_shows_a_truncated_avi(tmp_path: Path, ucf_clip: Path) -> None:
     cut = tmp_path / "cut.avi"
     cut.write_bytes(ucf_clip.read_bytes()[: ucf_clip.stat().st_size // 3])
     assert 0 < count_frames(cut) < count_frames(ucf_clip) / 2

@@ -171,7 +171,7 @@ def test_pickled_store_holds_no_pixels(root: Path) -> None:
     assert np.array_equal(pickle.loads(small).clip(4, range(33)), clip)
 
 
-def test_store_of_broken_videos_alone(root: Path) -> None:
+def test_store_of_only_broken_videos(root: Path) -> None:
     broken = build_store(root / "store", root, ["broken.mp4"], SIZE, 1, key="k")
     assert list(broken.failures) == [0]
 
@@ -193,8 +193,8 @@ def test_a_video_that_a_disk_failed_to_give_is_tried_again(
     assert np.array_equal(stored.clip(4, range(33)), direct.clip(4, range(33)))
 
 
-def test_an_open_store_stays_as_it_is_while_another_process_mends_it(root: Path) -> None:
-    """Its frames would be those of other videos: the mended one's come before them."""
+def test_an_open_store_stays_as_it_is_while_another_process_rebuilds_it(root: Path) -> None:
+    """Otherwise its frames would be those of other videos, which now follow a recovered one."""
     good = (root / "a.mp4").read_bytes()
     (root / "a.mp4").write_bytes(bytes(len(good)))
     opened, direct = build(root), VideoFrames(root, PATHS, SIZE)
@@ -211,7 +211,7 @@ def test_frames_outlive_their_files(root: Path, monkeypatch: pytest.MonkeyPatch)
     for name in ("a.mp4", "c.mp4"):
         (root / name).rename(root / f"away-{name}")
     assert np.array_equal(build(root).clip(4, range(33)), wanted)
-    (root / "away-a.mp4").rename(root / "broken.mp4")  # to be mended, were it not for c.mp4
+    (root / "away-a.mp4").rename(root / "broken.mp4")  # would be recovered if c.mp4 were there
     assert build(root).failures.keys() == {1, 3}
     for path in root.glob("*.mp4"):
         path.unlink()
