@@ -1,4 +1,4 @@
-"""What a report is made of: plain data that a page shows, without knowing where it came from."""
+"""The parts of a report as plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from bench.reports.tables.typed_table import Table, Value
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with the words and the numbers behind it; a lacking one says why and what to do."""
+    """A figure with its text and numbers; one that cannot be drawn says why and what to do."""
 
     key: str  # file name and anchor: "gap", "plane", …
     title: str
     text: str  # plain paragraphs: what is shown, n, and how to read it
-    svg: str = ""  # one <svg> element, its ids prefixed by the key; "" if lacking
-    alt: str = ""  # a sentence that says what the figure shows, for screen readers
+    svg: str = ""  # one <svg> element, its ids prefixed by the key; "" if it cannot be drawn
+    alt: str = ""  # what the figure shows, for screen readers
     lacking: str = ""  # why there is none and what to do
     columns: tuple[str, ...] = ()  # the numbers behind the figure, as a table under it
     rows: tuple[tuple[Value, ...], ...] = ()
-    png: bytes = b""  # the same on white
+    png: bytes = b""  # the same on a white background
 
 
 @dataclass(frozen=True)
 class Video:
-    """A test video and what one model (row ``method``, one seed) took it for."""
+    """A test video and the class that one model (row ``method``, one seed) predicted."""
 
     path: str  # "<data set>/<path in it>"
     label: str
@@ -36,7 +36,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Videos of one data set: those that should have been used, and the others with reasons."""
+    """Videos of one data set: expected, used, and those that failed, with reasons."""
 
     dataset: str
     expected: int

@@ -18,7 +18,7 @@ TITLE = "Accuracy against the number of test classes"
 
 
 def draw(material: Material) -> Figure:
-    """Return one panel a data set; along x its protocols, by their number of test classes."""
+    """Return one panel per data set, with its protocols along x by number of test classes."""
     context = material.context
     panels = {name: _scopes(material, name) for name in context.tests}
     panels = {name: scopes for name, scopes in panels.items() if scopes}
@@ -57,7 +57,7 @@ def draw(material: Material) -> Figure:
 
 
 def _scopes(material: Material, name: str) -> list[str]:
-    """Return the measured ``<data set>.<protocol>``, those of most classes last."""
+    """Return the measured ``<data set>.<protocol>``, sorted by number of classes."""
     context = material.context
     scopes = [f"{name}.{protocol}" for protocol in context.tests[name]]
     measured = [
@@ -67,7 +67,7 @@ def _scopes(material: Material, name: str) -> list[str]:
 
 
 def _size(material: Material, scope: str) -> int:
-    """Return the classes that a test video is told apart from; 1: the split file is not here."""
+    """Return the number of candidate classes of a test video; 1 without the split file."""
     inside, _ = material.context.split_sizes(scope)
     return inside
 
@@ -87,7 +87,7 @@ def _chance(material: Material, scope: str) -> Number | None:
 def _panel(material: Material, sheet: Sheet, axes: "Axes", scopes: Sequence[str]) -> None:
     context, rows = material.context, material.own
     leading = [row for row in rows if material.looks[row.name].colour != GREY]
-    order = [*(row for row in rows if row not in leading), *leading]  # grey ones lie below
+    order = [*(row for row in rows if row not in leading), *leading]  # grey points go below
     for row in order:
         look, slot = material.looks[row.name], _slot(rows, row)
         for at, scope in enumerate(scopes):
@@ -122,7 +122,7 @@ def _panel(material: Material, sheet: Sheet, axes: "Axes", scopes: Sequence[str]
 
 
 def _slot(rows: Sequence[Row], row: Row) -> float:
-    """Return how far beside the middle of its protocol a row stands."""
+    """Return the horizontal offset of a row from the middle of its protocol."""
     return 0.76 * (rows.index(row) + 0.5) / len(rows) - 0.38
 
 

@@ -1,4 +1,4 @@
-"""Per-class accuracy of two rows: where the one is better, paired over what both have."""
+"""Per-class accuracy of two rows, paired over the seeds or draws that both have."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which test classes one row takes for which others, among the most confused."""
+"""Confusion matrix of one row, of its most confused test classes."""
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def _pairs(shares: Floats) -> list[tuple[int, int]]:
 def most_confused(shares: Floats, most: int) -> list[int]:
     """Return up to ``most`` classes of percents [K,K], taken from the largest confusions down.
 
-    Classes that are taken for each other stand side by side.
+    Classes that are confused with each other are side by side.
     """
     shown: list[int] = []
     for pair in _pairs(shares):

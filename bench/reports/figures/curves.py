@@ -1,4 +1,4 @@
-"""Training curves: every named part of the loss, mean over seeds or draws with the range."""
+"""Training curves: each named part of the loss, mean and range over seeds or draws."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Videos that should have been scored, and those that were not, with reasons."""
+"""Videos expected and scored per data set, with the reasons for missing ones."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ TITLE = "Data coverage"
 
 
 def gather(rows: Sequence[Row]) -> tuple[Coverage, ...]:
-    """Return, by data set, the least complete record's videos and every loss of any record.
+    """Return the videos of the least complete record and the failures of all, by data set.
 
-    The training split's videos are the data set "training": what a record says of them is how many.
+    The videos of the training split are the data set "training"; records only count them.
     """
     expected: dict[str, tuple[int, int]] = {}
     failed: dict[str, dict[str, str]] = {}
@@ -38,7 +38,7 @@ def gather(rows: Sequence[Row]) -> tuple[Coverage, ...]:
 
 
 def draw(found: Sequence[Coverage]) -> Figure:
-    """Return a bar a data set: used, and lost."""
+    """Return one bar per data set: used and lost videos."""
     if not found:
         return lacking(KEY, TITLE, "No record says yet what it was scored on; run 'dvc repro'.")
     sheet = Sheet(KEY, 7.2, 0.9 + 0.3 * len(found))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-INK = "#010203"  # stands for the page's text colour; in a PNG it is black to the eye
-# Of Okabe & Ito what has a contrast of 3 to both white and near-black, and two more of that kind.
+INK = "#010203"  # replaced by the page's text colour; looks black in a PNG
+# Okabe & Ito's colours with a contrast of 3 to white and near-black, and two more of that kind.
 PALETTE = ("#1a80c4", "#d55e00", "#009e73", "#b85c9e", "#9a7b00")
 MARKERS = ("o", "s", "^", "D", "v")
 GREY = "#808080"
@@ -52,11 +52,11 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Look:
-    """How a row is drawn wherever it stands: never told by its colour alone."""
+    """How a row is drawn in every figure: by colour and marker, never by colour only."""
 
     colour: str = GREY
     marker: str = "."
-    number: str = ""  # beside its marker, and in the figure's table; of rows without a colour
+    number: str = ""  # of a row without a colour, beside its marker and in the figure's table
 
     @property
     def cell(self) -> Value:
@@ -66,7 +66,7 @@ class Look:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw within this block: matplotlib reads its style whenever it makes a part."""
+    """Apply the style while drawing; matplotlib reads it whenever an artist is made."""
     import matplotlib
 
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
@@ -75,14 +75,14 @@ def style() -> Iterator[None]:
 
 
 def short(text: str, most: int = 30) -> str:
-    """Return a name of somebody's file as a figure can hold it: visible, one line, cut."""
+    """Return a name with visible characters only, on one line and cut to ``most`` characters."""
     text = " ".join(visible(text).split())
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 @dataclass
 class Sheet:
-    """A figure being drawn, ``width`` × ``height`` in inches, with ``grid`` of rows and columns."""
+    """A figure being drawn: ``width`` × ``height`` in inches, ``grid`` of rows and columns."""
 
     key: str
     width: float
@@ -106,11 +106,11 @@ class Sheet:
 
     @property
     def dpi(self) -> float:
-        """Pixels an inch of matplotlib's own coordinates."""
+        """Pixels per inch of matplotlib's coordinates."""
         return float(self._canvas.dpi)
 
     def lay_out(self) -> None:
-        """Fix where everything stands, once, so that labels can be placed by it."""
+        """Fix the layout, once, so that labels can be placed in it."""
         if not self._laid_out:
             self._laid_out = True
             engine = self._canvas.get_layout_engine()
@@ -119,14 +119,14 @@ class Sheet:
             self._canvas.set_layout_engine("none")
 
     def hover(self, text: str, *artists: "Artist") -> None:
-        """Say ``text`` where the mouse rests on any of the artists."""
+        """Show ``text`` when the mouse rests on one of the artists."""
         for artist in artists:
             name = f"hover{len(self.hovers)}"
             artist.set_gid(name)
             self.hovers[name] = text
 
     def legend(self, handles: Sequence[Any] | None = None, columns: int = 3) -> None:
-        """Put one legend for all axes in a spare one, else below: of all labelled lines."""
+        """Put one legend of all labelled lines into unused axes, or else below the figure."""
         if handles is None:
             named = {
                 label: handle
@@ -173,7 +173,7 @@ class Sheet:
 
 
 def lacking(key: str, title: str, why: str) -> Figure:
-    """Return a figure that cannot be drawn: why, and what to do."""
+    """Return a figure that cannot be drawn, with the reason and what to do."""
     return Figure(key, title, "", lacking=why)
 
 
@@ -183,11 +183,11 @@ _LONG = re.compile(r"(\.\d\d)\d+")
 
 
 def _svg(text: str, key: str, alt: str, hovers: dict[str, str]) -> str:
-    """Make matplotlib's file one element for a page: own ids, the page's ink, no style sheet."""
+    """Turn matplotlib's file into one element of a page: unique ids, the page's colour and font."""
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
-    text = re.sub(r"\s*<!--.*?-->", "", text, flags=re.S)  # they repeat every text
+    text = re.sub(r"\s*<!--.*?-->", "", text, flags=re.S)  # comments repeat every text
     text = _PLACES.sub(lambda found: _LONG.sub(r"\1", found[0]), text)
     for name, said in hovers.items():
         title = f"<title>{escape(visible(said))}</title>"
@@ -222,7 +222,7 @@ def place(
 ) -> None:
     """Write each (x, y, text) near its point, clear of the ``taken`` points and of each other.
 
-    A label for which there is no room within half an inch is left out: its point has a hover.
+    A label without room within half an inch is left out; its point still has a hover text.
     """
     sheet.lay_out()
     box = axes.get_window_extent()

@@ -1,4 +1,4 @@
-"""A map of what one model learned: videos and classes in the plane of most variance."""
+"""Map of one model's embeddings: videos and classes in the plane of most variance."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
@@ -23,7 +23,7 @@ MOST = 800  # videos drawn
 
 
 def draw(material: Material) -> Figure:
-    """Return the map of a row's first training that is here, its seen and synthetic classes beside.
+    """Return the map of a row's first training in runs/, with its seen and synthetic classes.
 
     UserError for a row that was asked for and is not measured, or for damaged files in runs/.
     """
@@ -47,7 +47,7 @@ def draw(material: Material) -> Figure:
 def plane(known: Floats) -> tuple[Floats, Floats, Floats]:
     """Return mean [D], the two axes [2,D] of most variance of points [N,D], and their shares [2].
 
-    The sign of an axis is that its largest part is positive, so that a map is always the same.
+    The largest component of an axis is positive, so that a map is always the same.
     """
     mean = known.mean(0)
     _, scales, axes = np.linalg.svd(known - mean, full_matrices=False)
@@ -123,7 +123,7 @@ def _about(run: Run, synthetic: bool) -> str:
 
 
 def _synthetic(seen: Floats, centres: Floats, law: object, seed: int) -> dict[str, Floats]:
-    """Return one draw of Z and Θ [K,D], by the harness's own generator."""
+    """Return one draw of Z and Θ [K,D] from the class generator of ``bench.losses``."""
     import torch
 
     from bench.losses import Law, mixing, synthesise
@@ -146,7 +146,7 @@ def _right(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, int]:
 def _videos(
     sheet: Sheet, at: Floats, arrays: Mapping[str, NDArray[Any]], names: Sequence[str]
 ) -> int:
-    """Draw the videos, class by class so that each says whose it is; return how many."""
+    """Draw the videos, class by class for their hover texts; return how many."""
     hits = ranking(dict(arrays)).argmax(1) == arrays["label"]
     kept = np.sort(np.random.default_rng(0).permutation(len(at))[:MOST])
     for right, marker, colour, label in (

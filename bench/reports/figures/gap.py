@@ -1,4 +1,4 @@
-"""Measured minus published, where the two may stand against each other; else measured alone."""
+"""Measured minus published accuracy where they are comparable, or else measured accuracy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class _Entry:
 
 
 def draw(material: Material) -> Figure:
-    """Return the gap chart; measured numbers alone where no published one is comparable."""
+    """Return the gap chart; of measured numbers only if no published one is comparable."""
     context = material.context
     facts = [n for n in published() if comparable(context, n)]
     entries = [

@@ -1,4 +1,4 @@
-"""What all figures are made from, gathered once: the rows, how they look, which are compared."""
+"""The rows that figures show, how they are drawn, and which are compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ class Material:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Every measured row, readings too; one that is not planned (any more) says so."""
+        """Every measured row, with readings; the label of a row that is not current says so."""
         found = [row for row in collect(self.context, TABLE, "sota", "modern") if row.values]
         return [
             row if row.is_current else replace(row, label=f"{row.label} ({row.status})")
@@ -48,26 +48,26 @@ class Material:
 
     @cached_property
     def leading(self) -> list[Row]:
-        """The rows of the published ablation; without any, the first: at most five."""
+        """The rows of the published ablation, or else the first rows; at most five."""
         published = [row for row in collect(self.context, TABLE) if row.published]
         names = {row.name for row in published}
         return ([row for row in self.own if row.name in names] or self.own)[: len(PALETTE)]
 
     @cached_property
     def compare(self) -> tuple[Row, Row] | None:
-        """The two rows to compare: those that were asked for, else the last two leading ones.
+        """The two rows to compare: those asked for, or else the last two leading ones.
 
-        UserError for a row that is not there or not measured.
+        UserError for an unknown row or one that is not measured.
         """
         if self.chosen is None:
             return (self.leading[-2], self.leading[-1]) if len(self.leading) > 1 else None
         if self.chosen[0] == self.chosen[1]:
-            raise UserError(f"'{self.chosen[0]}' is compared to itself; name two rows")
+            raise UserError(f"'{self.chosen[0]}' is compared with itself; name two rows")
         return self._named(self.chosen[0]), self._named(self.chosen[1])
 
     @cached_property
     def row(self) -> Row | None:
-        """The row of single-row figures: the one asked for, else the first that is compared."""
+        """The row of single-row figures: the one asked for, or else the first compared row."""
         if self.one:
             return self._named(self.one)
         return self.compare[0] if self.compare else next(iter(self.rows), None)
@@ -85,7 +85,7 @@ class Material:
         """Return mean − ``to`` of one accuracy with its 95 % interval; ``None`` if not measured.
 
         Over seeds of the same test classes: Student's t. Over draws of the classes: corrected for
-        the classes that they share (``draws_gap``). Cut at 0 and 100 %. No interval for n = 1.
+        shared classes (``draws_gap``). Cut at 0 and 100 %. No interval for n = 1.
         """
         found = row.spread(key)
         if found is None:
@@ -102,7 +102,7 @@ class Material:
 
 
 def _cut(gap: Gap, to: float) -> Gap:
-    """Leave of the interval of an accuracy minus ``to`` what is within 0 and 100 %."""
+    """Cut the interval of an accuracy minus ``to`` at 0 and 100 %."""
     if gap.interval is None:
         return gap
     low, high = gap.interval

@@ -1,4 +1,4 @@
-"""The closeness–dispersion plane: how near videos are to their class, how far classes apart."""
+"""The closeness–dispersion plane: how close videos are to their class, how far apart classes."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ TITLE = "Closeness and dispersion"
 
 
 def draw(material: Material) -> Figure:
-    """Return one panel a data set, and one of the seen classes."""
+    """Return one panel per data set, and one of the seen classes."""
     context = material.context
     seen = [f"seen_{s}" if context.per_split(s) else "seen.full" for s in context.primary]
     scopes = [s for s in dict.fromkeys([*context.primary, *seen]) if _rows(material, s)]

@@ -72,7 +72,7 @@ def _count(classes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _kept(sheet: Sheet, axes: "Axes", stored: OverlapFile) -> list[int]:
-    """Draw how many classes each τ keeps, and where the profile stands."""
+    """Draw how many classes each τ keeps, and mark the profile's τ."""
     classes = [
         Nearest(one["class"], one["nearest"], one["dataset"], float(one["distance"]))
         for one in stored.classes

@@ -1,4 +1,4 @@
-"""What runs/ still holds of a record's training: its log, its embeddings, the visual centres."""
+"""The training behind a record, in runs/: its log, embeddings and visual centres."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -21,22 +21,22 @@ _NAMES = {str: {"names": [str]}}
 
 
 def lacks_runs(layout: Layout, row: str) -> str:
-    """Return what to say where no training of a row's records is in runs/."""
+    """Return the message for a row without a training in runs/."""
     folder = layout.runs.relative_to(layout.root)
     return (
-        f"{folder} does not hold the trainings of '{row}' that its records come from; run "
+        f"{folder} does not contain the trainings of '{row}' behind its records; run "
         "'dvc pull' or 'dvc repro', then 'bench report'."
     )
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished training, known to be the one that its record is of."""
+    """One finished training whose fingerprint is that of its record."""
 
     record: Record
     folder: Path
     names: dict[str, list[str]]  # data set, or "seen" -> its classes, as they were embedded
-    files: dict[str, str]  # name -> digest of what the training wrote
+    files: dict[str, str]  # name -> digest of a file that the training wrote
 
     def log(self) -> dict[str, list[float]]:
         """Return column -> values of the training's log; empty if it wrote none."""
@@ -69,9 +69,9 @@ class Run:
 
 
 def runs_of(layout: Layout, records: Iterable[Record]) -> list[Run]:
-    """Return the trainings that records are of, as far as they are here and the same.
+    """Return the trainings behind records that are still in runs/.
 
-    A folder that is damaged is a UserError; one that is gone, or trained anew since, is left out.
+    A missing or retrained folder is left out; UserError for a damaged one.
     """
     found = []
     for record in records:
@@ -87,7 +87,7 @@ def runs_of(layout: Layout, records: Iterable[Record]) -> list[Run]:
 
 
 def ranking(arrays: dict[str, NDArray[Any]]) -> Floats:
-    """Return how every video scores with every class [N,K]: the method's own score, or cosine."""
+    """Return the score of every video with every class [N,K]: the method's own, or the cosine."""
     if "score" in arrays:
         return np.asarray(arrays["score"], np.float64)
     return cosine(arrays["video"], arrays["class"])

@@ -1,1 +1,1 @@
-"""The report: what the records, tables and runs show, as data, figures and one page."""
+"""The report: one HTML page with the tables, figures and records of a profile."""

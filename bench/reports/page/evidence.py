@@ -1,4 +1,4 @@
-"""What stands behind the numbers of a page: the records of each row, the source of each quote."""
+"""The evidence behind a page's numbers: the records of each row, the source of each quote."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,13 +21,13 @@ class Records:
     row: str
     label: str
     keys: tuple[str, ...]
-    others: tuple[str, ...]  # names of facts that have no column of their own
+    others: tuple[str, ...]  # names of facts without a column of their own
     entries: tuple[dict[str, Any], ...]
     counted: str  # "3 records", with those that are not ok
 
 
 def anchors(kind: str, names: Iterable[str]) -> dict[str, str]:
-    """Return name -> an id of letters, digits and ``.=+-`` that no other name has."""
+    """Return name -> a unique id of letters, digits and ``.=+-``."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
@@ -42,7 +42,7 @@ def anchors(kind: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def labels(report: Report) -> dict[str, str]:
-    """Return row -> the label that the report's tables give it."""
+    """Return row -> its label in the report's tables."""
     found: dict[str, str] = {}
     for table in report.tables:
         for row in table.data:
@@ -52,7 +52,7 @@ def labels(report: Report) -> dict[str, str]:
 
 
 def metric_text(key: str, value: float | None) -> str:
-    """Return one record's value, one digit more than tables show, so that a mean can be checked."""
+    """Return a record's value with one digit more than in tables, so that means can be checked."""
     if value is None:
         return MISSING
     return f"{value:.4f}" if key.rpartition(".")[2] in SCATTER else f"{value:.2f}"
@@ -94,7 +94,7 @@ def records(report: Report) -> list[Records]:
 
 @dataclass(frozen=True)
 class Quote:
-    """A published number as the list of sources shows it."""
+    """A published number in the list of sources."""
 
     anchor: str
     about: Published
@@ -102,7 +102,7 @@ class Quote:
 
     @property
     def tip(self) -> str:
-        """Say where the number is from, and under which setting."""
+        """The source and the setting of the number."""
         one = self.about
         where = one.dataset or "class set not stated"
         setting = [f"{where}, {one.protocol}", f"trained on {one.train}"]

@@ -20,7 +20,7 @@ LARGEST = 6 * 1024  # bytes of a picture
 
 
 def examples(material: Material) -> tuple[tuple[Video, ...], str]:
-    """Return up to ``COUNT`` videos of the first training of the row, and why there are none.
+    """Return up to ``COUNT`` test videos of the row's first training, or why there are none.
 
     UserError for damaged files in runs/ or data/.
     """
@@ -43,7 +43,7 @@ def examples(material: Material) -> tuple[tuple[Video, ...], str]:
         if index.kind != "videos":
             lacks = f"{dataset} is a file of features: there are no frames to show."
         elif index.digest != runs[0].record.data.get(dataset):
-            lacks = f"The videos of {dataset} are not those that '{row.name}' was tested on."
+            lacks = f"The videos of {dataset} are not those on which '{row.name}' was tested."
         else:
             share = COUNT // max(1, len(material.context.tests))
             found += _of(runs[0], index, share)
@@ -81,9 +81,9 @@ def _of(run: Run, index: Index, count: int) -> Iterator[Video]:
 def spread_out(
     which: NDArray[np.integer], labels: NDArray[np.integer], classes: int
 ) -> Iterable[int]:
-    """Yield the videos ``which``, a class at a time in an order that is always the same.
+    """Yield the videos ``which`` in a fixed order: first one of every class, then a second, ….
 
-    The first of every class come first, so that a few of them show different classes.
+    So that the first few show different classes.
     """
     order = np.random.default_rng(0).permutation(classes)
     queues = [list(which[labels[which] == c]) for c in order]

@@ -92,12 +92,12 @@ def gather(
     compare: tuple[str, str] | None = None,
     row: str = "",
 ) -> Report:
-    """Return the report; ``compare`` names two rows, ``row`` that of the figures of a single one.
+    """Return the report; ``compare`` names two rows, ``row`` the row of single-row figures.
 
-    UserError for a row that is not there or not measured, and for damaged records.
+    UserError for an unknown row, one that is not measured, or damaged records.
     """
     material = Material(context, layout, compare, row)
-    _ = material.compare, material.row  # what was asked for and is not there ends it here
+    _ = material.compare, material.row  # UserError for unknown rows before anything is drawn
     covered = coverage.gather(material.rows)
     with style():
         figures = [_drawn(one, material) for one in _DRAWN]
@@ -119,7 +119,7 @@ def gather(
 
 
 def _drawn(one: ModuleType, material: Material) -> Figure:
-    """Return a figure; one whose files in runs/ are damaged says so, and the others stand."""
+    """Return a figure; if its files in runs/ are damaged, one that says so."""
     try:
         figure: Figure = one.draw(material)
     except UserError as error:
@@ -135,14 +135,14 @@ def _examples(material: Material) -> tuple[tuple[Video, ...], str]:
 
 
 def _said(error: UserError, material: Material) -> str:
-    """Return the error as a page may say it: paths from the project's root."""
+    """Return the message with paths relative to the project's root."""
     return str(error).replace(f"{material.layout.root}/", "") + "."
 
 
 def write(report: Report, folder: Path) -> list[Path]:
     """Write every figure as ``<key>.svg``, which follows the reader's dark mode, and ``<key>.png``.
 
-    Files of figures that are lacking now are removed.
+    Files of figures that cannot be drawn any more are removed.
     """
     written = []
     for figure in report.figures:

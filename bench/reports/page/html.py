@@ -1,4 +1,4 @@
-"""The report's page: one HTML file that needs nothing beside it and asks nothing of the network."""
+"""The report's page: one self-contained HTML file that makes no network requests."""
 
 import base64
 import hashlib
@@ -20,11 +20,10 @@ _BREAKS = re.compile(r"(?<=[./+=,])(?=\w)")
 
 
 def page(report: Report, root: str = "../../..", figures: str = "figures", links: str = "") -> str:
-    """Return the page as HTML; ``root`` and ``figures`` lead from it to the project and figures.
+    """Return the page as HTML; ``root`` and ``figures`` are the paths to the project and figures.
 
-    ``links``: where the project's files are read instead of ``root``, an address (``https://…``).
-
-    What a report lacks is a sentence on the page that says what to do, never an error.
+    ``links`` is an address (``https://…``) for the project's files instead of ``root``. Missing
+    parts of a report become a sentence that says what to do, never an error.
     """
     evidence, sources = records(report), tuple(quotes())
     behind = Behind(
@@ -87,12 +86,12 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Names and reasons are of others: what acts instead of showing (bidi marks) is shown."""
+    """Show control characters (such as bidi marks) in names and reasons instead of obeying them."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _breaks(text: str) -> Markup:
-    """Escape a name that has no spaces, and allow it to break after its marks."""
+    """Escape a name without spaces, and allow line breaks after its punctuation."""
     return Markup("<wbr>").join(escape(part) for part in _BREAKS.split(visible(text)))
 
 

@@ -32,7 +32,7 @@ from bench.reports.tables.typed_table import (
 
 
 def build_ablation(context: TableContext) -> Table:
-    """Build the ablation table; of each test data set the primary protocol (all stand in json)."""
+    """Build the ablation table; the primary protocol of each data set (JSON has all)."""
     facts = [number for number in published() if number.table == "ablation"]
     compared = dict.fromkeys(number.key for number in facts if comparable(context, number))
     scopes = context.primary
@@ -42,7 +42,7 @@ def build_ablation(context: TableContext) -> Table:
     rows = [
         row
         for row in collect(context, "ablation")
-        if not row.is_variant and row.method not in others  # whose table is the comparison
+        if not row.is_variant and row.method not in others  # those are in the comparison
     ]
     rows, ties = with_ties(context, rows, top1)
     rows, legend = with_marks(context, rows)
@@ -113,7 +113,7 @@ def _reading(row: Row) -> str:
 
 
 def build_readings(context: TableContext) -> Table:
-    """Build the table of readings; a method that has none stands in it if it logs L_US."""
+    """Build the table of readings; a method without readings is in it if it logs L_US."""
     every = [row for row in collect(context) if row.is_variant or not row.reading]
     default = {row.method: row for row in every if not row.reading}
     varied = {row.method for row in every if row.is_variant}

@@ -17,7 +17,7 @@ class Cell:
     about: PlannedCell | Record  # which one it is: a planned cell, or a record of an unplanned row
     state: str
     reason: str = ""
-    record: Record | None = None  # only of a cell that may be shown: ok, planned or not
+    record: Record | None = None  # only of a cell whose numbers are shown
 
 
 # Parts that a clone without data may not know.
@@ -51,7 +51,7 @@ def elsewhere(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
 
 
 def _digests(record: Record) -> dict[str, str]:
-    """Name what must be the same in all records that stand in one table."""
+    """Name what must be the same in all records of one table."""
     parts = {f"data of {name}": value for name, value in record.data.items()}
     parts |= {f"data of {name}": seen.digest for name, seen in record.coverage.items()}
     parts |= {f"split {scope}": value for scope, value in record.split_digests.items()}

@@ -16,9 +16,9 @@ ENOUGH = 0.99  # of the published videos
 
 
 def here(context: TableContext, dataset: str) -> tuple[int, int]:
-    """Return how many classes and videos of a data set there are, 0 where nothing tells.
+    """Return the number of classes and videos of a data set here, 0 if unknown.
 
-    A draw tests a part of the videos; a cell that is trained once tests them all.
+    Draws test part of the videos; a cell that is trained once tests all of them.
     """
     names: set[str] = set()
     for protocol in WHOLE & {*context.tests.get(dataset, ())}:
@@ -40,9 +40,9 @@ def opening(context: TableContext) -> list[str]:
 
 
 def lacking(context: TableContext, dataset: str) -> str:
-    """Say what lacks of a public data set: "9 of 101 classes, 22 of 13,320 videos", or "".
+    """Return which part of a public data set is here: "9 of 101 classes, 22 of 13,320 videos".
 
-    k220 alone tests a part by its definition: nothing lacks of that data set.
+    "" if it is complete, or if only k220 is tested, which is a part by definition.
     """
     size = published_size(dataset)
     if not size or {*context.tests.get(dataset, ())} <= {"k220"}:
@@ -52,16 +52,16 @@ def lacking(context: TableContext, dataset: str) -> str:
 
 
 def videos(context: TableContext, scope: str) -> int:
-    """Return the published number of videos of a scope's data set if some lack here, else 0."""
+    """Return the published number of videos of a scope's data set if some are missing, else 0."""
     dataset, _, protocol = scope.partition(".")
     size = published_size(dataset) if protocol in TRANSFER else None
     return size[1] if size and lacking(context, dataset) else 0
 
 
 def comparable(context: TableContext, number: Published) -> bool:
-    """Return whether a number measured here may stand against a published one at all.
+    """Return whether any number measured here is comparable with a published one.
 
-    The data set is whole, its protocol is tested, and a row has as many clips.
+    The data set is complete, its protocol is tested, and a row has as many clips.
     """
     if context.is_embedded_world or number.protocol not in context.tests.get(number.dataset, ()):
         return False
@@ -75,10 +75,10 @@ def comparable(context: TableContext, number: Published) -> bool:
 
 
 def stands(context: TableContext, row: Row, number: Published) -> bool:
-    """Return whether a row's number may stand against a published one.
+    """Return whether a row's number is comparable with a published one.
 
-    That is ``comparable``, with the row's own clips, and trained on the same: with or without the
-    classes near a test class, which τ = 0 keeps. Who trained an imported checkpoint is not asked.
+    As ``comparable``, with the row's own clips and the same training data, with or without the
+    classes near a test class. The training data of imported checkpoints is not checked.
     """
     clips = _clips(context, row.records) | {number.clips}
     if not comparable(context, number) or len(clips - {None}) > 1:
@@ -93,7 +93,7 @@ def stands(context: TableContext, row: Row, number: Published) -> bool:
 
 
 def _clips(context: TableContext, records: Iterable[Record]) -> set[int | None]:
-    """Return how many clips of a test video these saw; None for features, which have none."""
+    """Return the clips per test video of these records; None for features, which have none."""
     if context.clips is None:
         return {None}
     return {one.parameters.get("input", {}).get("test_clips", context.clips) for one in records}
@@ -107,9 +107,9 @@ NOT_AUDITED = (
 
 
 def with_marks(context: TableContext, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """Return the rows with their marks, and the legend: nothing where there is nothing to flag.
+    """Return the rows with their marks, and the legend, empty if there are no flags.
 
-    A flag that every measured row has is said once and marks none.
+    A flag of every measured row is in the legend only.
     """
     measured = [row for row in rows if row.records]
     found = sorted({flag for row in measured for flag in row.flags})
@@ -129,7 +129,7 @@ def with_marks(context: TableContext, rows: Sequence[Row]) -> tuple[list[Row], l
 
 
 def _machines(records: Sequence[Record]) -> list[str]:
-    """Say on what different machines one table's numbers were trained, nothing if on one type."""
+    """Name the different machines that trained a table's numbers, if there are several."""
     seen: dict[str, set[str]] = {name: set() for name in _MACHINE}
     for record in records:
         on_gpu = record.environment.get("device", "cpu") != "cpu"

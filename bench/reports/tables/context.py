@@ -1,4 +1,4 @@
-"""What a table is made of: the records, the plan, and what the profile says about both."""
+"""The input of all tables: a profile's records, plan, splits and audit."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ EMBEDDED = (
 
 @dataclass(frozen=True)
 class TableContext:
-    """Everything that a table needs, without data, torch or a trained model."""
+    """Everything that a table needs, read without data or torch."""
 
     profile: str
     header: str  # one line that names the profile and its setting
@@ -32,10 +32,12 @@ class TableContext:
     records: list[Record]
     planned: list[PlannedCell]
     splits: Path  # the profile's folder of split files
-    files: dict[str, MethodFile] = field(default_factory=dict)  # methods/, as far as they declare
+    files: dict[str, MethodFile] = field(default_factory=dict)  # declarations of methods/
     only: str = ""  # the one method of the table of protocols
-    audit: Mapping[str, Any] | None = field(default_factory=dict)  # of the stage, None: not run
-    clips: int | None = None  # clips of a test video, if a method has no number of its own
+    audit: Mapping[str, Any] | None = field(
+        default_factory=dict
+    )  # of the audit stage; None if it was not run
+    clips: int | None = None  # clips per test video, unless a method sets its own
 
     @property
     def primary(self) -> list[str]:
@@ -43,7 +45,7 @@ class TableContext:
         return [f"{name}.{protocols[0]}" for name, protocols in self.tests.items()]
 
     def per_split(self, scope: str) -> bool:
-        """Return whether ``<data set>.<protocol>`` is trained on seen classes of its own."""
+        """Return whether ``<data set>.<protocol>`` has trainings on seen classes of its own."""
         return any(one.split.startswith(f"{scope}.") for one in self.planned or self.records)
 
     def per_draw(self, scope: str) -> bool:

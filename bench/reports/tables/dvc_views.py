@@ -1,4 +1,4 @@
-"""What DVC shows by itself: a file of metrics a row, and the numbers of its plots."""
+"""Files for ``dvc metrics`` and ``dvc plots``: one file of metrics per row, and plot data."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from bench.reports.tables.typed_table import SCATTER, number_text
 def metrics(context: TableContext) -> dict[str, dict[str, Any]]:
     """Return row -> data set -> protocol -> metric -> mean, std, n, of rows with current numbers.
 
-    Accuracies in percent; n counts seeds or draws, and of n = 1 there is no std.
+    Accuracies in percent; n counts seeds or draws; there is no std for n = 1.
     """
     found: dict[str, dict[str, Any]] = {}
     for row in _measured(context):

@@ -1,4 +1,4 @@
-"""docs/methods.md: a paragraph a system, from docstrings, records and published numbers."""
+"""docs/methods.md: a section per method, from docstrings, records and published numbers."""
 
 import re
 from collections.abc import Iterable, Mapping

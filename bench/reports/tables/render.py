@@ -1,4 +1,4 @@
-"""A table as Markdown, LaTeX, CSV, HTML or JSON; names are escaped, never trusted."""
+"""Render a table as Markdown, LaTeX, CSV, HTML or JSON; names are always escaped."""
 
 import csv
 import html
@@ -44,7 +44,7 @@ def _markdown(table: Table) -> str:
         one_line = " ".join(text.split())
         return one_line.replace("|", "\\|").replace("<", "&lt;")
 
-    groups = {"": "", "measured": ""}  # the others stand before their columns' names
+    groups = {"": "", "measured": ""}  # other groups go before the column's name
     names = [groups.get(group, f"{group} ") + name for group, name in table.columns]
     body = tabulate(
         [[safe(cell) for cell in row] for row in table.texts],
@@ -70,12 +70,12 @@ def _csv(table: Table) -> str:
 
 
 def _inert(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: an apostrophe stands before it."""
+    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _groups(table: Table) -> list[tuple[str, int]]:
-    """Return (group, columns below it) of a table's head; nothing where no column has a group."""
+    """Return (group, number of columns) of a table's head; [] if no column has a group."""
     groups = [group for group, _ in table.columns]
     return [(group, len(list(same))) for group, same in groupby(groups)] if any(groups) else []
 
@@ -163,7 +163,7 @@ def render(table: Table, fmt: str) -> str:
 
 
 def _visible(table: Table) -> Table:
-    """Return a table without characters that are not seen but obeyed, in names and reasons."""
+    """Return the table with control characters in names and reasons made visible."""
     return Table(
         title=visible(table.title),
         header=list(map(visible, table.header)),

@@ -1,4 +1,4 @@
-"""One neutral row per method or reading: what was published, what was measured, in which state."""
+"""The rows of all tables: what was published and measured per method or reading, and its state."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -36,12 +36,12 @@ class Row:
     published: dict[str, Published] = field(default_factory=dict)  # metric -> number
     gaps: list[dict[str, Any]] = field(default_factory=list)  # to the row that it is compared with
     tied: set[str] = field(default_factory=set)  # metrics in which it is, or ties with, the best
-    approximates: str = ""  # what differs from the published system
-    learning: str = "steps"  # of Method; what does not learn so are the same with every seed
+    approximates: str = ""  # how it differs from the published system
+    learning: str = "steps"  # of Method; without steps, every seed gives the same
     modern: bool = False  # pre-trained on image-text pairs
-    inputs: dict[str, str] = field(default_factory=dict)  # what it is given -> made by what
-    flags: tuple[Flag, ...] = ()  # of the audit: what its training or pre-training has seen
-    marks: str = ""  # those of the flags that a table shows beside the label
+    inputs: dict[str, str] = field(default_factory=dict)  # input -> what made it
+    flags: tuple[Flag, ...] = ()  # of the audit: what training or pre-training has seen
+    marks: str = ""  # marks of flags, shown beside the label
 
     @property
     def name_shown(self) -> str:
@@ -55,7 +55,7 @@ class Row:
 
     @property
     def is_current(self) -> bool:
-        """Whether its numbers are of what is planned now, so that others may stand against them."""
+        """Whether its numbers belong to the present plan, so that they can be compared."""
         return self.status in ("ok", "partial")
 
     def spread(self, key: str) -> Spread | None:
@@ -64,15 +64,15 @@ class Row:
         return spread(list(values.values())) if values else None
 
     def repeats(self, key: str) -> str:
-        """Return what the units of a metric are: seeds, or draws."""
+        """Return what the units of a metric are: seeds or draws."""
         by_seed = all(unit.startswith("seed ") for unit in self.values.get(key, ()))
         return "seeds" if by_seed else "draws"
 
     def within(self, key: str) -> tuple[str, Spread] | None:
-        """Return the other spread, where there are two: that of what is repeated within a unit.
+        """Return the spread within a unit, if there is one.
 
-        Of a model that is tested on several class splits, over these splits; of a draw that was
-        trained with several seeds, over these seeds.
+        For a model tested on several class splits, over the splits; for a draw trained with several
+        seeds, over the seeds.
         """
         tested = [list(one.per_split[key].values()) for one in self.records if key in one.per_split]
         runs: dict[str, list[float]] = defaultdict(list)
@@ -133,7 +133,7 @@ class Row:
 
 
 def _scope(split: str) -> str:
-    """Return what a training split serves: transfer, or ``<data set>.<protocol>`` of its draw."""
+    """Return the scope of a training split: transfer, or ``<data set>.<protocol>`` of a draw."""
     return ".".join(split.split(".")[:2])
 
 
@@ -144,7 +144,7 @@ def _unit(cell: PlannedCell | Record) -> str:
 
 
 def _values(records: list[Record]) -> dict[str, dict[str, float]]:
-    """Return metric -> unit -> value; a draw that was run with several seeds counts once."""
+    """Return metric -> unit -> value; a draw trained with several seeds counts once."""
     runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for key, value in record.metrics.items():
@@ -233,9 +233,9 @@ def _row(
 
 def collect(context: TableContext, *tables: str) -> list[Row]:
     """Return every row: the methods of the published ``tables`` in their order, the others by
-    name, readings after their method, and last those that no file of ``methods/`` makes any more.
+    name, readings after their method, and last rows without a file in ``methods/``.
 
-    Outdated, failed and foreign records give a status and no number.
+    Outdated and failed records give a status and no number.
     """
     facts: dict[str, dict[str, Published]] = defaultdict(dict)
     for number in published():

@@ -32,7 +32,7 @@ HARMONIC = "Of gzsl H: the harmonic mean of the class-mean accuracies, seen and 
 
 
 def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str, str, list[Row]]]:
-    """Yield (block, protocol, rows): the poster's rows with what was measured, then modern."""
+    """Yield (block, protocol, rows): the poster's rows with measured numbers, then modern ones."""
     rows, _ = with_marks(context, _systems(context))
     tested = dict.fromkeys(protocol for names in context.tests.values() for protocol in names)
     protocols = dict.fromkeys([*(number.protocol for number in facts), *tested])
@@ -58,7 +58,7 @@ def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str,
                 published=numbers,
             )
             here.append(part)
-        if here:  # in the poster's order, then the others as they came
+        if here:  # in the poster's order, then the others
             here.sort(key=lambda row: order.index(row.method) if row.published else len(order))
             yield block, protocol, here
 
@@ -73,11 +73,11 @@ def _label(row: Row, numbers: Mapping[str, Published]) -> str:
 
 
 def _note(row: Row) -> str:
-    """Return what a reader must know of a row's published numbers, each thing once."""
+    """Return notes on a row's published numbers, without repetition."""
     parts = []
     for number in row.published.values():
         if number.splits and number.splits > 1 and str(number.splits) not in number.protocol:
-            parts.append(f"{number.splits} splits")  # half10 and official3 say it themselves
+            parts.append(f"{number.splits} splits")  # the names half10 and official3 say it
         if number.clips:
             parts.append(f"{number.clips} clips")
         if number.note:
@@ -87,14 +87,14 @@ def _note(row: Row) -> str:
 
 
 def _approximated(row: Row) -> str | None:
-    """Return what a measured row has otherwise than the system that was published."""
+    """Return how a measured row differs from the published system."""
     if not row.records:
         return None
     return row.approximates or ("nothing" if row.published else None)
 
 
 def _given(rows: Iterable[Row]) -> list[str]:
-    """Return what the inputs of these rows are made by, each once."""
+    """Return a line on what made the inputs of these rows."""
     made = {f"{name}: {source}" for row in rows for name, source in row.inputs.items() if source}
     return [f"Inputs that rows are given. {'; '.join(sorted(made))}."] if made else []
 
@@ -113,7 +113,7 @@ def _join(names: Iterable[str]) -> str | None:
 def columns_of(
     context: TableContext, facts: list[Published], block: str, protocol: str
 ) -> list[Column]:
-    """Return the columns as they read one protocol's metrics; their names are always the same."""
+    """Return the columns for one protocol; their names do not depend on it."""
 
     def keys(datasets: Iterable[str]) -> list[str]:
         return [context.headline(f"{name}.{protocol}") for name in dict.fromkeys(datasets)]
@@ -151,7 +151,7 @@ def columns_of(
 
 
 def build_sota(context: TableContext) -> Table:
-    """Build the comparison; where a Δ stands: ``bench.reports.tables.comparability``."""
+    """Build the comparison; ``comparability`` decides where there is a Δ."""
     facts = [number for number in published() if number.table != "ablation"]
     columns = columns_of(context, facts, "", "")
     table: list[list[Value]] = []

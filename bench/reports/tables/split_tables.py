@@ -1,4 +1,4 @@
-"""The class splits and the training classes that the τ exclusion leaves out, as tables."""
+"""Tables of the class splits and of the training classes that τ excludes."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def build_splits(context: TableContext) -> Table:
 
 
 def build_overlap(context: TableContext) -> Table:
-    """Build the table of the removed training classes, then of the nearest that were kept."""
+    """Build the table of excluded training classes and the nearest kept ones."""
     columns: list[Column] = [
         Column("", "class", lambda one: one["class"]),
         Column("", "kept", lambda one: "yes" if one["kept"] else "no"),

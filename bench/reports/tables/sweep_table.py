@@ -1,4 +1,4 @@
-"""The table of a sweep: one row a setting of a method, never mixed with the other tables."""
+"""The table of a sweep: one row per setting of a method."""
 
 from collections.abc import Mapping
 from functools import partial

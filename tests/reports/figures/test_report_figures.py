@@ -141,7 +141,7 @@ def test_classes_are_paired_over_common_seeds_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("chosen", "said"),
-    [(("aurl", "base_lss"), "did you mean 'base_ls'"), (("aurl", "aurl"), "compared to itself")],
+    [(("aurl", "base_lss"), "did you mean 'base_ls'"), (("aurl", "aurl"), "compared with itself")],
 )
 def test_rows_that_cannot_be_compared_are_named(
     tmp_path: Path, chosen: tuple[str, str], said: str

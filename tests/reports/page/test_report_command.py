@@ -42,7 +42,7 @@ def test_a_clone_without_data_gets_a_report_that_says_what_lacks(clone: Path) ->
     assert (folder / "index.html").is_file()
     names = {path.name for path in (folder / "mini" / "figures").iterdir()}
     assert {"gap.svg", "gap.png", "plane.svg"} <= names and "map.svg" not in names
-    assert "without map: runs/mini does not hold the trainings of 'aurl'" in done.out
+    assert "without map: runs/mini does not contain the trainings of 'aurl'" in done.out
     assert "results/report/mini/index.html: 6 figures, 0 example videos" in done.out
 
 
