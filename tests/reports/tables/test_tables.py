@@ -246,7 +246,7 @@ def test_overlap_lists_removed_then_nearest_kept(tmp_path: Path) -> None:
 
 def test_damaged_split_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "mini_ucf.full.json").write_text('{"digest": "x"}')
-    with pytest.raises(UserError, match=r"mini_ucf.full.json: .*definition: Field required"):
+    with pytest.raises(UserError, match=r"mini_ucf.full.json: .*Field required"):
         build("splits", context(tmp_path, [], []))
 
 
