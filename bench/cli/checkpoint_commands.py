@@ -76,19 +76,19 @@ def list_(as_json: AsJson = False, profile: Profile = None) -> None:
 
     Example: bench checkpoint list --profile released
     """
-    from bench.utils.io import read_json
+    from bench.data.formats.checkpoint_file import CheckpointFile
 
     _, layout = opened(profile)
     found = {
-        path.stem: read_json(path, "method", "source", "sha256", "chosen", classes=int)
+        path.stem: CheckpointFile.require(path)
         for path in sorted(layout.checkpoints.glob("*.json"))
     }
     if as_json:
-        print_json(found)
+        print_json({name: facts.content() for name, facts in found.items()})
         return
     for name, facts in found.items():
-        chosen = ", chosen on test data" if facts["chosen"] == "best_on_test" else ""
+        chosen = ", chosen on test data" if facts.chosen == "best_on_test" else ""
         print(
-            f"{name}  method {facts['method']}, {facts['classes']} classes, from "
-            f"{facts['source']} (sha256 {facts['sha256']}){chosen}"
+            f"{name}  method {facts.method}, {facts.classes} classes, from "
+            f"{facts.source} (sha256 {facts.sha256}){chosen}"
         )

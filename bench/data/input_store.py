@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.formats.input_files import ClassArrayFile, VideoArrayFile
 from bench.errors import UserError
 from bench.utils.io import (
     DAMAGED,
@@ -21,9 +22,7 @@ from bench.utils.io import (
     file_digest,
     known_digest,
     read_arrays,
-    read_json,
     replacing,
-    write_json,
 )
 
 Array = NDArray[Any]
@@ -56,12 +55,8 @@ def write_videos(
         if not done or done != count:
             raise UserError(f"{folder}: {done} of {count} videos of {dataset} were computed")
         written = file_digest(part)
-    facts = {
-        "key": key,
-        "digest": written,
-        "failures": {str(row): why for row, why in failures.items()},
-    }
-    write_json(folder / f"{dataset}.json", facts)
+    failed = {str(row): why for row, why in failures.items()}
+    VideoArrayFile(key=key, digest=written, failures=failed).write(folder / f"{dataset}.json")
 
 
 def write_classes(folder: Path, dataset: str, array: Array) -> str:
@@ -71,7 +66,7 @@ def write_classes(folder: Path, dataset: str, array: Array) -> str:
         with part.open("wb") as handle:
             np.save(handle, array)
         written = file_digest(part)
-    write_json(folder / f"{dataset}.classes.json", {"digest": written})
+    ClassArrayFile(digest=written).write(folder / f"{dataset}.classes.json")
     return digest(array.tobytes())
 
 
@@ -100,36 +95,36 @@ def write_objects(
 def is_current(folder: Path, dataset: str, key: str) -> str:
     """Return the digest of a data set's videos if they are whole and of this key, else ""."""
     try:
-        facts = read_json(folder / f"{dataset}.json", "key", "digest")
+        facts = VideoArrayFile.read(folder / f"{dataset}.json")
     except UserError:  # damaged: they are made anew
         return ""
-    if not facts or facts["key"] != key:
+    if not facts or facts.key != key:
         return ""
-    whole = known_digest(folder / f"{dataset}.npy") == facts["digest"]
-    return str(facts["digest"]) if whole else ""
+    whole = known_digest(folder / f"{dataset}.npy") == facts.digest
+    return facts.digest if whole else ""
 
 
 def failed_videos(folder: Path, dataset: str) -> set[int]:
     """Return the rows that failed when a data set's videos were written."""
-    facts = read_json(folder / f"{dataset}.json", failures={str: str})
-    return set(map(int, facts["failures"])) if facts else set()
+    facts = VideoArrayFile.read(folder / f"{dataset}.json")
+    return set(map(int, facts.failures)) if facts else set()
 
 
 def read_videos(folder: Path, dataset: str, count: int) -> tuple[Array, dict[int, str]]:
     """Return the array [N,n,...] of a data set's videos, mapped from its file, and the failures."""
-    facts = read_json(folder / f"{dataset}.json", "digest", failures={str: str})
+    facts = VideoArrayFile.read(folder / f"{dataset}.json")
     array = _load(folder / f"{dataset}.npy", facts, "r")
     if facts is None or array.ndim < 2 or len(array) != count:
         raise UserError(f"{folder}: not of the {count} videos of {dataset}; {AGAIN}")
     try:
-        return array, {int(row): why for row, why in facts["failures"].items()}
+        return array, {int(row): why for row, why in facts.failures.items()}
     except ValueError as error:
         raise UserError(f"{folder}/{dataset}.json: damaged ({error}); {AGAIN}") from None
 
 
 def read_classes(folder: Path, dataset: str, count: int) -> Array:
     """Return the array [K,...] of a data set's classes."""
-    facts = read_json(folder / f"{dataset}.classes.json", "digest")
+    facts = ClassArrayFile.read(folder / f"{dataset}.classes.json")
     array = _load(folder / f"{dataset}.classes.npy", facts)
     if not array.ndim or len(array) != count:
         raise UserError(f"{folder}: not of the {count} classes of {dataset}; {AGAIN}")
@@ -152,9 +147,9 @@ def read_objects(folder: Path) -> tuple[list[str], Array, dict[str, Array]]:
         raise UserError(f"{path}: damaged ({error}); {AGAIN}") from None
 
 
-def _load(path: Path, facts: Any, mode: Any = None) -> Array:
+def _load(path: Path, facts: ClassArrayFile | VideoArrayFile | None, mode: Any = None) -> Array:
     try:
-        if facts is not None and known_digest(path) not in ("", facts["digest"]):
+        if facts is not None and known_digest(path) not in ("", facts.digest):
             raise ValueError("not the file that was written")
         array: Array = np.load(path, mmap_mode=mode, allow_pickle=False)
         if not isinstance(array, np.ndarray):

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config, row_id
+from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.formats.index_file import IndexFile
 from bench.data.formats.overlap_file import OverlapFile
 from bench.data.formats.split_file import SplitFile
@@ -22,7 +23,7 @@ from bench.experiments.fingerprint import source_digest
 from bench.experiments.input_availability import COMPUTED, Inputs
 from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.record import cell_name
-from bench.utils.io import digest, read_json
+from bench.utils.io import digest
 
 TRANSFER = "transfer"
 
@@ -131,12 +132,12 @@ def _imported(
     tests = config.profile.transfer_sets()
     cells = []
     for path in sorted(layout.checkpoints.glob("*.json")) if tests else ():
-        facts = read_json(path, "method", "digest", "chosen")
-        file = files.get(facts["method"])
+        facts = CheckpointFile.require(path)
+        file = files.get(facts.method)
         if file is None:
             continue
         reading = {"checkpoint": path.stem}
-        on_test = ", chosen on test data" if facts["chosen"] == "best_on_test" else ""
+        on_test = ", chosen on test data" if facts.chosen == "best_on_test" else ""
         cells.append(
             PlannedCell(
                 row=row_id(file.name, reading),
@@ -150,7 +151,7 @@ def _imported(
                     "source": _source(file, layout.root),
                     "method": digest(config.methods.get(file.name, {})),
                     "settings": _settings(config, file.name),
-                    "checkpoint": facts["digest"],
+                    "checkpoint": facts.digest,
                     **_data_parts(layout, tests),
                 },
                 problem=file.problem,

@@ -25,6 +25,7 @@ from torch import Tensor
 from bench.config.paths import Layout
 from bench.config.profile import Config, row_id
 from bench.config.schema import Network
+from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.errors import UserError, nearest, unknown
 from bench.experiments.method_registry import load, scan
 from bench.experiments.run_folder import read_run
@@ -32,7 +33,7 @@ from bench.features.torchvision_models import is_plain
 from bench.method import Classes, Context, Method, create
 from bench.models.r2plus1d import new_backbone
 from bench.models.released_names import Released, released_names
-from bench.utils.io import dump_sealed, file_digest, read_json, replacing
+from bench.utils.io import dump_sealed, file_digest, replacing
 
 State = dict[str, Tensor]
 _INPUT = {"length": int, "test_clips": int, "size": int}
@@ -181,8 +182,8 @@ def import_checkpoint(config: Config, layout: Layout, file: Path, method: str, n
         source = hashlib.file_digest(handle, "sha256").hexdigest()
     weights = layout.checkpoints / f"{name}.safetensors"
     kept = layout.checkpoints / f"{name}.json"
-    old = read_json(kept, "sha256", "method")
-    if old and (old["sha256"], old["method"]) != (source, method):
+    old = CheckpointFile.read(kept)
+    if old and (old.sha256, old.method) != (source, method):
         raise UserError(f"{kept} is of another file or method; choose another --name")
     with replacing(kept) as facts_part, replacing(weights) as part:
         save_file({key: weight.contiguous() for key, weight in ours.items()}, part)

@@ -8,12 +8,12 @@ from typing import Any
 from bench.config.paths import Layout
 from bench.config.profile import TRANSFER as TRANSFER_PROTOCOLS
 from bench.config.profile import Config
+from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.formats.overlap_file import OverlapFile
 from bench.errors import UserError
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import TRANSFER, UNFIT, PlannedCell, split_file
 from bench.training.job import Job
-from bench.utils.io import read_json
 from bench.utils.machine import git_state, this_processor
 
 
@@ -35,9 +35,9 @@ def job_of(config: Config, layout: Layout, cell: PlannedCell) -> Job:
     chosen = "last"
     if cell.split == TRANSFER:
         if weights:
-            imported = read_json(weights.with_suffix(".json"), "chosen", classes=int)
-            chosen, train_on = imported["chosen"], ""
-            seen = tuple(f"class {i}" for i in range(imported["classes"]))
+            imported = CheckpointFile.require(weights.with_suffix(".json"))
+            chosen, train_on = imported.chosen, ""
+            seen = tuple(f"class {i}" for i in range(imported.classes))
         else:
             train_on = profile.train_on or ""
             seen = tuple(OverlapFile.require(layout.splits / "overlap.json").kept)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.index import read_index
 from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
@@ -29,7 +30,7 @@ from bench.training.job import Job
 from bench.training.loop import Trained, train
 from bench.training.open_inputs import open_classes, open_objects, open_sources
 from bench.training.sample_rows import first_per_class, held_out_rows, rows_of, without_failures
-from bench.utils.io import file_digest, read_json
+from bench.utils.io import file_digest
 
 Report = Callable[[int, float], None]
 
@@ -159,15 +160,15 @@ def run_cell(job: Job, report: Report = lambda step, loss: None, world: World = 
 
 def _load(method: Method, checkpoint: Path) -> dict[str, Any]:
     """Load imported weights; return what ``parameters`` says of them, and that nothing trained."""
-    facts = read_json(checkpoint.with_suffix(".json"), "digest")
-    if facts is None or not checkpoint.is_file() or file_digest(checkpoint) != facts["digest"]:
+    facts = CheckpointFile.read(checkpoint.with_suffix(".json"))
+    if facts is None or not checkpoint.is_file() or file_digest(checkpoint) != facts.digest:
         raise UserError(f"{checkpoint}: not what was imported; import the checkpoint again")
     state = load_file(checkpoint)
     for name, weight in method.state_dict().items():
         if name not in state or state[name].shape != weight.shape:
             raise UserError(f"{checkpoint}: {name} fits not the profile's network or word vectors")
     method.load_state_dict(state)
-    return {"train": {}, "checkpoint": facts}
+    return {"train": {}, "checkpoint": facts.content()}
 
 
 def environment(device: torch.device) -> dict[str, str]:

@@ -158,7 +158,8 @@ def test_an_imported_checkpoint_is_planned_with_what_decides_its_numbers(
     name = "aurl+checkpoint=mine.transfer.seed0"
     folder = root / "data" / "checkpoints" / "mini"
     folder.mkdir(parents=True)
-    facts = {"method": "aurl", "digest": "one", "chosen": "best_on_test"}
+    facts = {"method": "aurl", "source": "f", "sha256": "s", "classes": 3}
+    facts |= {"digest": "one", "chosen": "best_on_test"}
     try:
         (folder / "mine.json").write_text(json.dumps(facts))
         (folder / "other.json").write_text(json.dumps(facts | {"method": "not there"}))

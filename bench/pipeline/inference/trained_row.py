@@ -17,6 +17,7 @@ from torch import Tensor
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.config.schema import Input, Network
+from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.formats.index_file import IndexFile
 from bench.data.formats.overlap_file import OverlapFile
 from bench.data.input_store import read_classes, read_objects
@@ -34,7 +35,7 @@ from bench.pipeline.inference.cell_lookup import FoundCell
 from bench.pipeline.inference.own_inputs import Own, checked, own_index, vectors_of
 from bench.training.device import prepare
 from bench.training.embed import Embedded, embed
-from bench.utils.io import DAMAGED, file_digest, read_json
+from bench.utils.io import DAMAGED, file_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,8 +188,8 @@ def seen_classes(config: Config, layout: Layout, found: FoundCell, device: torch
     """Return the training classes as the method was built with."""
     record, given = found.record, found.run["parameters"]["inputs"]
     if "checkpoint" in record.reading:  # its classes are known by number alone
-        facts = read_json(found.weights.with_suffix(".json"), classes=int)
-        names = [f"class {i}" for i in range(facts["classes"] if facts else 0)]
+        facts = CheckpointFile.read(found.weights.with_suffix(".json"))
+        names = [f"class {i}" for i in range(facts.classes if facts else 0)]
         vectors = load_class_vectors(layout.words, config.profile.transfer_sets()[0])
         width = len(next(iter(vectors.values())))
         return as_tensor_classes(names, np.zeros((len(names), width)), device)
@@ -277,8 +278,8 @@ def _dim(layout: Layout, name: str, found: FoundCell, network: Network, method: 
 def _weights(found: FoundCell) -> dict[str, Tensor]:
     path: Path = found.weights
     if "checkpoint" in found.record.reading:
-        facts = read_json(path.with_suffix(".json"), "digest")
-        if facts is None or facts["digest"] != file_digest(path):
+        facts = CheckpointFile.read(path.with_suffix(".json"))
+        if facts is None or facts.digest != file_digest(path):
             raise UserError(f"{path}: not what was imported; import the checkpoint again")
     try:
         return load_file(path)
