@@ -265,9 +265,9 @@ def test_a_profile_s_own_data_set(bench: Bench, tmp_path: Path) -> None:
             "prediction,label\nArchery,Archery\n",
             "no column 'predicted' (there is prediction, label",
         ),
-        ("label,predicted,Label\nYoYo,YoYo,Archery\n", "2 columns 'label'; leave one of them"),
+        ("label,predicted,Label\nYoYo,YoYo,Archery\n", "2 columns 'label'"),
         ("", "no column 'predicted' (there is nothing)"),
-        ("video,predicted,label\na,YoYo,YoYo\na,YoYo,YoYo\n", "video 'a' stands there twice"),
+        ("video,predicted,label\na,YoYo,YoYo\na,YoYo,YoYo\n", "video 'a' appears twice"),
         (
             'predicted,label\nYoYo,YoYo\n"Archery,YoYo\n' + "YoYo,YoYo\n" * 14000,
             ":3: field larger than field limit (131072); look for a quote that nothing closes",
@@ -299,10 +299,10 @@ def test_names_allow_no_protocol_but_full(bench: Bench, tmp_path: Path) -> None:
         ({"labels": np.full(606, 101)}, "label 101 of row 0 is not 0 to 100"),
         ({"labels": np.full(606, 0.0)}, "labels are float64"),
         ({"labels": np.array([None] * 606)}, "cannot be read as .npz"),
-        ({"classes": np.array([*UCF[:100], "apply_lipstick"])}, "'ApplyLipstick' stands there"),
+        ({"classes": np.array([*UCF[:100], "apply_lipstick"])}, "'ApplyLipstick' appears twice"),
         ({"classes": np.array([*UCF[:100], "YooYoo"])}, "unknown class 'YooYoo'; did you"),
         ({"videos": np.array(["v"])}, "1 videos for 606 labels"),
-        ({"videos": np.array(["v"] * 606)}, "video 'v' stands there twice"),
+        ({"videos": np.array(["v"] * 606)}, "video 'v' appears twice"),
         ({"classes": None}, "no array 'classes'"),
     ],
 )
@@ -346,7 +346,7 @@ def test_missing_classes_are_no_full_protocol(
         (("params.yaml",), "--dataset"),
         (("damaged.npz", "-d", "ucf101"), "cannot be read as .npz"),
         (("damaged.parquet", "-d", "ucf101"), "damaged"),
-        (("other.bin", "-d", "ucf101"), "neither text nor"),
+        (("other.bin", "-d", "ucf101"), "not text, .npz or .parquet"),
     ],
 )
 def test_mistakes_on_the_command_line(
