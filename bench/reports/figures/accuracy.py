@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.evaluation.stats.spread import Spread
-from bench.reports.figures.drawing import GREY, INK, Sheet, lacking, place, short
+from bench.reports.figures.drawing import GREY, INK, NOT_MEASURED, Sheet, not_drawn, place, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
@@ -23,7 +23,7 @@ def draw(material: Material) -> Figure:
     panels = {name: _scopes(material, name) for name in context.tests}
     panels = {name: scopes for name, scopes in panels.items() if scopes}
     if not panels:
-        return lacking(KEY, TITLE, "No row is measured yet; run 'dvc repro', then 'bench report'.")
+        return not_drawn(KEY, TITLE, NOT_MEASURED)
     width = max(4.2, min(7.2, 1.6 + 1.6 * sum(map(len, panels.values()))))
     sheet = Sheet(KEY, width, 4.4, (1, len(panels)), (False, True))
     for axes, (name, scopes) in zip(sheet.axes, panels.items(), strict=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.reports.figures.drawing import GREY, PALETTE, Sheet, lacking, short
+from bench.reports.figures.drawing import GREY, PALETTE, Sheet, not_drawn, short
 from bench.reports.figures.material import Material, points
 from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
@@ -27,7 +27,7 @@ def draw(material: Material) -> Figure:
     """
     title = TITLE
     if material.compare is None:
-        return lacking(
+        return not_drawn(
             KEY, title, "It takes two measured rows; run 'dvc repro', then 'bench report'."
         )
     a, b = material.compare
@@ -39,7 +39,7 @@ def draw(material: Material) -> Figure:
             f"{a.name} and {b.name} have no seed or draw in common with results per class (which "
             "protocols of several class splits have not); name two others with --compare."
         )
-        return lacking(KEY, title, why)
+        return not_drawn(KEY, title, why)
     shown = {scope: _largest(classes) for scope, classes in found.items()}
     most = max(map(len, shown.values()))
     sheet = Sheet(KEY, 7.2, 0.9 + 0.19 * most, (1, len(shown)))

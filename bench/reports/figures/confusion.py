@@ -3,9 +3,9 @@
 import numpy as np
 
 from bench.experiments.plan import TRANSFER
-from bench.reports.figures.drawing import INK, PALETTE, Sheet, lacking, short
+from bench.reports.figures.drawing import INK, NOT_MEASURED, PALETTE, Sheet, not_drawn, short
 from bench.reports.figures.material import Material
-from bench.reports.figures.training_runs import Floats, confusions, lacks_runs, runs_of
+from bench.reports.figures.training_runs import Floats, confusions, no_runs_message, runs_of
 from bench.reports.report_model import Figure
 from bench.reports.tables.typed_table import Counts, Number
 
@@ -23,13 +23,13 @@ def draw(material: Material) -> Figure:
     title = TITLE
     row = material.row
     if row is None:
-        return lacking(KEY, title, "No row is measured yet; run 'dvc repro', then 'bench report'.")
+        return not_drawn(KEY, title, NOT_MEASURED)
     runs = runs_of(material.layout, row.records)
     dataset = next(iter(material.context.tests), "")
     names, counts, n = confusions(runs, dataset)
     title = f"{row.label}: the most confused classes"
     if not n:
-        return lacking(KEY, title, lacks_runs(material.layout, row.name))
+        return not_drawn(KEY, title, no_runs_message(material.layout, row.name))
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     shown = most_confused(shares, MOST)
     by_draw = any(run.record.split != TRANSFER for run in runs)
@@ -45,7 +45,7 @@ def draw(material: Material) -> Figure:
         title,
         f"Percent of a class's videos (line) that are taken for each class (column), on {dataset} "
         f"with {len(names)} tested classes, summed over n = {n} {over}. Shown are "
-        f"the {len(shown)} classes in the largest confusions; what a line lacks of 100 went to "
+        f"the {len(shown)} classes in the largest confusions; the rest of each line went to "
         "other classes. The diagonal is what is right."
         + " Two classes can only be confused where one draw tests both."
         * by_draw,

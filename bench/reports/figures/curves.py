@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.reports.figures.drawing import GREY, INK, PALETTE, Sheet, lacking, short
+from bench.reports.figures.drawing import GREY, INK, NOT_MEASURED, PALETTE, Sheet, not_drawn, short
 from bench.reports.figures.material import Material
-from bench.reports.figures.training_runs import Floats, lacks_runs, runs_of
+from bench.reports.figures.training_runs import Floats, no_runs_message, runs_of
 from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
 from bench.reports.tables.typed_table import Counts, Number, Value
@@ -31,11 +31,11 @@ def draw(material: Material) -> Figure:
     if material.row is not None:
         wanted.setdefault(material.row.name, material.row)
     if not wanted:
-        return lacking(KEY, TITLE, "No row is measured yet; run 'dvc repro', then 'bench report'.")
+        return not_drawn(KEY, TITLE, NOT_MEASURED)
     found = {name: _logs(material, row) for name, row in wanted.items()}
     found = {name: parts for name, parts in found.items() if parts}
     if not found:
-        return lacking(KEY, TITLE, lacks_runs(material.layout, next(iter(wanted))))
+        return not_drawn(KEY, TITLE, no_runs_message(material.layout, next(iter(wanted))))
     columns = min(3, len(found))
     lines = -(-len(found) // columns)
     sheet = Sheet(KEY, 7.2 if columns > 1 else 4.6, 0.9 + 2.2 * lines, (lines, columns))

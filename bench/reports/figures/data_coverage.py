@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.reports.figures.drawing import GREY, PALETTE, Sheet, lacking, short
+from bench.reports.figures.drawing import GREY, PALETTE, Sheet, not_drawn, short
 from bench.reports.report_model import Coverage, Figure
 from bench.reports.tables.rows import Row
 from bench.reports.tables.typed_table import Counts, Value
@@ -40,7 +40,7 @@ def gather(rows: Sequence[Row]) -> tuple[Coverage, ...]:
 def draw(found: Sequence[Coverage]) -> Figure:
     """Return one bar per data set: used and lost videos."""
     if not found:
-        return lacking(KEY, TITLE, "No record says yet what it was scored on; run 'dvc repro'.")
+        return not_drawn(KEY, TITLE, "No record says yet what it was scored on; run 'dvc repro'.")
     sheet = Sheet(KEY, 7.2, 0.9 + 0.3 * len(found))
     (axes,) = sheet.axes
     for at, one in enumerate(found):

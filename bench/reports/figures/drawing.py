@@ -173,7 +173,10 @@ class Sheet:
         return out.getvalue()
 
 
-def lacking(key: str, title: str, why: str) -> Figure:
+NOT_MEASURED = "No row is measured yet; run 'dvc repro', then 'bench report'."
+
+
+def not_drawn(key: str, title: str, why: str) -> Figure:
     """Return a figure that cannot be drawn, with the reason and what to do."""
     return Figure(key, title, "", lacking=why)
 

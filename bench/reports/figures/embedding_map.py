@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.models.similarity import unit
-from bench.reports.figures.drawing import INK, PALETTE, Sheet, lacking, place, short
+from bench.reports.figures.drawing import INK, NOT_MEASURED, PALETTE, Sheet, not_drawn, place, short
 from bench.reports.figures.material import Material
-from bench.reports.figures.training_runs import Floats, Run, lacks_runs, ranking, runs_of
+from bench.reports.figures.training_runs import Floats, Run, no_runs_message, ranking, runs_of
 from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
 from bench.reports.tables.typed_table import Counts, Number, Value
@@ -29,7 +29,7 @@ def draw(material: Material) -> Figure:
     """
     title, row = TITLE, material.row
     if row is None:
-        return lacking(KEY, title, "No row is measured yet; run 'dvc repro', then 'bench report'.")
+        return not_drawn(KEY, title, NOT_MEASURED)
     title = f"{row.label}: a map of its embeddings"
     dataset = next(iter(material.context.tests), "")
     for run in runs_of(material.layout, row.records)[:1]:
@@ -39,9 +39,9 @@ def draw(material: Material) -> Figure:
                 f"'{row.name}' scores pairs with a network of its own: its videos and classes do "
                 "not share a space. Name another row with --row."
             )
-            return lacking(KEY, title, why)
+            return not_drawn(KEY, title, why)
         return _drawn(title, row, run, dataset, arrays)
-    return lacking(KEY, title, lacks_runs(material.layout, row.name))
+    return not_drawn(KEY, title, no_runs_message(material.layout, row.name))
 
 
 def plane(known: Floats) -> tuple[Floats, Floats, Floats]:

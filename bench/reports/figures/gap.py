@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from bench.data.reference import Published, published
 from bench.evaluation.stats.intervals import Gap
-from bench.reports.figures.drawing import GREY, Sheet, lacking, short
+from bench.reports.figures.drawing import GREY, NOT_MEASURED, Sheet, not_drawn, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
-from bench.reports.tables.comparability import comparable, stands
+from bench.reports.tables.comparability import comparable, is_comparable
 from bench.reports.tables.rows import Row
 from bench.reports.tables.typed_table import Counts, Number, Value, digits_of, text_of
 
@@ -37,7 +37,7 @@ def draw(material: Material) -> Figure:
         _Entry(row, number.key, gap, number)
         for row in material.own
         for number in facts
-        if number.method == row.method and not row.reading and stands(context, row, number)
+        if number.method == row.method and not row.reading and is_comparable(context, row, number)
         if (gap := material.interval(row, number.key, number.value))
     ]
     title = TITLE
@@ -50,7 +50,7 @@ def draw(material: Material) -> Figure:
             if (gap := material.interval(row, key))
         ]
     if not entries:
-        return lacking(KEY, title, "No row is measured yet; run 'dvc repro', then 'bench report'.")
+        return not_drawn(KEY, title, NOT_MEASURED)
     return _drawn(material, title, entries)
 
 

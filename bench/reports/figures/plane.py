@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.reports.figures.drawing import GREY, Sheet, lacking, place, short
+from bench.reports.figures.drawing import GREY, NOT_MEASURED, Sheet, not_drawn, place, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
 from bench.reports.tables.rows import Row
@@ -23,7 +23,7 @@ def draw(material: Material) -> Figure:
     seen = [f"seen_{s}" if context.per_split(s) else "seen.full" for s in context.primary]
     scopes = [s for s in dict.fromkeys([*context.primary, *seen]) if _rows(material, s)]
     if not scopes:
-        return lacking(KEY, TITLE, "No row is measured yet; run 'dvc repro', then 'bench report'.")
+        return not_drawn(KEY, TITLE, NOT_MEASURED)
     columns = min(2, len(scopes))
     lines = -(-len(scopes) // columns)
     sheet = Sheet(KEY, 7.2, 0.7 + 2.9 * lines, (lines, columns))

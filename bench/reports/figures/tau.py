@@ -9,7 +9,7 @@ from bench.config.profile import load_config
 from bench.data.formats.overlap_file import OverlapFile
 from bench.data.splits.overlap import Nearest
 from bench.experiments.saved_sweeps import saved_sweep
-from bench.reports.figures.drawing import GREY, INK, Look, Sheet, lacking, short
+from bench.reports.figures.drawing import GREY, INK, Look, Sheet, not_drawn, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
 from bench.reports.tables.typed_table import Number, number_text
@@ -32,7 +32,7 @@ def draw(material: Material) -> Figure:
     stored = context.overlap()
     if stored is None:
         why = "run 'dvc repro'" if context.train else "no τ applies: it trains on no other data set"
-        return lacking(KEY, TITLE, f"Profile {context.profile} has no overlap file; {why}.")
+        return not_drawn(KEY, TITLE, f"Profile {context.profile} has no overlap file; {why}.")
     keys = [context.headline(scope) for scope in context.primary if not context.per_split(scope)]
     lines = {key: _lines(material, key, float(stored.tau)) for key in keys}
     lines = {key: found for key, found in lines.items() if found}
@@ -50,8 +50,8 @@ def draw(material: Material) -> Figure:
     return sheet.figure(
         TITLE,
         f"A class of {stored.train} is trained on if no test class of "
-        f"{', '.join(stored.test)} is nearer than τ. At τ = {stored.tau:g}, where this "
-        f"profile stands (vertical line), {_count(stored.classes)} are kept; at {HIGHEST}, "
+        f"{', '.join(stored.test)} is nearer than τ. At τ = {stored.tau:g}, the value of "
+        f"this profile (vertical line), {_count(stored.classes)} are kept; at {HIGHEST}, "
         f"{kept[-1]} would be.{more}\n\n{_measured(swept)}",
         f"Training classes kept fall from {kept[0]} at τ = 0 to {kept[-1]} at τ = {HIGHEST}; "
         f"accuracy is drawn at τ = {', '.join(f'{tau:g}' for tau in swept) or 'none'}.",
@@ -148,6 +148,6 @@ def _measured(taus: Sequence[float]) -> str:
         )
     return (
         f"Accuracy is measured at τ = {', '.join(f'{tau:g}' for tau in taus)} (means, bars are one "
-        "sample deviation; markers stand a little aside of each other). All of it is on the test "
+        "sample deviation; markers are slightly offset). All of it is on the test "
         "classes: to choose τ by it is to choose on test data."
     )

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _NAMES = {str: {"names": [str]}}
 
 
-def lacks_runs(layout: Layout, row: str) -> str:
+def no_runs_message(layout: Layout, row: str) -> str:
     """Return the message for a row without a training in runs/."""
     folder = layout.runs.relative_to(layout.root)
     return (

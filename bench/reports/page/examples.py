@@ -10,7 +10,7 @@ from bench.data.index import Index, read_index
 from bench.data.video.decode import Pixels, VideoError, read_frames
 from bench.errors import UserError
 from bench.reports.figures.material import Material
-from bench.reports.figures.training_runs import Run, lacks_runs, ranking, runs_of
+from bench.reports.figures.training_runs import Run, no_runs_message, ranking, runs_of
 from bench.reports.report_model import Video
 
 COUNT = 12
@@ -29,26 +29,28 @@ def examples(material: Material) -> tuple[tuple[Video, ...], str]:
         return (), "No row is measured yet; run 'dvc repro', then 'bench report'."
     runs = runs_of(layout, row.records)
     if not runs:
-        return (), lacks_runs(layout, row.name)
+        return (), no_runs_message(layout, row.name)
     found: list[Video] = []
-    lacks = ""
+    missing = ""
     for dataset in material.context.tests:
         if dataset not in runs[0].names:
             continue
         try:
             index = read_index(layout.index, dataset)
         except UserError:
-            lacks = f"The videos of {dataset} are not indexed here; run 'dvc pull' or 'dvc repro'."
+            missing = (
+                f"The videos of {dataset} are not indexed here; run 'dvc pull' or 'dvc repro'."
+            )
             continue
         if index.kind != "videos":
-            lacks = f"{dataset} is a file of features: there are no frames to show."
+            missing = f"{dataset} is a file of features: there are no frames to show."
         elif index.digest != runs[0].record.data.get(dataset):
-            lacks = f"The videos of {dataset} are not those on which '{row.name}' was tested."
+            missing = f"The videos of {dataset} are not those on which '{row.name}' was tested."
         else:
             share = COUNT // max(1, len(material.context.tests))
             found += _of(runs[0], index, share)
-            lacks = lacks or f"No video file of {dataset} can be read at {index.root}."
-    return tuple(found), "" if found else lacks
+            missing = missing or f"No video file of {dataset} can be read at {index.root}."
+    return tuple(found), "" if found else missing
 
 
 def _of(run: Run, index: Index, count: int) -> Iterator[Video]:

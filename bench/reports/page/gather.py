@@ -12,7 +12,7 @@ from bench.reports.figures import accuracy, confusion, curves, gap, plane, tau
 from bench.reports.figures import class_differences as classes
 from bench.reports.figures import data_coverage as coverage
 from bench.reports.figures import embedding_map as plane_of_embeddings
-from bench.reports.figures.drawing import lacking, style
+from bench.reports.figures.drawing import not_drawn, style
 from bench.reports.figures.material import Material
 from bench.reports.page.examples import examples
 from bench.reports.report_model import Figure, Report, Video
@@ -123,7 +123,7 @@ def _drawn(one: ModuleType, material: Material) -> Figure:
     try:
         figure: Figure = one.draw(material)
     except UserError as error:
-        return lacking(one.KEY, one.TITLE, _said(error, material))
+        return not_drawn(one.KEY, one.TITLE, _said(error, material))
     return figure
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bench.experiments.plan import TRANSFER
-from bench.reports.tables.comparability import stands, videos
+from bench.reports.tables.comparability import is_comparable, videos
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row
 from bench.reports.tables.typed_table import (
@@ -91,7 +91,7 @@ def delta(context: TableContext, key: str) -> Column:
 
     def value(row: Row) -> Value:
         found, number = row.spread(key), row.published.get(key)
-        if found is None or number is None or not stands(context, row, number):
+        if found is None or number is None or not is_comparable(context, row, number):
             return None
         return Difference(found.mean - number.value, digits=digits_of(key), signed=True)
 

@@ -31,7 +31,7 @@ def here(context: TableContext, dataset: str) -> tuple[int, int]:
 
 def opening(context: TableContext) -> list[str]:
     """Return the first lines above a table of measured numbers."""
-    parts = {name: lacking(context, name) for name in context.tests}
+    parts = {name: missing_part(context, name) for name in context.tests}
     return [
         context.header,
         *([EMBEDDED] if context.is_embedded_world else []),
@@ -39,7 +39,7 @@ def opening(context: TableContext) -> list[str]:
     ]
 
 
-def lacking(context: TableContext, dataset: str) -> str:
+def missing_part(context: TableContext, dataset: str) -> str:
     """Return which part of a public data set is here: "9 of 101 classes, 22 of 13,320 videos".
 
     "" if it is complete, or if only k220 is tested, which is a part by definition.
@@ -55,7 +55,7 @@ def videos(context: TableContext, scope: str) -> int:
     """Return the published number of videos of a scope's data set if some are missing, else 0."""
     dataset, _, protocol = scope.partition(".")
     size = published_size(dataset) if protocol in TRANSFER else None
-    return size[1] if size and lacking(context, dataset) else 0
+    return size[1] if size and missing_part(context, dataset) else 0
 
 
 def comparable(context: TableContext, number: Published) -> bool:
@@ -66,7 +66,7 @@ def comparable(context: TableContext, number: Published) -> bool:
     if context.is_embedded_world or number.protocol not in context.tests.get(number.dataset, ()):
         return False
     size = published_size(number.dataset)
-    if size and lacking(context, number.dataset):
+    if size and missing_part(context, number.dataset):
         classes, count = here(context, number.dataset)
         if 0 < classes < size[0] or 0 < count < ENOUGH * size[1]:
             return False
@@ -74,7 +74,7 @@ def comparable(context: TableContext, number: Published) -> bool:
     return bool({None, number.clips} & clips) or number.clips is None
 
 
-def stands(context: TableContext, row: Row, number: Published) -> bool:
+def is_comparable(context: TableContext, row: Row, number: Published) -> bool:
     """Return whether a row's number is comparable with a published one.
 
     As ``comparable``, with the row's own clips and the same training data, with or without the

@@ -330,7 +330,7 @@ def compare(
 
     def part(make: Callable[[], Json], of_top1: bool = True) -> Json:
         if of_top1 and not key.endswith(".top1"):
-            return {"missing": f"{key} is no share of videos"}
+            return {"missing": f"{key} is not a share of videos"}
         try:
             return make()
         except UserError as error:

@@ -43,8 +43,8 @@ def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str,
             own = {key: n for key, n in row.published.items() if n.protocol == protocol}
             numbers = {key: n for key, n in own.items() if n.table == block}
             runs = row.status != "quoted" and protocol in tested
-            stands = row.modern == (block == "modern") and not own
-            if not numbers and not (stands and runs):
+            belongs = row.modern == (block == "modern") and not own
+            if not numbers and not (belongs and runs):
                 continue
             state = f"quoted; {row.state}" if numbers else row.state
             part = replace(
