@@ -19,8 +19,8 @@ class Layout:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.profile):
             raise UserError(
-                f"profile '{self.profile}' is no plain name: rename it in params.yaml with "
-                "letters, digits, '.', '_' and '-' alone, a letter or digit first"
+                f"profile '{self.profile}' is not a plain name: rename it in "
+                "params.yaml to letters, digits, '.', '_' and '-', with a letter or digit first"
             )
 
     @property
@@ -35,12 +35,12 @@ class Layout:
 
     @property
     def inputs(self) -> Path:
-        """What methods ask for beside the videos, a folder each (stage inputs)."""
+        """Inputs of methods other than videos, one folder each (stage inputs)."""
         return self.root / "data" / self.profile / "inputs"
 
     @property
     def inputs_status(self) -> Path:
-        """Which inputs are there, from what, and what the others lack (stage inputs), in git."""
+        """Which inputs exist, their sources, and why others are missing (stage inputs), in git."""
         return self.root / "results" / "inputs" / f"{self.profile}.json"
 
     @property
@@ -59,7 +59,7 @@ class Layout:
         return self.root / "runs" / self.profile
 
     def finished_cells(self) -> list[Path]:
-        """Return the folders of finished cells, sorted, without what a kill left half written."""
+        """Return the folders of finished cells, sorted, without half-written ones."""
         return sorted(path.parent for path in self.runs.glob("[!.]*/run.json"))
 
     @property
@@ -69,12 +69,12 @@ class Layout:
 
     @property
     def records(self) -> Path:
-        """One JSON record a cell (stage score), in git."""
+        """One JSON record per cell (stage score), in git."""
         return self.root / "results" / "records" / self.profile
 
     @property
     def tables(self) -> Path:
-        """The printed tables (stage table), in git."""
+        """Tables in every format (stage table), in git."""
         return self.root / "results" / "tables" / self.profile
 
     @property
@@ -84,7 +84,7 @@ class Layout:
 
     @property
     def metrics(self) -> Path:
-        """A file of numbers a row, for `dvc metrics` (stage table), in git."""
+        """One file of numbers per row for `dvc metrics` (stage table), in git."""
         return self._beside_tables("metrics")
 
     @property

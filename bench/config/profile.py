@@ -1,4 +1,4 @@
-"""params.yaml as checked objects: a profile, with the overrides above it applied."""
+"""Read and validate params.yaml: a profile, with the overrides above it applied."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -23,18 +23,18 @@ Protocol = Literal["full", "half10", "official3", "k220", "fifty-fifty", "gzsl",
 
 
 def named(dataset: str) -> str:
-    """Return a data set's name; ValueError for one that files and metrics could not be named by."""
+    """Return a data set's name; ValueError if files and metrics cannot be named after it."""
     if not re.fullmatch(r"[\w-]+", dataset):
         raise ValueError(f"data set '{dataset}': a name has letters, digits, '-' and '_' only")
     return dataset
 
 
 def _once(what: str, given: Iterable[str]) -> None:
-    """Raise ValueError for what stands twice: the statistics would count one result as two."""
+    """Raise ValueError for duplicates: the statistics would count one result twice."""
     known: set[str] = set()
     for one in given:
         if one in known:
-            raise ValueError(f"{what} {one} stands twice; leave one out")
+            raise ValueError(f"{what} {one} is listed twice; remove one")
         known.add(one)
 
 
@@ -115,7 +115,7 @@ class Schedule(Train):
 
 
 class Own(Settings):
-    """What one method has otherwise than its profile: parts of the blocks input and train."""
+    """A method's own values in the blocks `input` and `train`, instead of the profile's."""
 
     input: dict[str, Any] = {}
     train: dict[str, Any] = {}
@@ -130,7 +130,7 @@ class Profile(Settings):
     """
 
     title: str
-    embedded: bool = False  # a generated world: its numbers say nothing about the paper
+    embedded: bool = False  # a generated data set: its numbers say nothing about the paper
     datasets: dict[str, DataSet]
     train_on: str | None = None
     pretrain_on: str | None = None
@@ -177,7 +177,7 @@ class Profile(Settings):
         return Schedule.model_validate(self.train.model_dump() | own) if own else self.train
 
     def input_of(self, method: str) -> Input:
-        """Return how a method's videos become tensors."""
+        """Return the block `input` of a method: the profile's, with the method's own values."""
         own = self.own.get(method, Own()).input
         return Input.model_validate(self.input.model_dump() | own) if own else self.input
 
@@ -233,9 +233,9 @@ class Config(Settings):
     @field_validator("methods", mode="before")
     @classmethod
     def _without_defaults(cls, methods: Any) -> Any:
-        """Leave out parameters that are null: the default, named for `dvc exp run -S`.
+        """Drop parameters that are null: they keep the default and are named for `dvc exp run -S`.
 
-        A method of nulls alone is left out whole: its file may have gone.
+        A method with only nulls is dropped: its file may be deleted.
         """
         if not isinstance(methods, dict):
             return methods
@@ -304,14 +304,14 @@ def read_parameters(root: Path) -> dict[str, Any]:
 
 
 def _without(own: Any, overrides: Collection[str]) -> Any:
-    """Return a method's own block without what the block above all profiles sets for every one."""
+    """Return a method's own block without the values that are set above all profiles."""
     if not isinstance(own, dict) or not isinstance(own.get("train"), dict):
         return own
     return {**own, "train": {k: v for k, v in own["train"].items() if k not in overrides}}
 
 
 def _first(error: ValidationError, profile: str, overrides: Collection[str]) -> str:
-    """Put one of pydantic's complaints in one line: an unknown key, else the first."""
+    """Return one of pydantic's errors in one line: an unknown key first."""
     found = error.errors()
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     loc = [str(part) for part in first["loc"]]

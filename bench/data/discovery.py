@@ -1,4 +1,4 @@
-"""From a description to rows of path, class, frames, bytes and hash: what the index is made of."""
+"""List the videos of a data set: path, class, frames, bytes and hash, the rows of its index."""
 
 import hashlib
 import os
@@ -84,7 +84,7 @@ def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.D
             raise UserError(f"{file}: integer labels; name them with 'classes: […]' of {name}")
         if twice := [one for one in classes if classes.count(one) > 1]:
             raise UserError(
-                f"{file}: '{twice[0]}' stands twice in 'classes' of {name}; give each label its own"
+                f"{file}: '{twice[0]}' is listed twice in 'classes' of {name}; use each once"
             )
         for label in (labels.min(), labels.max()):
             if not 0 <= label < len(classes):
@@ -92,7 +92,7 @@ def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.D
         labels = np.array([classes[i] for i in labels])
     names, counts = np.unique(ids.astype(str), return_counts=True)
     if len(names) < len(ids):
-        raise UserError(f"{file}: the id '{names[counts > 1][0]}' stands there twice")
+        raise UserError(f"{file}: the id '{names[counts > 1][0]}' occurs twice")
     finite = np.isfinite(features.astype(np.float32)).reshape(len(features), -1).all(1)
     rows = pd.DataFrame({"path": ids.astype(str), "class": labels.astype(str)})
     return file, rows.assign(frames=finite.astype(np.int64), row=np.arange(len(rows)))

@@ -1,6 +1,6 @@
-"""Which videos a folder holds, of which class and split: every layout that data sets come in.
+"""Find the videos of a folder with their classes and splits, in any layout of a data set.
 
-A file's class is that of its row in a list (a CSV), else the name of the folder that it stands in,
+A file's class is that of its row in a list (a CSV), else the name of its folder,
 else the one in a UCF101 name. Its split is that of its row, else of a folder train, val or test
 above it. Folders may be nested and linked; a loop of links is entered once.
 """

@@ -1,4 +1,4 @@
-"""From a description to an index: one row a video (path, class, frames, bytes), and a digest."""
+"""Index of a data set: one row per video (path, class, frames, bytes), and a digest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -139,7 +139,7 @@ def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Ar
     except DAMAGED as error:
         raise UserError(f"{file}: cannot be read as features ({error})") from None
     if features.ndim not in (2, 3) or len(features) != len(labels):
-        raise UserError(f"{file}: features {features.shape} do not fit labels {labels.shape}")
+        raise UserError(f"{file}: features {features.shape} do not match labels {labels.shape}")
     return features, labels, ids
 
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, hashes, and locks that die with their process."""
+"""Atomic file writes, checksums, hashes, and locks that end with their process."""
 
 import fcntl
 import hashlib
@@ -63,8 +63,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill an empty folder beside ``path``, then put it in the place of ``path``.
 
-    A kill leaves the folder whole or not there. Beside it, for what lies on another disk cannot be
-    moved in one step.
+    A kill leaves the complete folder or none. The temporary folder is a sibling because a folder
+    on another disk cannot be moved in one step.
     """
     part = path.with_name(f".{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -78,7 +78,7 @@ def replace_folder(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` whole or not at all; a file that holds it already is kept."""
+    """Write ``text`` to ``path`` completely or not at all; an identical file is left untouched."""
     if path.is_file() and path.read_bytes() == text.encode():
         return
     with replacing(path) as part:
@@ -116,10 +116,10 @@ def write_json(path: Path, value: Mapping[Any, Any]) -> None:
 
 
 def unsealed(value: Any) -> Any:
-    """Return a parsed JSON value without its checksum; ValueError if that does not fit.
+    """Return a parsed JSON value without its checksum; ValueError if the checksum is wrong.
 
-    A value without one passes: files of older versions and those that people write have none. One
-    whose last key has the checksum under another name is damaged in that name.
+    A value without a checksum passes: files that people write have none. If the last key holds the
+    right checksum under another name, the name itself is damaged.
     """
     if not isinstance(value, dict):
         return value
@@ -130,7 +130,7 @@ def unsealed(value: Any) -> Any:
         return value
     plain = {k: v for k, v in value.items() if k != CHECKSUM}
     if digest(plain) != value[CHECKSUM]:
-        raise ValueError("its checksum does not fit: damaged, or edited by hand")
+        raise ValueError("its checksum is wrong: damaged, or edited by hand")
     return plain
 
 

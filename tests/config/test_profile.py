@@ -107,7 +107,11 @@ def test_unknown_names(tmp_path: Path, place: str, value: Any, named: str, hint:
         ("profiles.tiny.network", {"widths": [4, 8], "blocks": [1]}, "one number for each of"),
         ("profiles.tiny.network", {"widths": [4, 8], "blocks": [1, 0]}, "the last at least 1"),
         ("train.seeds", [], "train.seeds: Tuple should have at least 1 item"),
-        ("profiles.tiny.train.seeds", [0, 1, 0], "profiles.tiny.train.seeds: seed 0 stands twice"),
+        (
+            "profiles.tiny.train.seeds",
+            [0, 1, 0],
+            "tiny.train.seeds: seed 0 is listed twice",
+        ),
         (
             "profiles.tiny.own",
             {"m": {"train": {"seeds": []}}},
@@ -121,7 +125,7 @@ def test_unknown_names(tmp_path: Path, place: str, value: Any, named: str, hint:
         (
             "readings.rows",
             [{"method": "m", "set": s} for s in ({"a": 1, "b": True}, {"b": True, "a": 1})],
-            "readings: reading m+a=1+b=true stands twice",
+            "readings: reading m+a=1+b=true is listed twice",
         ),
         (
             "profiles.tiny.datasets.b.protocols",
@@ -199,5 +203,5 @@ def test_what_is_wrong_in_a_methods_own_block(tmp_path: Path, own: Any, reason: 
 
 @pytest.mark.parametrize("name", ["../v", "a/b", "..", ".hidden", "", "two words", "/tmp/v"])
 def test_a_profiles_name_leads_to_no_other_folder(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"is no plain name: rename it in params.yaml"):
+    with pytest.raises(UserError, match=r"is not a plain name: rename it in params.yaml"):
         Layout(tmp_path, name)

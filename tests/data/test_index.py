@@ -97,8 +97,8 @@ def test_a_row_that_is_not_finite_is_counted_and_not_used(tmp_path: Path, bad: f
     [
         ({"features": FEATURES}, "labels"),
         ({"labels": NAMES}, "features"),
-        ({"features": FEATURES, "labels": NAMES[:4]}, r"features \(5, 3\) do not fit labels"),
-        ({"features": FEATURES[:, 0], "labels": NAMES}, "do not fit"),
+        ({"features": FEATURES, "labels": NAMES[:4]}, r"features \(5, 3\) do not match labels"),
+        ({"features": FEATURES[:, 0], "labels": NAMES}, "do not match"),
         ({"features": FEATURES, "labels": NUMBERS}, "label 2 has no name in 'classes' of mine"),
         ({"features": FEATURES, "labels": NUMBERS - 1}, "label -1 has no name"),
         ({"features": FEATURES, "labels": np.array([None] * 5)}, "cannot be read"),
@@ -123,7 +123,7 @@ def test_numbers_without_names(tmp_path: Path) -> None:
 
 def test_two_labels_of_one_name_are_not_one_class(tmp_path: Path) -> None:
     save(tmp_path, features=FEATURES, labels=NUMBERS)
-    with pytest.raises(UserError, match="'a' stands twice in 'classes' of mine"):
+    with pytest.raises(UserError, match="'a' is listed twice in 'classes' of mine"):
         list_features("mine", described(classes=("b", "a", "a")), tmp_path)
 
 

@@ -245,7 +245,7 @@ def test_unknown_method_in_the_parameters(
         ([{"w_init": "a\nb"}], "readings.rows: aurl has w_init: 'a\\nb', which names files; take"),
         (
             [{"lam": True}, {"lam": "true"}],
-            "readings: reading aurl+lam=true stands twice; leave one out",
+            "readings: reading aurl+lam=true is listed twice; remove one",
         ),
     ],
 )

@@ -73,7 +73,7 @@ def given_class_vectors(path: Path, names: Sequence[str], dataset: str) -> NDArr
             or listed.shape != vectors.shape[:1]
             or vectors.dtype.kind not in "fiu"
         ):
-            raise ValueError(f"names {listed.shape} do not fit vectors {vectors.shape}")
+            raise ValueError(f"names {listed.shape} do not match vectors {vectors.shape}")
         places = {str(name): i for i, name in enumerate(listed)}
         vectors = vectors.astype(np.float64)
     except DAMAGED as error:
@@ -94,7 +94,7 @@ def load_class_vectors(folder: Path, dataset: str) -> dict[str, NDArray[np.float
     try:
         names, vectors = read_arrays(path, f"{dataset}.names", f"{dataset}.vectors").values()
         if vectors.ndim != 2 or names.shape != vectors.shape[:1]:
-            raise ValueError(f"{list(names.shape)} names do not fit {list(vectors.shape)}")
+            raise ValueError(f"{list(names.shape)} names do not match {list(vectors.shape)}")
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run 'bench stage words'") from None
     except DAMAGED as error:

@@ -62,7 +62,7 @@ def write_vectors(path: Path, vectors: dict[str, Vector]) -> None:
 def _from_npz(path: Path, wanted: set[str]) -> dict[str, Vector]:
     words, vectors = read_arrays(path, "words", "vectors").values()
     if vectors.ndim != 2 or words.shape != vectors.shape[:1] or vectors.dtype.kind not in "fiu":
-        raise ValueError(f"words {words.shape} do not fit vectors {vectors.shape}")
+        raise ValueError(f"words {words.shape} do not match vectors {vectors.shape}")
     places = {str(word): i for i, word in enumerate(words) if str(word) in wanted}
     return {word: vectors[i].astype(np.float32) for word, i in places.items()}
 

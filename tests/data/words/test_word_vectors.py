@@ -176,7 +176,7 @@ def test_files_that_are_no_vectors(tmp_path: Path, name: str, content: bytes) ->
 
 def test_an_archive_whose_words_and_vectors_differ_in_number(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", words=np.array(["ski", "take"]), vectors=np.ones((3, 4)))
-    with pytest.raises(UserError, match=r"words \(2,\) do not fit vectors \(3, 4\)"):
+    with pytest.raises(UserError, match=r"words \(2,\) do not match vectors \(3, 4\)"):
         read_vectors(tmp_path / "a.npz", ["ski"])
 
 
