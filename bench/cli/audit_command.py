@@ -45,8 +45,8 @@ def audit(
     for line in _text(found, made, {key for one in rows for key in one["sources"]}):
         print_hanging(line, len(line) - len(line.lstrip()) + 4)
     for one in rows:
-        said = "; ".join(_of_row(one, found["sources"]))
-        print_hanging(f"{one['row']:<{width}}  {said}", min(width + 2, 24))
+        text = "; ".join(_of_row(one, found["sources"]))
+        print_hanging(f"{one['row']:<{width}}  {text}", min(width + 2, 24))
 
 
 def _text(found: Mapping[str, Any], made: str, wanted: Collection[str]) -> Iterator[str]:
@@ -125,6 +125,6 @@ def _near(compared: Mapping[str, Any]) -> str:
     if nearest is None:
         return "; by name only, no vectors here"
     pair = f"{nearest['name']} – {nearest['source']}, {nearest['distance']:.3f}"
-    lacking = compared["tested"] - compared["measured"]
-    more = f"; {lacking} without a vector to compare" if lacking > 0 else ""
+    without = compared["tested"] - compared["measured"]
+    more = f"; {without} without a vector to compare" if without > 0 else ""
     return f"; nearest {pair}{more}"

@@ -51,8 +51,8 @@ class Grouped(TyperGroup):
             if not names:
                 continue
             with formatter.section(title):
-                said = [(n, self.commands[n].get_short_help_str(limit=200)) for n in names]
-                formatter.write_dl([(f"{name:<{width}}", text) for name, text in said])
+                rows = [(n, self.commands[n].get_short_help_str(limit=200)) for n in names]
+                formatter.write_dl([(f"{name:<{width}}", text) for name, text in rows])
 
 
 TERMINATED = 128 + signal.SIGTERM
