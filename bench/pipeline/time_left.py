@@ -23,6 +23,7 @@ from torch import nn
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
+from bench.data.formats.index_file import IndexFile
 from bench.data.index import Index, read_index
 from bench.data.reference import published_videos
 from bench.errors import UserError
@@ -212,8 +213,8 @@ def _embedded_clips(config: Config, layout: Layout, where: str) -> int:
     """Return how many clips of test videos a cell embeds, from the index or published numbers."""
     profile = config.profile
     names = profile.transfer_sets() if where == TRANSFER else [where.split(".")[0]]
-    indices = {name: read_json(layout.index / f"{name}.json", videos=int) for name in names}
-    videos = [one["videos"] if one else published_videos(name) for name, one in indices.items()]
+    indices = {name: IndexFile.read(layout.index / f"{name}.json") for name in names}
+    videos = [one.videos if one else published_videos(name) for name, one in indices.items()]
     return sum(videos) * profile.input.test_clips
 
 
