@@ -14,6 +14,11 @@ from bench.experiments.plan import TRANSFER, PlannedCell, plan
 from bench.experiments.record import Record, read_records
 from bench.utils.io import digest, file_digest, read_json
 
+SEEN, UNKNOWN, CHOSEN = "†", "‡", "§"
+ON_TEST = "the checkpoint was chosen on test data"
+_OF_OTHERS = "checkpoint trained elsewhere: the classes that it has seen are not known"
+SHOWN = 5
+_TRAINED = ("features", "objects", "boxes", "clip")  # inputs made by trained networks
 _SOURCE = {"what": str, "unknown": str, "tests": {str: {"seen": [dict], "tested": int}}}
 
 
@@ -47,13 +52,6 @@ def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
         layout.audit, "of", sources={str: _SOURCE}, tested={str: int}, tau=float
     )
     return found if found and found["of"] == audit_digest(config, layout) else None
-
-
-SEEN, UNKNOWN, CHOSEN = "†", "‡", "§"
-ON_TEST = "the checkpoint was chosen on test data"
-_OF_OTHERS = "checkpoint trained elsewhere: the classes that it has seen are not known"
-SHOWN = 5
-_TRAINED = ("features", "objects", "boxes", "clip")  # inputs made by trained networks
 
 
 @dataclass(frozen=True, order=True)

@@ -20,6 +20,8 @@ from bench.data.words.class_words import class_words
 from bench.errors import UserError, unknown
 from bench.utils.io import DAMAGED
 
+Vector = NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class ClassList:
@@ -59,9 +61,6 @@ def _lines(path: Path) -> tuple[str, ...]:
     if not names:
         raise UserError(f"class list {path} is empty; write one class per line")
     return names
-
-
-Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

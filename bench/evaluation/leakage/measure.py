@@ -34,6 +34,13 @@ _ID = re.compile(r"(?:v_)?([\w-]{11})(?:_\d{6}_\d{6})?$", re.ASCII)
 _WITH_IDS = ("kinetics", "activitynet")
 NONE = "no lists in this profile"
 SHOWN = 20
+PUBLISHED_TAU = 0.05  # for a profile without the exclusion
+UNDECLARED = (
+    "what it was trained on is not known; declare it as profiles.{profile}.pretrained.{name} "
+    "in params.yaml"
+)
+Source = dict[str, Any]
+Made = Literal["features", "objects", "boxes", "clip"]
 
 
 def shared_videos(layout: Layout, source: str, test: str) -> dict[str, Any]:
@@ -74,15 +81,6 @@ def _marks(layout: Layout, dataset: str) -> dict[str, dict[str, str]]:
         "digest": {path: one for path, one in zip(paths, digests, strict=False) if one},
         "YouTube id": ids,
     }
-
-
-PUBLISHED_TAU = 0.05  # for a profile without the exclusion
-UNDECLARED = (
-    "what it was trained on is not known; declare it as profiles.{profile}.pretrained.{name} "
-    "in params.yaml"
-)
-Source = dict[str, Any]
-Made = Literal["features", "objects", "boxes", "clip"]
 
 
 def measure(config: Config, layout: Layout) -> dict[str, Any]:
