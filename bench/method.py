@@ -91,6 +91,7 @@ class Method(nn.Module):
     wants: ClassVar[tuple[str, ...]] = ()  # used if the profile has them
     learning: ClassVar[Literal["steps", "closed form", "none"]] = "steps"  # the others run one seed
     approximates: ClassVar[str] = ""  # differences from the published system; "style: …" if large
+    files: ClassVar[tuple[str, ...]] = ()  # data files beside the method's file that it reads
     modern: ClassVar[bool] = False  # pre-trained on uncontrolled image-text pairs: listed apart
     whole_batch: ClassVar[bool] = False  # True if the loss is not a mean over videos: never split
 

@@ -42,8 +42,8 @@ def run_bench(folder: Path, *words: str, fresh: bool = True) -> Ended:
     from bench.cli.main import main
     from bench.experiments import fingerprint as sources
 
-    for cached in (sources.parsed, sources.normalised) if fresh else ():
-        cached.cache_clear()  # a process runs one command
+    if fresh:
+        sources.forget_code()  # a process runs one command
     out, err = io.StringIO(), io.StringIO()
     before, sys.argv = sys.argv, ["bench", *words]
     try:

@@ -11,7 +11,7 @@ import pytest
 from project import ROOT, Ended, keep_methods, tiny_parameters, write_tiny
 from ruamel.yaml import YAML
 
-from bench.experiments.fingerprint import source_digest
+from bench.experiments.fingerprint import code_digest
 from bench.utils.io import read_json
 
 SOURCES = ("bench", "methods", ".dvc")
@@ -88,9 +88,9 @@ def test_a_project_runs_and_an_unchanged_one_does_not(site: Path, tmp_path: Path
     assert again.out.count("Running stage") == 1  # code
     (record, *_) = sorted((tmp_path / "results" / "records" / "tiny").glob("*.json"))
     parts = read_json(record, parts={str: str})["parts"]
-    assert parts["core"] == source_digest(ROOT / CORE, ROOT)  # as a checkout has it
+    assert parts["core"] == code_digest(ROOT / CORE, ROOT)  # as a checkout has it
     method = ROOT / "methods" / "base_ls.py"
-    assert parts["source"] == source_digest(method, ROOT)
+    assert parts["source"] == code_digest(method, ROOT)
     verified = run(site, tmp_path, "bench", "verify", "--cell", record.stem)
     assert verified.code == 0, verified
 
@@ -102,8 +102,10 @@ def test_an_upgrade_wakes_the_stages_whose_code_it_changes(site: Path, tmp_path:
     folder.mkdir()
     run(upgraded, folder, "bench", "new")
     before = read_json(_code(upgraded, folder))
-    text = upgraded / "bench" / "reports" / "tables" / "text.py"
-    text.write_text(text.read_text(encoding="utf-8") + "\nNEW = 1\n", encoding="utf-8")
+    cells = upgraded / "bench" / "reports" / "tables" / "typed_table.py"
+    text = cells.read_text(encoding="utf-8")
+    assert 'MISSING = "—"' in text
+    cells.write_text(text.replace('MISSING = "—"', 'MISSING = "-"'), encoding="utf-8")
     after = read_json(_code(upgraded, folder))
     assert {name for name in before if before[name] != after[name]} == {"report", "table"}
 

@@ -1,27 +1,69 @@
-"""Hashes of source code that comments, docstrings and layout do not change."""
+"""Digest of what code does: the code that a result depends on, whatever its names and messages.
+
+``code_digest`` follows a file's definitions to all that they use in the project, definition by
+definition. It does not change with the names and places of modules, import lines, the order of
+definitions, comments, docstrings, annotations of functions, or the text of messages (in ``raise``,
+``assert``, ``print`` and ``warn``). It changes with every constant, default, operator and name.
+"""
 
 import ast
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from bench.utils.io import digest
+from bench.utils.io import digest, file_digest
 
-# These cannot change a number, so that mending a message does not outdate every result.
-NEUTRAL = frozenset(
-    f"bench{name}"
-    for name in (
-        "",
-        ".experiments.method_declarations",
-        ".errors",
-        ".utils.io",
-        ".config.paths",
-        ".utils.processes",
-        ".utils.progress",
-        ".experiments.method_registry",
-        ".experiments.fingerprint",
-        ".utils.terminal",
-    )
+CORE = Path("bench", "training", "run_cell.py")
+# Packages and modules that decide no number: they report, lock, and read and write files.
+NEUTRAL = (
+    "bench.errors",
+    "bench.utils",
+    "bench.config.paths",
+    "bench.data.formats",
+    "bench.experiments.fingerprint",
+    "bench.experiments.method_declarations",
+    "bench.experiments.method_registry",
 )
+_DESCRIBES = {"label", "approximates"}  # attributes of a method that tables print
+_SAYS = {"print", "warn", "warning", "info", "debug", "error"}  # calls whose texts are messages
+
+
+class Target(NamedTuple):
+    """What an import binds a name to: a module, or a name in it."""
+
+    module: str
+    name: str = ""
+
+
+class Node(NamedTuple):
+    """A definition in a file; ``name`` is "" for the whole file and "*" for its statements."""
+
+    path: Path
+    name: str
+
+
+@dataclass
+class Definition:
+    """The form of one or more statements, without names of modules, and the names that they use."""
+
+    form: str = ""
+    uses: dict[str, None] = field(default_factory=dict)  # dotted names, in order
+    types: dict[str, None] = field(default_factory=dict)  # names in annotations only
+    imports: dict[str, Target] = field(default_factory=dict)  # within the definition
+    modules: dict[str, None] = field(default_factory=dict)  # of import_module("…")
+
+
+@dataclass
+class Module:
+    """The top level of a file."""
+
+    imports: dict[str, Target] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    statements: Definition = field(default_factory=Definition)
+    stars: list[str] = field(default_factory=list)  # modules of ``from m import *``
 
 
 def code_root(root: Path) -> Path:
@@ -32,87 +74,333 @@ def code_root(root: Path) -> Path:
 
 @cache
 def parsed(path: Path) -> ast.Module:
-    """Parse a source file (``SyntaxError`` if it is none)."""
+    """Parse a source file; ``SyntaxError`` names the file."""
+    _read[path] = _stamp(path)
     try:
-        return _tree(path.read_text(encoding="utf-8-sig"))  # Python takes a byte order mark, too
+        return ast.parse(path.read_text(encoding="utf-8-sig"))  # as Python, ignore a BOM
     except SyntaxError as error:
         error.filename = str(path)
         raise
 
 
-@cache
-def _tree(text: str) -> ast.Module:
-    """Parse a text; once, whatever the number of files and of times that it is read."""
-    return ast.parse(text)
+def forget_code() -> None:
+    """Drop what was read of source files."""
+    _read.clear()
+    for cached in (parsed, _module, _walk):
+        cached.cache_clear()
 
 
-@cache
-def normalised(path: Path) -> str:
-    """Return a file's code without comments, docstrings and layout."""
-    return _plain(parsed(path))
+def refresh_code() -> None:
+    """Drop what was read of source files if one of them has changed since."""
+    if any(_stamp(path) != stamp for path, stamp in _read.items()):
+        forget_code()
 
 
-@cache
-def _plain(tree: ast.Module) -> str:
-    """Return a tree's code without docstrings; what is taken off the shared tree is put back."""
-    taken = []
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                taken.append((node, node.body))
-                node.body = node.body[1:] or [ast.Pass()]
+_read: dict[Path, tuple[int, int]] = {}
+
+
+def _stamp(path: Path) -> tuple[int, int]:
     try:
-        return ast.unparse(tree)
-    finally:
-        for node, body in taken:
-            node.body = body
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def code_digest(path: Path, root: Path) -> str:
+    """Return the digest of all definitions in ``path`` and of all that they use in the project.
+
+    ``root / "bench" / …`` is the installed file where the project has no ``bench/``. Files that a
+    class declares (``files = ("prompts.json",)``, relative to its own file) count with their bytes.
+    Raises ``SyntaxError`` for a file that cannot be parsed, ``OSError`` for one that is not there.
+    """
+    return _walk(_actual(path, root), root)[0]
+
+
+def core_digest(root: Path) -> str:
+    """Return the digest of the code that trains and evaluates every cell."""
+    return code_digest(root / CORE, root)
+
+
+def code_files(path: Path, root: Path) -> list[Path]:
+    """Return the files whose definitions ``code_digest`` covers, sorted."""
+    return sorted(_walk(_actual(path, root), root)[1])
+
+
+def _actual(path: Path, root: Path) -> Path:
+    return path if path.is_file() else code_root(root) / path.relative_to(root)
 
 
 @cache
-def _import_nodes(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
-    """Return a file's import statements; of one tree, since a file may have changed since."""
-    return [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+def _walk(path: Path, root: Path) -> tuple[str, frozenset[Path]]:
+    """Number the definitions in the order of their first use and hash their forms.
 
-
-def imports(path: Path, root: Path) -> set[Path]:
-    """Return the project's own files that ``path`` imports directly (functions' imports too)."""
-    names: set[str] = set()
-    for node in _import_nodes(parsed(path)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        else:
-            above = _named(path, root).parts[: -node.level] if node.level else ()
-            module = ".".join((*above, *filter(None, [node.module])))
-            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    own = {name for name in names if name.split(".")[0] in {"bench", "methods"}} - NEUTRAL
-    code = code_root(root)
-    places = [(code if n.startswith("bench") else root) / Path(*n.split(".")) for n in own]
-    files = (file for p in places for file in (p.with_suffix(".py"), p / "__init__.py"))
-    return {file for file in files if file.is_file()}
-
-
-def _named(path: Path, root: Path) -> Path:
-    """Return a file's path in the project, which is the same where ``bench`` is installed."""
-    code = code_root(root)
-    return path.relative_to(code if path.is_relative_to(code / "bench") else root)
-
-
-def closure(path: Path, root: Path) -> list[Path]:
-    """Return ``path`` and every project file that it imports, directly or not, sorted.
-
-    ``root / "bench" / …`` is the installed file where the project has no ``bench/`` of its own.
+    References are to numbers, so that neither files nor modules have names in the digest.
     """
-    seen: set[Path] = set()
-    todo = {path if path.is_file() else code_root(root) / path.relative_to(root)}
+    numbers: dict[Node, int] = {}
+    todo: deque[Node] = deque()
+
+    def number(node: Node) -> int:
+        if node not in numbers:
+            numbers[node] = len(numbers)
+            todo.append(node)
+        return numbers[node]
+
+    number(Node(path, ""))
+    lines = []
     while todo:
-        file = todo.pop()
-        seen.add(file)
-        todo |= imports(file, root) - seen
-    return sorted(seen)
+        node = todo.popleft()
+        module = _module(node.path)
+        line: list[object] = []
+        if node.name == "":
+            line += [[name, number(Node(node.path, name))] for name in sorted(module.definitions)]
+            stars = filter(None, (_find(star, node.path, root) for star in module.stars))
+            line += [number(Node(star, "")) for star in stars]
+        if module.statements.form and node.name != "*":
+            line.append(number(Node(node.path, "*")))
+        if node.name:
+            own = module.statements if node.name == "*" else module.definitions[node.name]
+            names = module.imports | own.imports
+            line.append(own.form)
+            for use in own.uses:
+                target = _resolve(use, names, node.path, root)
+                if target is not None:
+                    line.append([use, number(target) if isinstance(target, Node) else target])
+            for name in own.modules:
+                found = _find(name, node.path, root)
+                line.append(number(Node(found, "")) if found else name)
+            for use in own.types:
+                target = _resolve(use, names, node.path, root)
+                if isinstance(target, Node):
+                    number(target)
+            for file in (node.path.parent / name for name in _files(node)):
+                _read[file] = _stamp(file)
+                line.append([file.name, file_digest(file)])
+        lines.append(line)
+    return digest(lines), frozenset(node.path for node in numbers)
 
 
-def source_digest(path: Path, root: Path) -> str:
-    """Hash the code of ``path`` and of all that it imports from the project."""
-    files = closure(path, root)
-    return digest({str(_named(f, root)): normalised(f) for f in files})
+def _files(node: Node) -> list[str]:
+    """Return the data files that a class declares as ``files``."""
+    return [
+        str(name)
+        for kind in parsed(node.path).body
+        if isinstance(kind, ast.ClassDef) and kind.name == node.name
+        for line in kind.body
+        if isinstance(line, (ast.Assign, ast.AnnAssign)) and line.value is not None
+        for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
+        if isinstance(target, ast.Name) and target.id == "files"
+        for name in _literal(line.value)
+    ]
+
+
+def _literal(value: ast.expr) -> tuple[object, ...]:
+    try:
+        found = ast.literal_eval(value)
+    except (ValueError, TypeError):
+        return ()
+    return tuple(found) if isinstance(found, (tuple, list)) else ()
+
+
+def _resolve(use: str, imports: Mapping[str, Target], path: Path, root: Path) -> Node | str | None:
+    """Return the definition that a dotted name means in a file.
+
+    A name from outside the project is returned as text; None: a local name, a builtin, or neutral.
+    """
+    head, *rest = use.split(".")
+    if head not in imports:
+        return Node(path, head) if head in _module(path).definitions else None
+    module, name = imports[head]
+    return _follow(module, [*([name] if name else []), *rest], bool(name), path, root)
+
+
+def _follow(
+    module: str, names: list[str], imported: bool, path: Path, root: Path
+) -> Node | str | None:
+    """Follow ``names`` from a module to a definition, over packages and imports of imports."""
+    if any(f"{module}.".startswith(f"{one}.") for one in NEUTRAL):
+        return None
+    file = _find(module, path, root)
+    if file is None:
+        return f"{module}.{names[0]}" if imported else module
+    if not names:
+        return Node(file, "")
+    first, *rest = names
+    found = _module(file)
+    if first in found.definitions:
+        return Node(file, first)
+    if first in found.imports:
+        target = found.imports[first]
+        more = [*([target.name] if target.name else []), *rest]
+        return _follow(target.module, more, bool(target.name), file, root)
+    inner = f"{module}{'' if module.endswith('.') else '.'}{first}"
+    if _find(inner, path, root) is not None:
+        return _follow(inner, rest, False, path, root)
+    return None if first.startswith("__") else Node(file, "")
+
+
+def _find(module: str, path: Path, root: Path) -> Path | None:
+    """Return the project's file of a module; leading dots are relative to the package of ``path``.
+
+    A module in the project's root counts as the project's, as Python imports it from there.
+    """
+    if module.startswith("."):
+        up = len(module) - len(module.lstrip("."))
+        place = path.parents[up - 1].joinpath(*filter(None, module[up:].split(".")))
+        return _file(place)
+    parts = module.split(".")
+    base = code_root(root) if parts[0] == "bench" else root
+    return _file(base.joinpath(*parts))
+
+
+def _file(place: Path) -> Path | None:
+    for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+@cache
+def _module(path: Path) -> Module:
+    """Read the top level of a file."""
+    found = Module()
+    for node in _statements(parsed(path).body):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name, target in _bound(node):
+                if name == "*":
+                    found.stars.append(target.module)
+                else:
+                    found.imports[name] = target
+        else:
+            for name in _defined(node) or [""]:
+                own = found.definitions.setdefault(name, Definition()) if name else found.statements
+                own.form += _Former(own).form(node)
+    return found
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield top-level statements; those under ``if TYPE_CHECKING`` or ``try`` as well."""
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from _statements(node.body)
+        elif isinstance(node, ast.Try) and all(isinstance(one, ast.Import) for one in node.body):
+            yield from node.body
+            yield node
+        elif not _is_docstring(node):
+            yield node
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
+        targets = [node.target]
+    flat = [one for t in targets for one in (t.elts if isinstance(t, ast.Tuple) else [t])]
+    return [t.id for t in flat if isinstance(t, ast.Name)] if flat else []
+
+
+def _bound(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Target]]:
+    """Yield the names that an import binds, with their targets."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield alias.asname or alias.name, Target(module, alias.name)
+        elif alias.asname:
+            yield alias.asname, Target(alias.name)
+        else:
+            yield alias.name.partition(".")[0], Target(alias.name.partition(".")[0])
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+class _Former:
+    """Writes statements as text that is the same in every version of Python, and collects names."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._found = definition
+        self._quiet = False  # within a message
+        self._typing = False  # within an annotation
+
+    def form(self, node: object) -> str:
+        if isinstance(node, list):
+            return "[" + " ".join(filter(None, map(self.form, node))) + "]"
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        if _is_docstring(node) or isinstance(node, ast.expr_context):
+            return ""
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            self._found.imports |= dict(_bound(node))
+            return ""
+        if isinstance(node, (ast.Name, ast.Attribute)) and (dotted := _dotted(node)):
+            (self._found.types if self._typing else self._found.uses)[dotted] = None
+            return dotted
+        if isinstance(node, ast.Constant):
+            return self._constant(node.value)
+        if isinstance(node, ast.JoinedStr) and self._quiet:
+            return "message"
+        if isinstance(node, ast.Raise) or _says(node) or _describes(node):
+            before, self._quiet = self._quiet, True
+            text = self._fields(node)
+            self._quiet = before
+            return text
+        if isinstance(node, ast.Call) and _name_of(node).endswith("import_module") and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                self._found.modules[first.value] = None
+                return "import_module"
+        return self._fields(node)
+
+    def _constant(self, value: object) -> str:
+        if isinstance(value, str):
+            if self._quiet:
+                return "message"
+            if self._typing:  # a forward reference
+                try:
+                    return self.form(ast.parse(value, mode="eval").body)
+                except SyntaxError:
+                    return repr(value)
+        return repr(value)
+
+    def _fields(self, node: ast.AST) -> str:
+        """Write a node; annotations of functions and local variables only give names."""
+        parts = []
+        for name, value in ast.iter_fields(node):
+            if value is None or value == [] or name in ("type_comment", "type_params", "kind"):
+                continue
+            if name in ("annotation", "returns"):
+                before, self._typing = self._typing, True
+                text = self.form(value)
+                self._typing = before
+                if isinstance(node, ast.AnnAssign):  # fields of classes are declarations
+                    parts.append(f"{name}={text}")
+            elif not (isinstance(node, ast.Assert) and name == "msg"):
+                parts.append(f"{name}={self.form(value)}")
+        return f"{type(node).__name__}({' '.join(parts)})"
+
+
+def _dotted(node: ast.expr) -> str:
+    """Return "a.b.c" of such an expression, else ""."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
+
+
+def _name_of(call: ast.Call) -> str:
+    return _dotted(call.func)
+
+
+def _describes(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and any(
+        isinstance(one, ast.Name) and one.id in _DESCRIBES for one in node.targets
+    )
+
+
+def _says(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _name_of(node).rpartition(".")[2] in _SAYS

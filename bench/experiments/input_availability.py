@@ -29,20 +29,36 @@ class Given:
     missing: str = ""
 
 
+def input_parts(status: Mapping[str, Any], name: str, datasets: Sequence[str]) -> dict[str, str]:
+    """Return the parts of a fingerprint that an input of these data sets decides."""
+    digests, keys = status[name]["digests"], status[name].get("keys", {})
+    parts = {f"input {name}": digest({d: keys.get(d, digests[d]) for d in datasets})}
+    if any(d in keys for d in datasets):
+        parts[f"{COMPUTED}{name}"] = digest({d: digests[d] for d in datasets})
+    return parts
+
+
+def read_status(layout: Layout) -> dict[str, Any] | None:
+    """Return what the stage ``inputs`` produced: input -> source, digests, keys and lacking."""
+    status: dict[str, Any] | None = read_json(layout.inputs_status, whole=STATUS)
+    return status
+
+
 class Inputs:
     """The inputs of a profile, from the status file that the stage inputs writes."""
 
     def __init__(self, config: Config, layout: Layout) -> None:
         self._profile = config.name
         self._kinds = {name: one.kind for name, one in config.profile.datasets.items()}
-        self.status: dict[str, Any] | None = read_json(layout.inputs_status, whole=STATUS)
+        self.status = read_status(layout)
 
     def of(self, file: MethodFile, values: Mapping[str, Any], datasets: Sequence[str]) -> Given:
         """Return what a method is given; nothing is known before the stage inputs has run."""
         if self.status is None:
             return Given()
         needs, wants = file.uses(values)
-        parts, sources = {}, {}
+        parts: dict[str, str] = {}
+        sources: dict[str, str] = {}
         missing = ""
         for name in (*needs, *wants):
             if name in DIRECT:
@@ -52,13 +68,8 @@ class Inputs:
                 continue
             reason = self.lacks(name, datasets)
             if not reason:
-                facts = self.status[name]
-                made = {d: facts["digests"][d] for d in datasets}
-                keys = facts.get("keys", {})
-                parts[f"input {name}"] = digest({d: keys.get(d, made[d]) for d in datasets})
-                if any(d in keys for d in datasets):
-                    parts[f"{COMPUTED}{name}"] = digest(made)
-                sources[name] = facts["source"]
+                parts |= input_parts(self.status, name, datasets)
+                sources[name] = self.status[name]["source"]
             elif name in needs:
                 missing = missing or f"needs {name}: {reason}"
             else:

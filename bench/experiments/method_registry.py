@@ -36,6 +36,7 @@ class MethodFile:
     approximates: str = ""
     modern: bool = False
     freeze_backbone: bool = False
+    files: tuple[str, ...] = ()
     doc: str = ""
 
     def uses(self, values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -154,14 +155,14 @@ def _read(path: Path, root: Path) -> MethodFile:
         value = found.get(name)
         if name not in found or (name, value) == ("label", ""):
             continue
-        if wrong := _wrong(name, value, kind, root):
+        if wrong := _wrong(name, value, kind, root, path.parent):
             problem = problem or f"{_short(path)}:{line_of(path, name)} {wrong}"
         else:
             fits[name] = value
     return MethodFile(path.stem, path, problem=problem, **fits)
 
 
-def _wrong(name: str, value: Any, kind: type[Any], root: Path) -> str:
+def _wrong(name: str, value: Any, kind: type[Any], root: Path, folder: Path) -> str:
     """Return what is wrong with a declared value and what to write, "" if nothing is."""
     shown = f"{name} = {repr(value)[:80]}"
     if kind is tuple and not isinstance(value, tuple):
@@ -171,6 +172,9 @@ def _wrong(name: str, value: Any, kind: type[Any], root: Path) -> str:
         return f"{shown} is no {kind.__name__}"
     if name == "learning" and value not in LEARNING:
         return f"{shown} is no way of learning{nearest(value, LEARNING)}"
+    if name == "files":
+        absent = [str(one) for one in value if not (folder / str(one)).is_file()]
+        return f"files: {folder.name}/{absent[0]} is missing" if absent else ""
     if kind is tuple:
         known = known_inputs(root)
         for one in value:

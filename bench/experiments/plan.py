@@ -5,6 +5,7 @@ fingerprint that cannot be known without data (the manifests, the word vectors) 
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ from bench.data.formats.words_file import WordsFile
 from bench.data.splits.overlap import fits_tau
 from bench.data.splits.protocols import fits_draws
 from bench.errors import UserError, unknown
-from bench.experiments.fingerprint import source_digest
-from bench.experiments.input_availability import COMPUTED, Inputs
+from bench.experiments.fingerprint import code_digest, core_digest
+from bench.experiments.input_availability import COMPUTED, Inputs, input_parts, read_status
 from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.record import cell_name
-from bench.utils.io import digest
+from bench.utils.io import digest, file_digest
 
 TRANSFER = "transfer"
 
@@ -215,14 +216,44 @@ def _data_parts(layout: Layout, datasets: list[str]) -> dict[str, str]:
     return parts
 
 
+def parts_on_disk(
+    layout: Layout,
+    file: MethodFile,
+    split: str,
+    datasets: Sequence[str],
+    inputs: Mapping[str, Sequence[str]],
+    checkpoint: Path | None = None,
+) -> dict[str, str]:
+    """Return the parts of a cell's fingerprint that files decide, as the files are now.
+
+    ``datasets`` are those that it is trained and tested on, ``inputs`` maps input -> data sets that
+    it reads it of. A worker compares the parts with those of the plan. What is missing is left out.
+    """
+    parts = code_parts(file, layout.root) | _data_parts(layout, list(datasets))
+    if checkpoint:
+        parts["checkpoint"] = file_digest(checkpoint) if checkpoint.is_file() else ""
+    elif split == TRANSFER:
+        overlap = OverlapFile.read(layout.splits / "overlap.json")
+        parts["split"] = overlap.digest if overlap else ""
+    else:
+        name, protocol, draw = split.split(".", 2)
+        listed = split_file(layout, name, protocol).splits
+        parts["split"] = next((digest(one) for one in listed if one["name"] == draw), "")
+    status = read_status(layout) or {}
+    for name, read in inputs.items():
+        known = name in status and all(one in status[name]["digests"] for one in read)
+        parts |= input_parts(status, name, read) if known else {f"input {name}": ""}
+    return parts
+
+
 def code_parts(file: MethodFile, root: Path) -> dict[str, str]:
     """Return the parts of a fingerprint that a method's code decides."""
     return {"core": _core(root), "source": _source(file, root)}
 
 
 def _core(root: Path) -> str:
-    return source_digest(root / "bench" / "training" / "run_cell.py", root)
+    return core_digest(root)
 
 
 def _source(file: MethodFile, root: Path) -> str:
-    return digest(file.problem) if file.problem else source_digest(file.path, root)
+    return digest(file.problem) if file.problem else code_digest(file.path, root)

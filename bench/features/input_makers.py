@@ -33,7 +33,7 @@ from bench.data.video.decode import Pixels, VideoError
 from bench.data.video.frame_reader import FrameSampler
 from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
-from bench.experiments.fingerprint import source_digest
+from bench.experiments.fingerprint import code_digest
 from bench.features.frozen_backbone import FrozenBackbone, is_readable, segment_features
 from bench.features.image_text import class_embeddings, open_image_text
 from bench.features.object_vocabulary import (
@@ -183,7 +183,7 @@ class Workspace:
     def code(self, *modules: str) -> str:
         """Return the hash of the modules that make an input."""
         root = self.layout.root
-        return digest([source_digest(root / "bench" / f"{m}.py", root) for m in modules])
+        return digest([code_digest(root / "bench" / f"{m}.py", root) for m in modules])
 
     def of_frames(
         self, name: str, dataset: str, frames: int, short_side: int | None, model: Model, key: Any

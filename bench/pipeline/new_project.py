@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from bench import __version__
 from bench.errors import UserError
-from bench.experiments.fingerprint import closure, source_digest
+from bench.experiments.fingerprint import code_digest, code_files
 from bench.utils.io import digest, file_digest, write_json, write_text
 
 CODE = "results/code.json"
@@ -72,9 +72,9 @@ def write_code(root: Path) -> None:
     facts = {path.name: file_digest(path) for path in tables}
     digests: dict[str, str] = {}
     for path in sorted((package / "pipeline" / "stages").glob("[!_]*.py")):
-        used = closure(path, package.parent)
+        used = code_files(path, package.parent)
         data = facts if package / "data" / "reference" / "__init__.py" in used else {}
-        digests[path.stem] = digest([source_digest(path, package.parent), data])
+        digests[path.stem] = digest([code_digest(path, package.parent), data])
     write_json(root / CODE, {"bench": __version__, **digests})
 
 

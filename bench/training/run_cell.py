@@ -4,7 +4,7 @@ import math
 import platform
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,24 @@ from bench.training.job import Job
 from bench.training.loop import Trained, train
 from bench.training.open_inputs import open_classes, open_objects, open_sources
 from bench.training.sample_rows import first_per_class, held_out_rows, rows_of, without_failures
-from bench.utils.io import file_digest
+from bench.utils.io import digest, file_digest
 
 Report = Callable[[int, float], None]
+Check = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 
-def run_cell(job: Job, report: Report = lambda step, loss: None, world: World = ALONE) -> None:
+def run_cell(
+    job: Job,
+    report: Report = lambda step, loss: None,
+    world: World = ALONE,
+    check: Check = lambda loaded: {},
+) -> None:
     """Train, embed, and move the whole result to ``runs/<profile>/<cell>``; or raise.
 
     ``report`` gets the number of finished steps and the last logged loss (NaN before) after each
     step and every few embedded videos. All processes of a ``world`` call this; the first writes.
+    ``check`` gets the fingerprint's parts of the data that were loaded, before anything is stored,
+    and returns all parts that were used; it raises if they are not those of the plan.
     """
     started, wall, cpu = time.gmtime(), time.perf_counter(), time.process_time()
     device = prepare(job.train.device)
@@ -130,8 +138,11 @@ def run_cell(job: Job, report: Report = lambda step, loss: None, world: World = 
         )  # fmt: skip
     if best:
         log = trained.log
+        arrays = {name: np.stack(list(found.values())) for name, found in vectors.items()}
+        used = check({"words": digest({name: digest(a.tobytes()) for name, a in arrays.items()})})
         facts = {
             **job.facts,
+            "parts": {**job.facts["parts"], **used},
             "fingerprint": job.fingerprint,
             "parameters": _parameters(job, kind, method) | imported,
             "environment": environment(device),

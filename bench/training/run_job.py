@@ -1,11 +1,15 @@
-"""One try at a cell: how it ended, whatever its method did."""
+"""One attempt at a cell: how it ended, whatever its method did."""
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.experiments import fingerprint as sources
+from bench.experiments.fingerprint import code_files, refresh_code
 from bench.experiments.method_registry import blame, load
+from bench.experiments.plan import parts_on_disk
 from bench.training.distributed import ALONE, World
+from bench.training.file_guard import FileGuard
 from bench.training.job import Job
 from bench.training.loop import Diverged
 from bench.training.open_inputs import MissingInput
@@ -16,24 +20,45 @@ Ended = tuple[str, str]
 
 
 def attempt(job: Job, report: Report, world: World = ALONE) -> Ended:
-    """Run a cell; return its status (ok, failed, broken or missing) and the reason."""
+    """Run a cell; return its status (ok, failed, broken or missing) and the reason.
+
+    The parts of the fingerprint that files decide are computed before and after, and compared with
+    those of the plan: a cell that ran with other code or data fails, and nothing of it is stored.
+    """
+    _forget_modules(job.layout.root)
+    refresh_code()
+    guard = FileGuard(job.layout, job.method.path)
     try:
-        load(job.method)
+        with guard:
+            load(job.method)
     except UserError as error:
         return "broken", str(error)
-    if _edited(job):
-        name = f"methods/{job.method.path.name}"
-        return "failed", f"{name}: it, or what it imports, was changed meanwhile; train again"
     done = job.layout.runs / job.cell / "run.json"
     before = _written(done)
+
+    def reported(step: int, loss: float) -> None:
+        guard.check()
+        report(step, loss)
+
+    def check(loaded: Mapping[str, str]) -> Mapping[str, str]:
+        guard.check()
+        refresh_code()
+        used = {**_parts(job), **loaded}
+        _compare(job, used)
+        return used
+
     try:
-        if world.size > 1:
-            run_cell(job, report, world)
-            return "ok", ""
-        # Another training of the same profile, or what a kill has left of one, may write this cell.
-        with locked(job.layout.scratch / "locks" / job.cell):
-            if not done.is_file() or _written(done) == before:
-                run_cell(job, report)
+        declared = [job.method.path.parent / name for name in job.method.files]
+        guard.allow([*code_files(job.method.path, job.layout.root), *declared], *_data(job))
+        _compare(job, _parts(job))
+        with guard:
+            if world.size > 1:
+                run_cell(job, reported, world, check)
+                return "ok", ""
+            # Another run of the same profile, or what a killed one left, may write this cell.
+            with locked(job.layout.scratch / "locks" / job.cell):
+                if not done.is_file() or _written(done) == before:
+                    run_cell(job, reported, check=check)
     except MissingInput as error:
         return "missing", str(error)
     except (UserError, Diverged, FloatingPointError) as error:
@@ -49,12 +74,50 @@ def _written(file: Path) -> int:
     return file.stat().st_mtime_ns if file.is_file() else 0
 
 
-def _edited(job: Job) -> bool:
-    """Tell whether what was just loaded is other code than the fingerprint says."""
-    for cached in (sources.parsed, sources.normalised):
-        cached.cache_clear()  # of earlier cells
+def _parts(job: Job) -> dict[str, str]:
+    """Return the parts that files decide, as the files are now."""
+    tests = list(job.tests)
+    datasets = list(dict.fromkeys([*([job.train_on] if job.train_on else []), *tests]))
+    read = tests if job.method.learning == "none" else datasets
     try:
-        found = sources.source_digest(job.method.path, job.layout.root)
-    except (SyntaxError, ValueError, OSError):
-        return True
-    return bool(found != job.facts["parts"]["source"])
+        parts: dict[str, str] = parts_on_disk(
+            job.layout,
+            job.method,
+            job.facts["split"],
+            datasets,
+            dict.fromkeys(job.inputs, read),
+            job.checkpoint,
+        )
+        return parts
+    except (SyntaxError, OSError) as error:
+        raise UserError(f"{error}: changed while cells were trained; run 'bench train'") from None
+
+
+def _compare(job: Job, used: Mapping[str, str]) -> None:
+    planned = job.facts["parts"]
+    changed = sorted(key for key, value in used.items() if planned.get(key, value) != value)
+    if changed:
+        what = [f"methods/{job.method.path.name}" if one == "source" else one for one in changed]
+        raise UserError(
+            f"{', '.join(what)} changed after the cell was planned; nothing is stored, "
+            "run 'bench train' again"
+        )
+
+
+def _data(job: Job) -> list[Path]:
+    """Return the files and folders with the data of a cell."""
+    from bench.data.index import read_index
+
+    names = dict.fromkeys([*([job.train_on] if job.train_on else []), *job.tests])
+    roots = [(job.layout.index / read_index(job.layout.index, name).root) for name in names]
+    weights = [job.layout.root / job.network.weights] if job.network.weights else []
+    return [*roots, *weights, *([job.checkpoint] if job.checkpoint else [])]
+
+
+def _forget_modules(root: Path) -> None:
+    """Drop the modules of methods, so that a cell imports them as they are now."""
+    for name, module in list(sys.modules.items()):
+        file = Path(getattr(module, "__file__", None) or "")
+        helper = file.parent == root and name == file.stem and name not in ("conftest", "setup")
+        if helper or (file.is_relative_to(root / "methods") and file.name != "__init__.py"):
+            del sys.modules[name]

@@ -37,7 +37,7 @@ class Mine(Tower):
 
 def read(folder: Path, text: str) -> dict[str, Any]:
     (folder / "mine.py").write_text(text)
-    sources.parsed.cache_clear()
+    sources.forget_code()
     return declared(folder / "mine.py", ROOT)
 
 

@@ -34,7 +34,7 @@ def put(root: Path, name: str, text: str | bytes) -> MethodFile:
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.py"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    sources.parsed.cache_clear()
+    sources.forget_code()
     return scan(root)[name]
 
 
@@ -73,9 +73,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
     file = put(tmp_path, "marked", b"\xef\xbb\xbf" + GOOD.encode())
     assert (file.label, file.problem) == ("My row", "")
-    with_mark = sources.source_digest(file.path, tmp_path)
-    sources.normalised.cache_clear()
-    assert with_mark == sources.source_digest(put(tmp_path, "marked", GOOD).path, tmp_path)
+    with_mark = sources.code_digest(file.path, tmp_path)
+    sources.forget_code()
+    assert with_mark == sources.code_digest(put(tmp_path, "marked", GOOD).path, tmp_path)
 
 
 def test_load_gives_the_one_class(tmp_path: Path) -> None:

@@ -6,15 +6,11 @@ import tempfile
 import threading
 import time
 from multiprocessing import get_context
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bench.config.paths import Layout
-from bench.experiments.fingerprint import source_digest
-from bench.experiments.method_registry import scan
 from bench.training import worker_pool as pool
 
 TRAIN = SimpleNamespace(stall_s=1, device="cpu")
@@ -113,20 +109,3 @@ def test_cells_take_the_gpus_that_the_user_leaves_them(
         pool._initialise(None, slot, 3)
         taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
     assert taken == wanted
-
-
-def test_code_that_was_edited_meanwhile_is_not_trained_under_the_old_fingerprint(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bench.training.run_job.run_cell", lambda job, report: None)
-    file = scan(project)["devise"]
-    parts = {"source": source_digest(file.path, project)}
-    layout = Layout(project, "tiny")
-    job: Any = SimpleNamespace(cell="c", method=file, layout=layout, facts={"parts": parts})
-    with file.path.open("a") as handle:
-        handle.write("# a comment counts for nothing\n")
-    assert pool._tried(job) == ("ok", "")
-    with file.path.open("a") as handle:
-        handle.write("X = 1\n")
-    status, reason = pool._tried(job)
-    assert status == "failed" and "devise.py: it, or what it imports, was changed" in reason

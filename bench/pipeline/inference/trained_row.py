@@ -24,7 +24,7 @@ from bench.data.input_store import read_classes, read_objects
 from bench.data.reference.class_names import key
 from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
-from bench.experiments.fingerprint import source_digest
+from bench.experiments.fingerprint import code_digest
 from bench.experiments.method_registry import load, scan
 from bench.experiments.plan import TRANSFER, split_file
 from bench.experiments.record import Record
@@ -296,7 +296,7 @@ def changed(layout: Layout, record: Record) -> str:
     other = [
         what
         for what, where in now.items()
-        if where and source_digest(where[1], root) != record.parts.get(where[0])
+        if where and code_digest(where[1], root) != record.parts.get(where[0])
     ]
     if not other:
         return ""

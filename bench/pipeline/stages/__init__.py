@@ -1,6 +1,7 @@
 """The stages of the pipeline, as dvc.yaml runs them."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
 }
 _FILES = {"inputs": "inputs_status", "audit": "audit"}  # in folders that all profiles share
 STAGES = tuple(_FOLDERS)
+# They write what training reads, so they wait for a training to end, and it for them.
+_BEFORE_TRAINING = ("data", "words", "splits", "inputs")
 
 
 def run_stage(name: str, config: "Config", layout: Layout) -> None:
@@ -36,7 +39,10 @@ def run_stage(name: str, config: "Config", layout: Layout) -> None:
     if name == "train":  # has a lock of its own
         train_cells(config, layout)
         return
-    with locked(layout.scratch / "locks" / f"stage-{name}"):
+    training = [layout.scratch / "train.lock"] if name in _BEFORE_TRAINING else []
+    with ExitStack() as locks:
+        for path in (*training, layout.scratch / "locks" / f"stage-{name}"):
+            locks.enter_context(locked(path))
         for attribute in _FOLDERS[name]:
             sweep(getattr(layout, attribute))
         if name == "inputs":

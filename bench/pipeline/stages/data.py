@@ -14,7 +14,7 @@ from bench.data.discovery import hashed, list_features, list_videos, paths_of
 from bench.data.index import read_index, write_index
 from bench.data.synthetic.moving_shapes import build_world, world_classes
 from bench.errors import UserError
-from bench.experiments.fingerprint import source_digest
+from bench.experiments.fingerprint import code_digest
 from bench.utils.io import file_digest, write_text
 
 
@@ -52,7 +52,7 @@ def _relative(root: Path, folder: Path) -> Path:
 
 def _build_world(folder: Path, root: Path, jobs: int) -> None:
     stamp = folder / "world.txt"
-    source = source_digest(root / "bench" / "data" / "synthetic" / "moving_shapes.py", root)
+    source = code_digest(root / "bench" / "data" / "synthetic" / "moving_shapes.py", root)
     if not stamp.is_file() or stamp.read_text(encoding="utf-8").strip() != source:
         for name in world_classes():
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -77,9 +77,9 @@ def run(
             raise unknown("method", name, files)
     if not world:  # several processes would all write
         prepare()
-    cells = plan(config, layout, readings or config.readings.run)
-    chosen = _choose(config, cells, only or config.only)
     with locked(layout.scratch / "train.lock"):
+        cells = plan(config, layout, readings or config.readings.run)
+        chosen = _choose(config, cells, only or config.only)
         able = [c for c in chosen if not c.missing]
         cell_cache.link_shared_files(layout, _data_paths(config))
         missing = [c for c in able if force or not is_done(layout, c)]

@@ -12,7 +12,7 @@ from bench.data.formats.index_file import IndexFile
 from bench.data.formats.overlap_file import OverlapFile
 from bench.data.formats.split_file import SplitFile
 from bench.errors import UserError
-from bench.experiments.fingerprint import source_digest
+from bench.experiments.fingerprint import code_digest, core_digest
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import TRANSFER
 from bench.experiments.record import Record
@@ -27,7 +27,7 @@ def put_code(root: Path, record: Record, tree: Path) -> str:
     Raises UserError where neither is the code that made the record.
     """
     short = record.git_commit[:8]
-    core = source_digest(root / "bench" / "training" / "run_cell.py", root)
+    core = core_digest(root)
     own = [name for name in CODE if (root / name).exists()]  # of a started project all but bench/
     installed = "bench" not in own
     if record.git_dirty:
@@ -42,7 +42,7 @@ def put_code(root: Path, record: Record, tree: Path) -> str:
         return f"code of commit {short}" + ", bench as installed" * installed
     present = {"core": core}
     file = scan(root).get(record.method)
-    present["source"] = source_digest(file.path, root) if file and not file.problem else ""
+    present["source"] = code_digest(file.path, root) if file and not file.problem else ""
     other = [part for part, value in present.items() if record.parts.get(part) != value]
     if other:
         raise UserError(f"{why}, and the present code is another ({', '.join(other)})")

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from bench.config.paths import Layout
 from bench.config.profile import load_config
 from bench.errors import UserError
-from bench.experiments.fingerprint import source_digest
+from bench.experiments.fingerprint import code_digest
 from bench.experiments.method_registry import scan
 from bench.experiments.record import Record, write_record
 from bench.pipeline.verify.clean_tree import other_data, put_code, put_splits
@@ -38,8 +38,8 @@ def commit(project: Path) -> str:
 
 
 def record(root: Path, **other: Any) -> Record:
-    core = source_digest(root / "bench" / "training" / "run_cell.py", root)
-    source = source_digest(scan(root)[METHOD].path, root)
+    core = code_digest(root / "bench" / "training" / "run_cell.py", root)
+    source = code_digest(scan(root)[METHOD].path, root)
     values: dict[str, Any] = {
         "profile": "mini", "row": METHOD, "method": METHOD, "label": "", "split": "transfer",
         "seed": 7, "status": "ok", "parts": {"core": core, "source": source},
