@@ -106,7 +106,7 @@ def test_hooks_run_without_a_network(tmp_path: Path) -> None:
         ("docs/protocols.md", set(changed.EVERY_PAGE)),
         ("docs/tutorial.md", {*changed.EVERY_PAGE, "tests/docs/test_tutorial.py"}),
         ("Makefile", {"tests/docs/test_project_files.py"}),
-        ("tests/data/words/test_tokenise.py", {"tests/data/words/test_tokenise.py"}),
+        ("tests/data/synthetic/test_corpus.py", {"tests/data/synthetic/test_corpus.py"}),
         ("results/records/mini/aurl.transfer.seed0.json", set()),
         ("bench/data/reference/splits.csv", {"tests/data/reference"}),
     ],

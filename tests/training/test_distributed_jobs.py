@@ -199,9 +199,13 @@ def test_an_interrupt_of_several_processes_is_no_failed_cell(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(attempt, "load", lambda method: None)
-    monkeypatch.setattr(attempt, "_edited", lambda job: False)
+    monkeypatch.setattr(attempt, "code_files", lambda path, root: [])
+    monkeypatch.setattr(attempt, "_data", lambda job: [])
+    monkeypatch.setattr(attempt, "_compare", lambda job, used: None)
+    monkeypatch.setattr(attempt, "_parts", lambda job: {})
     monkeypatch.setattr(attempt, "run_cell", interrupted)
-    job: Any = SimpleNamespace(method=None, layout=Layout(tmp_path, "tiny"), cell="one")
+    method = SimpleNamespace(path=tmp_path / "methods" / "m.py", files=())
+    job: Any = SimpleNamespace(method=method, layout=Layout(tmp_path, "tiny"), cell="one")
     with pytest.raises(KeyboardInterrupt):
         attempt.attempt(job, lambda step, loss: None, World(0, 2))
 
