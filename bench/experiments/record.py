@@ -14,7 +14,6 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.errors import UserError, unknown
-from bench.experiments.migrations import migrated
 from bench.utils.bitstrings import unpack
 from bench.utils.io import dump_json, dump_sealed, parsed_json, unsealed, write_text
 
@@ -197,18 +196,18 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def read_record(path: Path) -> Record:
-    """Read one record of this version or an older one; UserError if it is damaged or newer."""
+    """Read one record; UserError if it is damaged or of another version of the schema."""
     try:
         raw = unsealed(parsed_json(path.read_text(encoding="utf-8")))
         version = raw.get("version")
         if type(version) is not int or version < 1:
             raise ValueError(f"schema version {version!r}")
-        if version > VERSION:
+        if version != VERSION:
             raise UserError(
-                f"{path}: a record of schema version {version}, newer than {VERSION}, the newest "
-                "that this program reads; update the checkout"
+                f"{path}: a record of schema version {version}; this program reads version "
+                f"{VERSION}: check out the commit that wrote it, or delete it and train again"
             )
-        return Record.model_validate(migrated(raw, version, VERSION))
+        return Record.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

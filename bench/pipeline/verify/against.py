@@ -14,7 +14,7 @@ from bench.evaluation.stats.spread import pooled, spread
 from bench.experiments.input_availability import COMPUTED
 from bench.experiments.record import Record, read_records
 from bench.pipeline.verify.clean_tree import archived, commit_of
-from bench.pipeline.verify.compare import Verdict, changed, compare, otherwise
+from bench.pipeline.verify.compare import CODE, Verdict, changed, compare, otherwise
 from bench.pipeline.verify.tables import profiles
 
 
@@ -55,12 +55,13 @@ class Beside:
     unlike: dict[str, list[str]]  # cell -> what it was made with that differs; left out
     remade: dict[str, list[str]]  # cell -> inputs that each machine made, of other bits; compared
     alone: tuple[int, int]  # cells here alone, there alone
+    recoded: dict[str, list[str]]  # cell -> parts of other code; compared all the same
     copies: int  # cells whose two records are of one training: they say nothing; left out
     rows: list[Moved]
 
     @property
     def broken(self) -> list[str]:
-        """Cells of one machine and one code that differ: they do not repeat."""
+        """Cells of one machine that differ: they do not repeat, or other code changed them."""
         return [v.cell for v in self.verdicts if v.word == "different" and not v.elsewhere]
 
     @property
@@ -85,10 +86,10 @@ class Beside:
 def beside(here: Path, there: Path, profile: str, points: float) -> Beside:
     """Compare the records of two folders ``results``; ``points`` as in ``compare``.
 
-    Cells of other code, parameters, data or splits are named and left out of every number. So are
-    those with other inputs (a detector's scores, say), but for those that another machine made: a
-    record does not tell whether it made them by the same weights.
-    NotComparable where no cell is left, UserError where a record is damaged.
+    Results are compared whatever the code was, so that a refactoring can show that it changed
+    nothing. Cells of other parameters, data or splits are named and left out of every number. So
+    are cells with other inputs, unless another machine computed them.
+    Raises NotComparable if no cell is left, UserError if a record is damaged.
     """
     own, other = (
         {record.cell: record for record in read_records(folder / "records" / profile)}
@@ -96,7 +97,9 @@ def beside(here: Path, there: Path, profile: str, points: float) -> Beside:
     )
     both = [(own[name], other[name]) for name in own if name in other]
     pairs = [(a, b) for a, b in both if (a.started, a.wall_s) != (b.started, b.wall_s)]
-    unlike = {a.cell: list(_unlike(a, b)) for a, b in pairs}
+    differing = {a.cell: list(_unlike(a, b)) for a, b in pairs}
+    recoded = {cell: [n for n in names if n in CODE] for cell, names in differing.items()}
+    unlike = {cell: [n for n in names if n not in CODE] for cell, names in differing.items()}
     remade = {a.cell: unlike[a.cell] for a, b in pairs if _remade(a, b, unlike[a.cell])}
     unlike = {cell: names for cell, names in unlike.items() if names and cell not in remade}
     alike = [(a, b) for a, b in pairs if a.cell not in unlike]
@@ -115,6 +118,7 @@ def beside(here: Path, there: Path, profile: str, points: float) -> Beside:
         unlike,
         remade,
         (len(own) - len(both), len(other) - len(both)),
+        {a.cell: recoded[a.cell] for a, _ in alike if recoded[a.cell]},
         len(both) - len(pairs),
         list(_tested(_rows(alike))),
     )

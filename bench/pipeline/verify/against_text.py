@@ -43,6 +43,8 @@ def _cells(one: Beside) -> Iterator[str]:
         yield f"{one.copies} cells are of one training, whose record is in both; left out."
     parts = Counter(", ".join(names) for names in one.unlike.values())
     yield from (f"{n} cells not made alike, left out: {what}." for what, n in parts.most_common())
+    coded = Counter(", ".join(names) for names in one.recoded.values())
+    yield from (f"{n} cells of other code ({what}), compared too." for what, n in coded.items())
     made = Counter(", ".join(names) for names in one.remade.values())
     for what, n in made.most_common():
         yield f"{n} cells with other bits of {what}, as each machine made it; they are compared."
@@ -65,7 +67,7 @@ def _outcome(one: Beside) -> Iterator[str]:
             f"two seeds differ by ± {seeds:.1f} points."
         )
     if one.broken:
-        yield f"Of one machine and one code, and yet different: {', '.join(one.broken)}."
+        yield f"On one machine, and yet different: {', '.join(one.broken)}."
 
 
 def _row(row: Moved) -> list[Value]:

@@ -8,6 +8,7 @@ from bench.experiments.input_availability import COMPUTED
 from bench.experiments.record import Record
 
 Word = Literal["identical", "within tolerance", "different", "not verified"]
+CODE = ("core", "source")  # parts of the fingerprint
 DISTANCES = ("closeness", "dispersion")
 FINER = ("per_split", "per_class", "videos", "right", "best_on_test_step")
 SHOWN = 5  # metrics that a verdict names
@@ -31,6 +32,7 @@ class Verdict:
 def compare(record: Record, again: Record, points: float) -> Verdict:
     """Compare a record with its repeat.
 
+    Results are compared, whatever the code's hash: a refactoring must change none of them.
     Identical: every metric, class, video and embedding, to the last bit, and every count. Within
     tolerance: accuracies to ``points``, distances to a hundredth of it; this is granted only where
     the machine or a library is another one. Else different.
@@ -38,6 +40,10 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
     machine = changed(record.environment, again.environment)
     details = [f"another machine or version: {', '.join(machine)}"] if machine else []
     unlike = list(otherwise(record, again))
+    code = [name for name in unlike if name in CODE]
+    if code:
+        unlike = [name for name in unlike if name not in code]
+        details.append(f"other code: {', '.join(code)}")
     computed = [name for name in unlike if name.startswith(COMPUTED)]
     if machine and computed:
         unlike = [name for name in unlike if name not in computed]
@@ -46,13 +52,9 @@ def compare(record: Record, again: Record, points: float) -> Verdict:
         details.append(f"not made as recorded: {', '.join(unlike)} differ")
     gaps = dict(_gaps(record, again, points))
     embedded = [k for k, v in record.embeddings.items() if again.embeddings.get(k) != v]
-    finer = [name for name in FINER if _differs(record, again, name)]
+    finer = [name for name in FINER if getattr(record, name) != getattr(again, name)]
     if not (gaps or embedded or finer or unlike):
-        bits = (
-            f"{len(record.embeddings)} sets of embeddings, to the last bit"
-            if record.embeddings
-            else "no embeddings: the record is of version 1, which has no hash of them"
-        )
+        bits = f"{len(record.embeddings)} sets of embeddings, to the last bit"
         return Verdict(
             record.cell,
             "identical",
@@ -102,12 +104,15 @@ def otherwise(record: Record, again: Record) -> Iterator[str]:
     for block in sorted(record.parameters.keys() | again.parameters.keys()):
         if _numbers(block, record) != _numbers(block, again):
             yield f"parameters.{block}"
-    for name in ("data", "split_digests"):  # of version 1 not all data sets are known
-        old, new = getattr(record, name), getattr(again, name)
-        if any(new.get(key) != value for key, value in old.items()):
-            yield name
-    for name in ("steps", "effective_batch", "training_videos", "checkpoint"):
-        if _differs(record, again, name):
+    for name in (
+        "data",
+        "split_digests",
+        "steps",
+        "effective_batch",
+        "training_videos",
+        "checkpoint",
+    ):
+        if getattr(record, name) != getattr(again, name):
             yield name
     if _covered(record) != _covered(again):
         yield "coverage"
@@ -134,9 +139,3 @@ def changed(old: Mapping[str, str], new: Mapping[str, str], whose: str = "record
     """
     both = [name for name in old if name in new]
     return [f"{name} {new[name]}, {whose} {old[name]}" for name in both if old[name] != new[name]]
-
-
-def _differs(record: Record, again: Record, name: str) -> bool:
-    """Tell whether a finer result differs; what version 1 has not is not compared."""
-    old = getattr(record, name)
-    return bool(old) and old != getattr(again, name)

@@ -76,12 +76,12 @@ def test_what_was_not_made_alike_is_named_and_left_out(folders: tuple[Path, Path
     for seed in range(4):
         write(here, 50, seed=seed)
     write(there, 50)
-    write(there, 90, seed=1, parts={"core": "d"})
+    write(there, 90, seed=1, parts={"core": "c", "data": "d"})
     write(there, 0, seed=2, status="failed", reason="diverged", metrics={})
     write(there, 50, seed=7)
     found = beside(here, there, "mini", 1.0)
     assert found.unlike == {
-        "aurl.transfer.seed1": ["core"],
+        "aurl.transfer.seed1": ["data"],
         "aurl.transfer.seed2": ["failed there"],
     }
     assert (found.rows[0].n, found.rows[0].there, found.alone) == (1, 50, (1, 1))
@@ -101,6 +101,17 @@ def test_inputs_that_another_machine_made_are_compared_and_named(
     assert [row.row for row in found.rows] == ["aurl"]
 
 
+def test_results_are_compared_whatever_the_code_was(folders: tuple[Path, Path]) -> None:
+    here, there = folders
+    for seed, moved in ((0, 0), (1, 5)):
+        write(here, 50, seed=seed, parts={"core": "a", "source": "s"})
+        write(there, 50 + moved, seed=seed, parts={"core": "b", "source": "s"})
+    found = beside(here, there, "mini", 1.0)
+    assert [verdict.word for verdict in found.verdicts] == ["identical", "different"]
+    assert found.recoded == {f"aurl.transfer.seed{seed}": ["core"] for seed in (0, 1)}
+    assert found.broken == ["aurl.transfer.seed1"]
+
+
 def test_on_one_machine_any_difference_is_said(folders: tuple[Path, Path]) -> None:
     here, there = folders
     write(here, 50)
@@ -109,7 +120,7 @@ def test_on_one_machine_any_difference_is_said(folders: tuple[Path, Path]) -> No
     write(there, 60, "e2e", environment=ELSEWHERE)  # of this one nothing is said
     code, out, _ = run_bench(ROOT, "verify", "--from", str(here), "--against", str(there))
     assert code == 1
-    assert "Of one machine and one code, and yet different: aurl.transfer.seed0." in out
+    assert "On one machine, and yet different: aurl.transfer.seed0." in out
     assert "| aurl | ucf.full | 1 | 50.0 | 50.1 | +0.1 | — | — | — | +0.1 (transfer.seed0) |" in (
         " ".join(out.split())
     )
@@ -144,11 +155,11 @@ def test_a_commit_s_records_are_another_s(folders: tuple[Path, Path]) -> None:
 def test_nothing_in_common_is_an_error(folders: tuple[Path, Path]) -> None:
     here, there = folders
     write(here, 50)
-    write(there, 50, parts={"core": "d"})
+    write(there, 50, parts={"core": "c", "data": "d"})
     ended = run_bench(ROOT, "verify", "--from", str(here), "--against", str(there))
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        f"error: --against {there}: no record of profile mini can be compared (core)\n"
+        f"error: --against {there}: no record of profile mini can be compared (data)\n"
     )
 
 
