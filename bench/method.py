@@ -1,9 +1,9 @@
 """The interface of a method: what a file in ``methods/`` implements."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import get_annotations
-from typing import Any, ClassVar, Literal, get_origin
+from typing import Any, ClassVar, Literal, Protocol, get_origin
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -76,6 +76,13 @@ class Context:
         return int(self.seen.vectors.shape[1])
 
 
+class TrainingVideos(Protocol):
+    """The training videos, as ``fit`` of a closed-form method gets them."""
+
+    def all(self, device: torch.device) -> Iterator[Batch]:
+        """Yield every video once, in order, in batches on ``device``."""
+
+
 class Method(nn.Module):
     """Base class of methods. Annotate parameters with defaults, then implement four functions.
 
@@ -113,7 +120,7 @@ class Method(nn.Module):
         return classes.vectors
 
     # Optional functions.
-    # fit(self, batches, seen): the whole training; ``batches.all(device)`` yields each video once.
+    # fit(self, videos: TrainingVideos, seen: Classes): the whole training.
     fit: ClassVar[Callable[..., None] | None] = None
     # score(self, video [B,D], classes [K,E]) -> [B,K], for a few videos at a time.
     score: ClassVar[Callable[..., Tensor] | None] = None

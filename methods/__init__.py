@@ -1,1 +1,1 @@
-"""One file a method; ``bench new NAME`` makes the next one."""
+"""Methods, one file each; ``bench new NAME`` creates one."""

@@ -8,20 +8,20 @@ from bench.method import Batch, Classes, Context, Loss, Method
 
 
 class Action2Vec(Method):
-    """Segments through two levels of LSTM with soft attention, to the class's word vector.
+    """Map segments through two levels of LSTM with soft attention to the class's word vector.
 
     f_i are the features of n segments at unit length, reduced to 500 (numbered here): (1) h =
-    LSTM₁(f), one state a segment; (2) u = LSTM₂ over groups of 4 states, each group's mean; (3) v =
-    FC(dropout(Σ_j a_j u_j)), → 300, with a_j = softmax_j(w·tanh(u_j)); (4) L = Σ_{c ≠ y} max(0, Δ −
-    cos(v, c_y) + cos(v, c)) + μ CE(softmax layer on v), over the seen classes; (5) score(x, c) =
+    LSTM₁(f), one state per segment; (2) u = LSTM₂ over groups of 4 states, each group's mean; (3) v
+    = FC(dropout(Σ_j a_j u_j)), → 300, with a_j = softmax_j(w·tanh(u_j)); (4) L = Σ_{c ≠ y} max(0, Δ
+    − cos(v, c_y) + cos(v, c)) + μ CE(softmax layer on v), over the seen classes; (5) score(x, c) =
     cos(v, c).
 
     One segment is enough. Exact: two levels of LSTM, soft attention, a dropout of 0.5, pairwise
     ranking plus cross-entropy, cosine. Approximated: the profile's features instead of 52 segments
     of C3D; a learned linear layer to 500 instead of PCA; the LSTM's width is the profile's head
-    (1024 in the paper). Inferred, for the paper's text was not at hand: how (2) groups states (by
-    accounts of the paper its first LSTM reads each subsequence afresh), where attention and dropout
-    stand, Δ, and μ, which the paper is said to change during training.
+    (1024 in the paper). Inferred, because the text of the paper was not available: how (2) groups
+    states (according to others its first LSTM restarts for each subsequence), the places of
+    attention and dropout, Δ, and μ, which the paper is said to change during training.
     """
 
     label = "Action2Vec"
@@ -31,7 +31,7 @@ class Action2Vec(Method):
     margin: float = 0.2  # Δ; not published here
     weight: float = 1.0  # μ; not published here
     reduced: int = 500  # published
-    group: int = 4  # states of the first level to one step of the second; not published here
+    group: int = 4  # first-level states per step of the second; not published here
 
     def build(self, ctx: Context) -> None:
         """Make both levels, the attention and the two outputs."""

@@ -1,4 +1,4 @@
-"""AURL w/o CG: the class generator removed, so that L_US acts on the seen classes themselves."""
+"""AURL w/o CG: without the class generator, so L_US acts on the seen classes themselves."""
 
 from bench.losses import nce
 from bench.method import Batch, Classes, Loss

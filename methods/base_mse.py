@@ -11,7 +11,7 @@ class BaseMSE(FixedWords):
     """E2E's loss (Brattoli et al., CVPR 2020) on AURL's network; both sides L2-normalised."""
 
     label = "Base w/ MSE"
-    reduction: Literal["sum", "mean"] = "sum"  # over the dimensions; E2E's Adam does not see it
+    reduction: Literal["sum", "mean"] = "sum"  # over dimensions; E2E's Adam is invariant
 
     def loss(self, batch: Batch, seen: Classes) -> Loss:
         """Squared error between v and the class vector of its label."""

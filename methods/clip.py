@@ -7,7 +7,7 @@ from bench.method import Batch, Classes, Method
 
 
 class CLIP(Method):
-    """Zero-shot classification by a frozen image-text model, with the mean over frames as video.
+    """Zero-shot classification by a frozen image-text model; a video is the mean over its frames.
 
     With x_i the projected image embeddings of n frames and t_c the class's text embedding [D]
     (numbered here):
@@ -15,11 +15,11 @@ class CLIP(Method):
     (1) v = (1/n) Σ_i x_i / ‖x_i‖,  (2) score(v, c) = v·t_c / (‖v‖ ‖t_c‖).
 
     t_c comes with the input: the mean of the unit text embeddings of the class's name in the
-    templates, at unit length. The temperature of CLIP orders nothing and is left out.
+    templates, at unit length. CLIP's temperature does not change the ranking and is left out.
 
     Exact: both towers, the prompt ensemble and the cosine. CLIP classifies images; the mean over
     frames is how its authors and others apply it to videos. Pre-training on uncontrolled image-text
-    pairs from the web may have shown the test classes, so the row stands apart.
+    pairs from the web may have shown the test classes, so the row is listed apart.
     Approximated: nothing, given a checkpoint.
     """
 

@@ -19,8 +19,8 @@ class DASZL(Method):
     (2) n < L: score(c) = max (1/L) Σ_l log q_{i(l)}(a_l) over all i with i(1) = 1, i(L) = n and
     i(l+1) − i(l) ∈ {0, 1}: the frames take more than one attribute each, and none is left out.
 
-    Both are solved by dynamic programming (Viterbi) and are the same at n = L. They tell an order
-    only where n > 1: with one frame a class is the mean log-probability of its attributes.
+    Both are solved by dynamic programming (Viterbi) and are the same at n = L. The order
+    matters only if n > 1: with one frame the score is the mean log-probability of the attributes.
 
     Exact: nothing is claimed. That a class is a sequence of attributes, and its score the best path
     through it, is the paper's idea.
@@ -38,7 +38,7 @@ class DASZL(Method):
     floor: Positive = 1e-6  # ε, not published
 
     def build(self, ctx: Context) -> None:
-        """Keep the number O of attributes."""
+        """Store the number O of attributes."""
         self.attributes = ctx.dims["objects"]
 
     def embed_video(self, batch: Batch) -> Tensor:
@@ -46,7 +46,7 @@ class DASZL(Method):
         return batch.inputs["objects"].clamp(min=self.floor).log().flatten(1)
 
     def embed_class(self, classes: Classes) -> Tensor:
-        """Return the signatures [K,L], −1 behind their ends."""
+        """Return the signatures [K,L], padded with −1 at the end."""
         signatures = classes.inputs["signatures"]
         empty = (signatures < 0).all(-1)
         if empty.any():
@@ -54,8 +54,8 @@ class DASZL(Method):
             raise UserError(f"DASZL: class '{name}' has an empty signature; add its attributes")
         if int(signatures.max()) >= self.attributes:
             raise UserError(
-                f"DASZL: signatures name object {int(signatures.max())} of {self.attributes}; "
-                "run 'bench stage inputs'"
+                f"DASZL: signatures contain object {int(signatures.max())}, but there are only "
+                f"{self.attributes}; run 'bench stage inputs'"
             )
         order = (signatures < 0).int().sort(dim=-1, stable=True).indices
         return signatures.gather(-1, order)
@@ -79,7 +79,7 @@ def best_paths(values: Tensor, steps: Tensor) -> Tensor:
     """Return the best sum of a path that ends in each state: [B,K,S,R] → [B,K,R].
 
     A path starts in the first state and stays or moves to the next one at each of the first
-    ``steps`` [K] of the S steps; −inf where so few do not lead.
+    ``steps`` [K] of the S steps; −inf for states that these steps cannot reach.
     """
     best = torch.full_like(values[:, :, 0], -torch.inf)
     best[..., 0] = values[:, :, 0, 0]

@@ -8,17 +8,17 @@ from bench.typing import Share
 
 
 class DEM(Method):
-    """The visual space is the embedding space, so that fewer classes become hubs.
+    """The visual space is the embedding space, which makes fewer classes hubs.
 
     x [D] is a video's mean feature at unit length, s_c the class vector (numbered here):
     (1) f(s) = ReLU(W₂ ReLU(W₁ s)), W → H → D; (2) L = mean over the batch of ‖x − f(s_y)‖²;
-    (3) the class whose f(s) is the nearest to x in Euclidean distance.
+    (3) the predicted class is the one whose f(s) is nearest to x in Euclidean distance.
 
     Exact: the two layers with their ReLUs, the squared error, the nearest neighbour. Approximated:
     the features are the profile's, at unit length; the hidden layer is as wide as the profile's
-    heads (512 in ER's released comparison, without biases; there x is as it is, and half of s is
-    dropped: ``unit_features: false, dropout: 0.5``). The paper's regulariser is the weight decay of
-    the schedule: none where that is 0.
+    heads (512 in ER's released comparison, without biases; there x is not normalised, and s has a
+    dropout of 0.5: ``unit_features: false, dropout: 0.5``). The paper's regulariser is the weight
+    decay of the schedule: none if that is 0.
     """
 
     label = "DEM"
@@ -44,7 +44,7 @@ class DEM(Method):
         return mapped
 
     def score(self, video: Tensor, classes: Tensor) -> Tensor:
-        """Return −‖x − f(s)‖² but for ‖x‖², which orders nothing: [B,K]."""
+        """Return ‖x‖² − ‖x − f(s)‖² [B,K]; ‖x‖² does not change the ranking."""
         return 2 * video @ classes.T - classes.square().sum(-1)
 
     def loss(self, batch: Batch, seen: Classes) -> Loss:

@@ -12,7 +12,7 @@ class DeViSE(Bilinear):
 
     Exact: the summed hinge over all seen classes and its margin of 0.1. Approximated: the features
     are the profile's, not those of the comparison in ER's paper, and both sides are at unit length;
-    ER's released comparison is a reading (x as it is, half of both sides dropped in training).
+    ER's released comparison is a reading (raw x, dropout of 0.5 on both sides in training).
     """
 
     label = "DeViSE"

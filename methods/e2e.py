@@ -14,9 +14,9 @@ class E2E(Method):
     here): (1) v = Linear(dropout(g(x))), D → 300; (2) L = mean over the batch and the 300
     dimensions of (v/‖v‖ − c_y/‖c_y‖)²; (3) score(x, c) = cos(v, c).
 
-    Exact: the network, the loss and the score; input and schedule are the profile's (`paper` has
-    the published ones for this row). The dropout of 0.05 is the backbone's own; where the data set
-    is of features, it stands here.
+    Exact: the network, the loss and the score; input and schedule are the profile's (profile
+    `paper` has the published ones for this row). The dropout of 0.05 belongs to the backbone; for
+    data sets of features it is applied here.
     """
 
     label = "E2E"

@@ -12,9 +12,9 @@ class ER(Method):
     """A video stream and an object stream, matched with the definition of each class.
 
     x [D] is the mean feature of a video's segments; e_c [E] is the encoded text "name: definition"
-    of a class, e_p that of an object, frozen; P are the video's 5 most probable objects (mean over
-    its frames). Every text goes through one head T(e) = L2(Linear(dropout(e))), E → 512, where
-    L2(x) = x/‖x‖. (Numbered here.)
+    of a class, e_p that of an object (frozen encoder); P are the video's 5 most probable objects
+    (mean over its frames). Every text goes through one head T(e) = L2(Linear(dropout(e))), E → 512,
+    where L2(x) = x/‖x‖. (Numbered here.)
 
     (1) streams: v = L2(Linear(x)), o = T(mean of e_p over p ∈ P), t_c = T(e_c), all [512].
     (2) gates: v' = L2(g_v ∘ v), o' = L2(g_o ∘ o), each g = sigmoid(MLP([v; o])) with an MLP of its
@@ -26,13 +26,12 @@ class ER(Method):
     j, over all pairs of a video and an object j of its P; L_ER is the sum of the three.
     (6) L = L_cls + L_ER.
 
-    P has only objects with a text and a probability above 0. A video without any has o' = 0 and
-    adds no pair to (5). Without objects v' = v and L = CE(v'·t/τ): the paper's model without its
-    object stream.
+    P only contains objects with a text and a probability above 0. A video without any has o' = 0
+    and adds no pair to (5). Without objects v' = v and L = CE(v'·t/τ): the paper's model without
+    its object stream.
 
-    Exact: the streams, the gates, the score and both losses. That the sum in (5) is not clamped, as
-    it is in (3), that (5) is a mean over pairs, and the dropout of the gates are the released
-    code's.
+    Exact: the streams, the gates, the score and both losses. From the released code: the sum in
+    (5) is not clamped (unlike (3)), (5) is a mean over pairs, and the dropout of the gates.
     Approximated: the clip feature, the object tagger and the text encoder are the profile's (the
     paper: TSM-R50 on 8 segments, BiT on ImageNet-21k, BERT). The encoder is frozen (the paper
     trains BERT's last two layers), so dropout acts on the pooled text and not on its tokens. The
@@ -43,7 +42,7 @@ class ER(Method):
     needs = ("features", "texts")
     wants = ("objects",)
     approximates = "other clip feature and tagger; frozen text encoder; mean of five object texts"
-    whole_batch = True  # the batch rehearses all its objects
+    whole_batch = True  # the loss contrasts all objects of the batch
 
     width: int = 512  # of the joint space; published
     dropout: float = 0.5  # of texts and in the gates; published
@@ -55,7 +54,7 @@ class ER(Method):
     has_text: Tensor
 
     def build(self, ctx: Context) -> None:
-        """Make the two heads and, where objects are there, the gates."""
+        """Make the two heads and, if there are objects, the gates."""
         _check_texts(ctx.seen)
         size = ctx.seen.inputs["texts"].shape[-1]
         self.video_head = nn.Linear(ctx.dims["features"], self.width)

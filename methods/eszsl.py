@@ -5,8 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.errors import UserError
-from bench.method import Batch, Classes, Context, Method
-from bench.training.batches import Batches
+from bench.method import Batch, Classes, Context, Method, TrainingVideos
 
 
 class ESZSL(Method):
@@ -17,9 +16,9 @@ class ESZSL(Method):
     (1) V = (X Xᵀ + 10^α I)⁻¹ X Y Sᵀ (S Sᵀ + 10^γ I)⁻¹; (2) score(x, c) = xᵀ V s_c.
 
     Exact: the closed form, in float64, with unit class vectors and α = 3, γ = 0 as in the
-    comparison of ER's paper. ``other`` is −1, the paper's; ER's released code has 0 (a reading).
-    Approximated: the features are the profile's. They stay as they are: α was chosen for features
-    of some tens of length, and unit length would leave nothing but the regulariser.
+    comparison of ER's paper. ``other`` is −1 as in the paper; ER's released code uses 0 (a
+    reading). Approximated: the features are the profile's. They are not normalised: α was chosen
+    for features with norms of some tens; at unit length the regulariser would dominate.
     """
 
     label = "ESZSL"
@@ -29,20 +28,20 @@ class ESZSL(Method):
 
     alpha: float = 3.0  # published
     gamma: float = 0.0  # published
-    other: float = -1.0  # Y where the class is another one; published
+    other: float = -1.0  # Y of the other classes; published
 
     v: Tensor
 
     def build(self, ctx: Context) -> None:
-        """Make room for V [D,W]."""
+        """Allocate V [D,W]."""
         self.register_buffer("v", torch.zeros(ctx.dims["features"], ctx.word_dim))
 
-    def fit(self, batches: Batches, seen: Classes) -> None:
-        """Equation (1). UserError where it cannot be solved."""
+    def fit(self, videos: TrainingVideos, seen: Classes) -> None:
+        """Solve equation (1); UserError if it has no finite solution."""
         s = F.normalize(seen.vectors.double(), dim=-1)
         gram = s.new_zeros(len(self.v), len(self.v))
         right = s.new_zeros(len(self.v), len(seen))
-        for batch in batches.all(s.device):
+        for batch in videos.all(s.device):
             x = batch.inputs["features"].mean(1).double()
             y = torch.where(F.one_hot(batch.y, len(seen)) == 1, 1.0, self.other).double()
             gram += x.T @ x
@@ -65,13 +64,13 @@ class ESZSL(Method):
 
 def _solved(gram: Tensor, exponent: float, right: Tensor, name: str) -> Tensor:
     """Return (gram + 10^exponent I)⁻¹ right."""
-    ridge = gram.new_full((len(gram),), 10.0) ** exponent  # inf, not an error, where it is huge
+    ridge = gram.new_full((len(gram),), 10.0) ** exponent  # inf instead of an error if it is huge
     whole = gram + ridge.diag()
     factor, failed = torch.linalg.cholesky_ex(whole)
     found = torch.cholesky_solve(right, factor)
     if failed or not (factor.isfinite().all() and found.isfinite().all()):
         raise UserError(
-            f"ESZSL: its equations cannot be solved with {name} = {exponent}; raise methods.eszsl."
-            f"{name} (lower it if it is huge), or look for features that are not finite"
+            f"ESZSL: the equations have no finite solution with {name} = {exponent}; raise "
+            f"methods.eszsl.{name} (lower it if it is huge), or check for non-finite features"
         )
     return found

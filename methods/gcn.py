@@ -12,20 +12,20 @@ class GCN(Method):
     """Two graph convolutions over class vectors predict each class's linear classifier.
 
     x [D] is a video's mean feature at unit length, U [K,D] the classifiers of the seen classes,
-    learned with a scale η, and P the graph's output rows for them (numbered here):
+    learned with a scale η, and P the graph network's outputs for them (numbered here):
     (1) L_cls = CE(η cos(x, u_k)) over the seen classes; (2) P = GCN(S, Â), Â the normalised graph
     of the 5 nearest neighbours; (3) L_reg = mean of ‖P_k/‖P_k‖ − u_k/‖u_k‖‖² over the seen classes,
-    in which U is fixed; (4) L = L_cls + L_reg; (5) score(x, c) = cos(x, P_c).
+    with U held fixed; (4) L = L_cls + L_reg; (5) score(x, c) = cos(x, P_c).
 
-    A class without neighbours keeps its own loop.
+    A class without neighbours has only its self-loop.
 
     Exact: leaky ReLU 0.2, outputs and targets at unit length, regression of classifier weights, a
     graph of nearest word vectors as in ER's comparison (WordNet in the paper). Approximated: the
     targets are classifiers on the profile's frozen features, learned in the same run (ER takes the
     last layer of its pre-trained backbone); test classes enter the graph when they are embedded,
     not in training; two layers (six in the paper and in ER's released settings), 5 neighbours
-    beside the node (ER counts the node among them), symmetric normalisation (ER divides rows and
-    gives the loop weights of its own), no dropout.
+    besides the node (ER counts the node itself), symmetric normalisation (ER normalises rows and
+    gives self-loops their own weights), no dropout.
     """
 
     label = "GCN"
@@ -49,9 +49,9 @@ class GCN(Method):
         return F.normalize(batch.inputs["features"].mean(1), dim=-1)
 
     def embed_class(self, classes: Classes) -> Tensor:
-        """Return P [K,D] over a graph of the seen classes and these, each a node once."""
+        """Return P [K,D] over a graph of the seen classes and these, without duplicate nodes."""
         own = F.normalize(classes.vectors, dim=-1)
-        # A seen class's twin would take the place of a neighbour.
+        # A duplicate of a seen class would take the place of a neighbour.
         others = (self.seen_vectors @ own.T < 1 - 1e-6).all(1)
         return self._over(torch.cat([self.seen_vectors[others], own]))[-len(own) :]
 

@@ -19,27 +19,27 @@ class MUFI(FixedWords):
     p(o) the object's mean probability over the video's frames. (Numbered here.)
 
     (1) intra-facet: L_intra = cross-entropy of λ·cos(u, c_k) over all seen classes k, target y.
-    (2) the text that the other facet suggests: q = Σ_o p(o) w_o / ‖Σ_o p(o) w_o‖.
+    (2) the text suggested by the other facet: q = Σ_o p(o) w_o / ‖Σ_o p(o) w_o‖.
     (3) inter-facet: L_inter = mean of 1 − cos(r, q) over the videos whose q is not zero.
     (4) L = L_intra + μ L_inter.
     (5) video embedding: (1 − s) u/‖u‖ + s r/‖r‖, scored by its cosine with c_k.
 
-    An object without a word vector adds nothing to q. Without objects L = L_intra and the embedding
-    is u: then this is the row "Base w/ L_S".
+    An object without a word vector does not contribute to q. Without objects, L = L_intra and the
+    embedding is u, which is the row "Base w/ L_S".
 
     Exact: nothing is claimed. That one network learns from a video's own label and from the text
     that other data sets' labels suggest for it is the paper's idea.
     Approximated: the paper trains on four video and two image data sets, whose classifiers give the
     inter-facet supervision of each other's videos; here there are one training set and, in the
     place of all others, the object bank. The forms of (1), (3), (4) and (5), λ, μ and s are
-    inferred from the abstract; class vectors stand for encoded label texts.
+    inferred from the abstract; class vectors replace encoded label texts.
     """
 
     label = "MUFI"
     needs = ("video",)
     wants = ("objects",)
     approximates = "style: one training set, the object bank as the only other facet"
-    whole_batch = True  # a mean over those of the batch with objects
+    whole_batch = True  # L_inter is a mean over the videos with objects
 
     lam: float = 10.0  # λ, not published
     inter_weight: float = 1.0  # μ, not published
@@ -48,7 +48,7 @@ class MUFI(FixedWords):
     object_vectors: Tensor
 
     def build(self, ctx: Context) -> None:
-        """Make g and f_v and, where objects are there, f_r: backbone_dim → word_dim."""
+        """Make g and f_v and, if there are objects, f_r: backbone_dim → word_dim."""
         super().build(ctx)
         objects = ctx.objects if "objects" in ctx.dims else None
         self.has_objects = objects is not None

@@ -18,11 +18,11 @@ class Objects2Action(ObjectBased):
     (3) video sparsity: p̂_v(y) = p_v(y) of the T_v objects with the largest p_v(y), else 0.
     (4) score(z) = Σ_y p̂_v(y) ĝ_yz.
 
-    An object without a word vector, or one that boxes alone know, takes no part, in the ranking of
-    (2) and (3) neither.
+    Objects without a word vector, and objects that only the input ``boxes`` has, are ignored, also
+    in the rankings of (2) and (3).
 
-    Exact: the algorithm, with averaged word vectors. That T_v is 100 too is this project's choice;
-    ``video_top`` above the number of objects leaves (3) out.
+    Exact: the algorithm, with averaged word vectors. T_v = 100 is this project's choice; a
+    ``video_top`` above the number of objects disables (3).
     Approximated: object bank and word vectors are the profile's (the paper: 15,293 classes of
     ImageNet, 500-d skip-gram vectors of photo tags); its Fisher vectors of words are left out.
     """

@@ -1,4 +1,4 @@
-"""PS-ZSAR (Kerrigan et al., NeurIPS 2021): a learned score of a video and a class."""
+"""PS-ZSAR (Kerrigan et al., NeurIPS 2021): a learned score for pairs of video and class."""
 
 import torch
 from torch import Tensor, nn
@@ -6,11 +6,11 @@ from torch.nn import functional as F
 
 from bench.method import Batch, Classes, Context, Loss, Method, over_clips
 
-_PAIRS = 16_384  # scored at a time, which bounds memory
+_PAIRS = 16_384  # scored at once, to limit memory
 
 
 class PSZSAR(Method):
-    """E2E's pipeline, but the match of video and class is a network, not the nearest vector.
+    """E2E's pipeline, but a network scores pairs of video and class, instead of the cosine.
 
     g(x) are the backbone's features, averaged over a video's clips, c the class vector at unit
     length, a hat for unit length (numbered here): (1) v = hat(FC(dropout(g(x)))) [H];
@@ -20,7 +20,7 @@ class PSZSAR(Method):
 
     Exact: layers, product, dropout (0.05 on the features, the backbone's own where it sees clips;
     0.1 in the pair) and loss, as the authors' released network and settings have them; the paper's
-    text was not at hand. Approximated: H is the width of the profile's heads (1024 released). The
+    text was not available. Approximated: H is the width of the profile's heads (1024 released). The
     released network also takes sentence vectors of the classes; here they are word vectors.
     """
 

@@ -1,4 +1,4 @@
-"""PSGNN (Gao et al., TPAMI 2021): prototypes and samples by graph networks over objects."""
+"""PSGNN (Gao et al., TPAMI 2021): graph networks over objects for prototypes and samples."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from bench.models.graph import GraphConv, knn_graph
 
 
 class PSGNN(Method):
-    """Classifiers from a graph of actions and objects; a video from its objects' graph.
+    """Predict classifiers from a graph of actions and objects, and videos from a graph of objects.
 
     φ are word vectors at unit length, p_i(o) is object o's probability in frame i of n:
     (1) prototypes: P_c = the output at node c of a graph network over actions and objects, → E;
@@ -18,11 +18,11 @@ class PSGNN(Method):
     (3) a frame: x_i = Σ_o p_i(o) q_o; a video: v = mean over i of the self-attention of x_1 … x_n;
     (4) score(v, c) = v·P_c; (5) L = CE of the scores over the seen classes. (Numbered here.)
 
-    An object without a word vector is an isolated node with no input, and its q_o is 0. A class
-    that is seen is one node, not two, when it is embedded again. Exact: two branches, dot product,
+    An object without a word vector is an isolated node with no input, and its q_o is 0. A seen
+    class that is embedded again is not a second node. Exact: two branches, dot product,
     cross-entropy. Approximated: the graph joins the nearest word vectors (the paper takes
-    ConceptNet), the object bank and vectors are the profile's, widths and depths; the paper weighs
-    each video's own graph by its objects, here one graph serves all and the video weighs its nodes.
+    ConceptNet), the object bank and vectors are the profile's, widths and depths; the paper weights
+    a graph per video by its objects, here all videos share one graph and weight its nodes.
     """
 
     label = "PSGNN"

@@ -1,11 +1,11 @@
-"""SJE (Akata et al., CVPR 2015): the hinge of the most violating class alone."""
+"""SJE (Akata et al., CVPR 2015): the hinge of only the most violating class."""
 
 from bench.method import Batch, Classes, Loss
 from bench.models.bilinear import Bilinear
 
 
 class SJE(Bilinear):
-    """A structured SVM: only the worst wrong class pulls.
+    """A structured SVM: only the most violating class contributes to the loss.
 
     With F(x, c) = xᵀ W s_c (numbered here): (1) L = max_{c ≠ y} max(0, Δ + F(x, c) − F(x, y)), mean
     over the batch; classes are ranked by F.

@@ -1,4 +1,4 @@
-"""TARN (Bishay et al., BMVC 2019): segments compared with a class, one by one."""
+"""TARN (Bishay et al., BMVC 2019): compare each segment with a class."""
 
 import torch
 from torch import Tensor, nn
@@ -9,27 +9,27 @@ from bench.method import Batch, Classes, Context, Loss, Method
 
 
 class TARN(Method):
-    """A relation score from comparing each segment of a video with the class vector.
+    """Learn a relation score from comparisons of each segment of a video with the class vector.
 
     h_i [E] is segment i of n after a bidirectional GRU, z_c = FC(ReLU(FC(c))) [E] the class
     (numbered here): (1) r_i = [‖h_i − z_c‖, cos(h_i, z_c)], two numbers; (2) score(x, c) = mean
     over i of FC(ReLU(FC(r_i))); (3) L = binary cross-entropy of the scores against "c is y", over
-    an episode of the batch's classes and others, drawn afresh each step. The paper's attention
-    aligns segments with those of an example; a class has one vector, which every segment gets.
+    an episode of the batch's classes and others, drawn at each step. The paper's attention
+    aligns segments with those of an example; here each segment is compared with the class vector.
 
     One segment is enough: then the GRU sees a sequence of one. Exact: the GRU, the two layers on
-    the class side, the comparison of each segment by Euclidean distance and cosine, average,
+    the class side, the comparison of segments by Euclidean distance and cosine, the average,
     episodic training. Approximated: the profile's features, scaled to entries around 1, instead of
     C3D; word vectors where the paper takes 115 attributes of UCF101; width of the layers; size of
-    an episode (five classes in the paper's few-shot part). The paper's text was not at hand.
+    an episode (five classes in the paper's few-shot part). The paper's text was not available.
     """
 
     label = "TARN"
     needs = ("features",)
     approximates = "other segment features; word vectors instead of attributes; layer widths"
-    whole_batch = True  # an episode has the classes of the batch
+    whole_batch = True  # an episode contains the classes of the batch
 
-    width: int = 128  # E, twice the GRU's; not published here
+    width: int = 128  # E, twice the width of the GRU; not published here
     episode: int = 20  # classes of an episode; not published here
 
     def build(self, ctx: Context) -> None:
@@ -54,7 +54,7 @@ class TARN(Method):
         return z
 
     def score(self, video: Tensor, classes: Tensor) -> Tensor:
-        """Equation (2), [B,K]; 32 classes at a time, which bounds memory."""
+        """Equation (2), [B,K]; 32 classes at a time, to limit memory."""
         segments = video.view(len(video), -1, self.width)
         return torch.cat([self._scores(segments, part) for part in torch.split(classes, 32)], 1)
 
@@ -67,7 +67,7 @@ class TARN(Method):
         return loss, {"L_relation": loss}
 
     def _episode(self, y: Tensor, count: int) -> Tensor:
-        """Return the classes [k] of an episode: those of ``y``, and others up to its size."""
+        """Return the classes [k] of an episode: those in ``y`` and random others."""
         own = torch.zeros(count, device=y.device).index_fill(0, y, 2.0)
         chance = torch.rand(count, device=y.device)
         size = min(count, max(self.episode, int((own > 0).sum())))

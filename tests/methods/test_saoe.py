@@ -181,7 +181,7 @@ def test_boxes_need_a_person() -> None:
         ("dog", [0.2] * 9, "sum to 1"),
         ("dog", [2.0, -1.0] + [0.0] * 7, "nine numbers"),
         ("dog", [float("nan")] * 9, "nine numbers"),
-        ("cat", [1.0] + [0.0] * 8, "'cat', no object"),
+        ("cat", [1.0] + [0.0] * 8, "'cat'"),
     ],
 )
 def test_priors_are_checked(name: str, shares: list[float], why: str) -> None:
