@@ -15,8 +15,8 @@ from bench.config.schema import Train
 from bench.method import Batch, Classes, Context
 from bench.models.r2plus1d import R2Plus1D
 from bench.training.device import prepare
-from bench.training.step import Step
 from bench.training.timer import Meter
+from bench.training.trainer import Step
 from methods.aurl import AURL
 
 CLASSES, WORDS, HEAD, FEATURES = 662, 300, 2048, 512

@@ -26,8 +26,8 @@ from torch.nn import functional as F
 from bench.config.schema import Train
 from bench.method import Batch, Classes, Context, as_tensor_classes
 from bench.training.device import prepare
-from bench.training.step import Step
 from bench.training.timer import Meter
+from bench.training.trainer import Step
 from methods.aurl import AURL
 
 BATCH, CLASSES, FEATURES, WORDS, HEAD = 256, 662, 512, 300, 2048

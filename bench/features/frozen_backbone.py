@@ -27,7 +27,7 @@ from bench.models.r2plus1d import new_backbone
 from bench.training.batches import Batches
 from bench.training.device_feed import to_device
 from bench.training.embed import chunk
-from bench.training.loop import train
+from bench.training.trainer import train
 from bench.utils.io import digest, file_digest, read_sealed, write_sealed
 
 

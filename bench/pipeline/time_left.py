@@ -35,8 +35,7 @@ from bench.method import Batch, Classes, Context, create
 from bench.models.r2plus1d import new_backbone
 from bench.pipeline.doctor import cells_to_train
 from bench.training.device import prepare
-from bench.training.job import Job
-from bench.training.planned_job import job_of
+from bench.training.job import Job, job_of
 from bench.training.run_cell import run_cell
 from bench.utils.io import read_json
 from bench.utils.machine import side_by_side, this_processor

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
+from bench.training.cell_pool import Outcome, Running
 from bench.training.job import Job
-from bench.training.worker_pool import Outcome, Running
 
 _RUNS = ("RUNNING", "COMPLETING")
 _DAY = 24 * 60  # minutes

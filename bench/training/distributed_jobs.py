@@ -9,10 +9,10 @@ the last saved state.
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from bench.training.cell_pool import Outcome, Running
 from bench.training.distributed import World
 from bench.training.job import Job
 from bench.training.run_job import attempt
-from bench.training.worker_pool import Outcome, Running
 
 _EVERY = 0.5  # seconds between two looks
 _GRACE = 30.0  # seconds in which the first process writes what failed

@@ -21,15 +21,21 @@ from bench.experiments.method_registry import load
 from bench.method import Context, Method, as_tensor_classes, create, parameters_of
 from bench.models.r2plus1d import new_backbone
 from bench.training.batches import Batches
-from bench.training.best_checkpoint import BestOnTest
+from bench.training.cell_inputs import (
+    first_per_class,
+    held_out_rows,
+    open_classes,
+    open_objects,
+    open_sources,
+    rows_of,
+    without_failures,
+)
+from bench.training.cell_output import BestOnTest, finish
 from bench.training.device import prepare
 from bench.training.distributed import ALONE, World
 from bench.training.embed import Embedded, embed
-from bench.training.finish import finish
 from bench.training.job import Job
-from bench.training.loop import Trained, train
-from bench.training.open_inputs import open_classes, open_objects, open_sources
-from bench.training.sample_rows import first_per_class, held_out_rows, rows_of, without_failures
+from bench.training.trainer import Trained, train
 from bench.utils.io import digest, file_digest
 
 Report = Callable[[int, float], None]

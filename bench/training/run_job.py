@@ -8,12 +8,12 @@ from bench.errors import UserError
 from bench.experiments.fingerprint import code_files, refresh_code
 from bench.experiments.method_registry import blame, load
 from bench.experiments.plan import parts_on_disk
+from bench.training.cell_inputs import MissingInput
 from bench.training.distributed import ALONE, World
 from bench.training.file_guard import FileGuard
 from bench.training.job import Job
-from bench.training.loop import Diverged
-from bench.training.open_inputs import MissingInput
 from bench.training.run_cell import Report, run_cell
+from bench.training.trainer import Diverged
 from bench.utils.io import locked
 
 Ended = tuple[str, str]

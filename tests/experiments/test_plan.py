@@ -18,7 +18,7 @@ from bench.experiments import fingerprint as sources
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import PlannedCell, plan
 from bench.reports.tables.cell_states import changed
-from bench.training.planned_job import job_of
+from bench.training.job import job_of
 
 
 class _Committed(Layout):

@@ -85,5 +85,5 @@ def test_an_empty_signature_is_refused() -> None:
 
 
 def test_an_attribute_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UserError, match="name object 7 of 5"):
+    with pytest.raises(UserError, match="contain object 7"):
         built().embed_class(classes([[2, 7]]))

@@ -22,7 +22,7 @@ from bench.evaluation.predictions import read_predictions
 from bench.features.object_vocabulary import score_names
 from bench.features.torchvision_models import _read
 from bench.pipeline.released_checkpoints import read_released
-from bench.training.loop import resume
+from bench.training.trainer import resume
 from bench.utils.io import write_sealed
 
 

@@ -28,8 +28,7 @@ from bench.training import run_job as attempt
 from bench.training.batches import Batches
 from bench.training.distributed import ALONE, World, joined
 from bench.training.embed import Embedded, embed
-from bench.training.loop import Log, resume, train
-from bench.training.step import optimiser
+from bench.training.trainer import Log, optimiser, resume, train
 
 # The last state that is saved lies between two rows of the log.
 SETTINGS = Train(steps=12, batch=6, lr=0.1, warmup=3, log_every=4, momentum=0.9, checkpoint_every=5)

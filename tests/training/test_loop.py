@@ -12,7 +12,7 @@ from bench.config.schema import Train
 from bench.data.input_reader import FeatureReader
 from bench.method import Batch, Classes, Loss, Method
 from bench.training.batches import Batches
-from bench.training.loop import Diverged, Log, train
+from bench.training.trainer import Diverged, Log, train
 
 SETTINGS = Train(steps=25, batch=4, lr=0.1, warmup=3, log_every=10, checkpoint_every=7)
 SEEN = Classes(["a", "b", "c"], torch.eye(3))

@@ -13,8 +13,7 @@ from bench.config.profile import load_config
 from bench.method import Context, as_tensor_classes
 from bench.models.r2plus1d import new_backbone
 from bench.training.batches import Batches
-from bench.training.loop import train
-from bench.training.schedule import learning_rates
+from bench.training.trainer import learning_rates, train
 from methods.aurl import AURL
 
 K = 662  # classes of Kinetics-700 that τ = 0.05 leaves

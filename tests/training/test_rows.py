@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.errors import UserError
-from bench.training.sample_rows import without_failures
+from bench.training.cell_inputs import without_failures
 
 INDEX: Any = SimpleNamespace(root=Path("root"), paths=["a.avi", "b.avi", "c.avi"])
 

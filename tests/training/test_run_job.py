@@ -15,7 +15,7 @@ from bench.config.paths import Layout
 from bench.config.profile import load_config
 from bench.experiments.fingerprint import forget_code
 from bench.experiments.plan import plan
-from bench.training.planned_job import job_of
+from bench.training.job import job_of
 from bench.training.run_job import attempt
 
 Attempt = Callable[..., tuple[str, str]]

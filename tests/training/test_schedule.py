@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bench.config.schema import Train
-from bench.training.schedule import learning_rates
+from bench.training.trainer import learning_rates
 
 
 def scheduled(i: int, train: Train) -> float:

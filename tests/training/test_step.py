@@ -8,8 +8,8 @@ from bench.config.schema import Train
 from bench.errors import UserError
 from bench.method import Batch, Classes, Loss, Method
 from bench.models.r2plus1d import R2Plus1D
-from bench.training.step import Step
 from bench.training.timer import PARTS, Meter
+from bench.training.trainer import Step
 
 SEEN = Classes(["a", "b"], torch.eye(2))
 SETTINGS = Train(steps=3, batch=8, lr=0.1, warmup=0)

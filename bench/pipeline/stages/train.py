@@ -14,10 +14,10 @@ from bench.experiments import cell_cache
 from bench.experiments.method_registry import load, scan
 from bench.experiments.plan import PlannedCell, plan
 from bench.experiments.run_folder import is_done
+from bench.training.cell_pool import Outcome, run_jobs
+from bench.training.cell_progress import Watch
 from bench.training.cluster import open_executor, run_on_cluster
-from bench.training.planned_job import job_of, method_values
-from bench.training.progress import Watch
-from bench.training.worker_pool import Outcome, run_jobs
+from bench.training.job import job_of, method_values
 from bench.utils.io import locked, read_json, sweep, write_json
 from bench.utils.machine import cores, side_by_side
 

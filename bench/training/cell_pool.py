@@ -1,7 +1,12 @@
-"""Run cells side by side, one process each, so that no cell can harm another."""
+"""Train cells in parallel in worker processes; one that crashes or hangs fails only its cell."""
 
+import gc
 import os
+import random
+import resource
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -10,11 +15,71 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
 from threading import current_thread, main_thread
+from types import ModuleType
 from typing import Any, NamedTuple
+
+import numpy as np
+import torch
 
 from bench.training.job import Job
 from bench.utils.machine import visible_gpus
 from bench.utils.processes import spawned
+
+_LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+
+
+def process_state() -> dict[str, Any]:
+    """Return the settings of this process that numbers depend on, but for the random generators.
+
+    Those are seeded anew for each cell. Functions of torch and of the project count by identity, so
+    that a replaced one is noticed.
+    """
+    cudnn = torch.backends.cudnn
+    denormal = torch.tensor(1e-39)
+    return {
+        "dtype": torch.get_default_dtype(),
+        "device": torch.get_default_device(),
+        "gradients": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "anomalies": torch.is_anomaly_enabled(),
+        "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "filled": torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
+        "denormals": bool(denormal.mul(1) == 0),
+        "matmul": torch.get_float32_matmul_precision(),
+        "cudnn": (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32),
+        "numpy": tuple(sorted(np.geterr().items())),
+        "folder": os.getcwd(),
+        # Decord adds to PATH when it is imported, which every cell with that backend would do.
+        "environment": {k: v for k, v in os.environ.items() if k != "PATH"},
+        "garbage": gc.isenabled(),
+        "limits": [resource.getrlimit(kind) for kind in _LIMITS],
+        "running": set(threading.enumerate()),
+        "functions": {name: _functions(module) for name, module in _watched()},
+    }
+
+
+def changed(before: dict[str, Any]) -> list[str]:
+    """Name what differs from an earlier ``process_state``.
+
+    Modules imported since do not count, nor do threads that have ended.
+    """
+    now = process_state()
+    now["running"] |= before["running"]
+    now["functions"] = {k: v for k, v in now["functions"].items() if k in before["functions"]}
+    return [name for name, value in before.items() if now[name] != value]
+
+
+def _watched() -> list[tuple[str, ModuleType]]:
+    own = [name for name in sys.modules if name.startswith("bench.")]
+    modules = {name: sys.modules[name] for name in own}
+    return [*modules.items(), ("torch", torch), ("F", torch.nn.functional), ("random", random)]
+
+
+def _functions(module: ModuleType) -> dict[str, int]:
+    """Return name -> identity of a module's callables."""
+    return {k: id(v) for k, v in list(vars(module).items()) if callable(v)}
+
 
 DIED = "its process died (killed, or out of memory)"
 ASLEEP = 30.0  # seconds between two looks at the workers: all were stopped (Ctrl-Z), none stalls
@@ -157,8 +222,8 @@ def _initialise(progress: Any, slot: int, gpus: int) -> None:
 def _work(job: Job) -> Ended:
     """Run a cell; return its status, the reason, and whether this process may run another."""
     from bench.errors import UserError
+    from bench.training.cell_pool import changed, process_state
     from bench.training.device import prepare
-    from bench.training.isolation import changed, process_state
 
     with suppress(UserError):  # which the cell itself reports
         prepare(job.train.device)  # as every cell does: that is no change

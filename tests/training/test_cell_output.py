@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.training.best_checkpoint import BestOnTest
+from bench.training.cell_output import BestOnTest
 from bench.training.embed import Embedded
 
 

@@ -1,4 +1,4 @@
-"""What one sees of a training: cells, steps a second, the current losses, the time that is left."""
+"""How far the cells are that train now, on a terminal or in a log."""
 
 import math
 import sys
@@ -9,8 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from bench.errors import visible
+from bench.training.cell_pool import Outcome, Running
 from bench.training.job import Job
-from bench.training.worker_pool import Outcome, Running
 from bench.utils.progress import duration, per_second
 from bench.utils.terminal import bar_console
 

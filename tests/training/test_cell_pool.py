@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.training import worker_pool as pool
+from bench.training import cell_pool as pool
 
 TRAIN = SimpleNamespace(stall_s=1, device="cpu")
 

@@ -12,7 +12,7 @@ from bench.config.schema import Input
 from bench.data.index import Index
 from bench.data.input_store import write_videos
 from bench.method import Method
-from bench.training import open_inputs as opening
+from bench.training import cell_inputs as opening
 
 
 class Features(Method):
