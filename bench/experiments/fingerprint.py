@@ -325,6 +325,7 @@ class _Former:
         self._found = definition
         self._quiet = False  # within a message
         self._typing = False  # within an annotation
+        self._local: list[set[str]] = []  # names of variables of the functions around
 
     def form(self, node: object) -> str:
         if isinstance(node, list):
@@ -337,8 +338,14 @@ class _Former:
             self._found.imports |= dict(_bound(node))
             return ""
         if isinstance(node, (ast.Name, ast.Attribute)) and (dotted := _dotted(node)):
-            (self._found.types if self._typing else self._found.uses)[dotted] = None
+            if not any(dotted.partition(".")[0] in names for names in self._local):
+                (self._found.types if self._typing else self._found.uses)[dotted] = None
             return dotted
+        if isinstance(node, _FUNCTIONS):
+            self._local.append(_variables(node))
+            text = self._fields(node)
+            self._local.pop()
+            return text
         if isinstance(node, ast.Constant):
             return self._constant(node.value)
         if isinstance(node, ast.JoinedStr) and self._quiet:
@@ -378,9 +385,37 @@ class _Former:
                 self._typing = before
                 if isinstance(node, ast.AnnAssign):  # fields of classes are declarations
                     parts.append(f"{name}={text}")
+            elif name in ("defaults", "kw_defaults") or (
+                name == "decorator_list" and isinstance(node, _FUNCTIONS)
+            ):  # evaluated outside of the function
+                own = self._local.pop()
+                parts.append(f"{name}={self.form(value)}")
+                self._local.append(own)
             elif not (isinstance(node, ast.Assert) and name == "msg"):
                 parts.append(f"{name}={self.form(value)}")
         return f"{type(node).__name__}({' '.join(parts)})"
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _variables(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
+    """Return the parameters and local variables of a function, without those of inner scopes."""
+    given = function.args
+    plain = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    names = {one.arg for one in plain if one}
+    todo: list[ast.AST] = [] if isinstance(function, ast.Lambda) else list(function.body)
+    outer: set[str] = set()
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            outer |= set(node.names)
+        if not isinstance(node, _SCOPES):
+            todo += ast.iter_child_nodes(node)
+    return names - outer
 
 
 def _dotted(node: ast.expr) -> str:

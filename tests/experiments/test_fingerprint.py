@@ -106,6 +106,20 @@ def test_only_the_definitions_that_are_used_count(root: Path) -> None:
     assert hashed(root, BASE) != before
 
 
+def test_a_local_variable_is_not_the_definition_of_that_name(root: Path) -> None:
+    text = "number = 1\ndef g(number=number):\n    return number\ndef f(other):\n    return other\n"
+    text += "def other(): return 3\n"
+    (root / "methods" / "other.py").write_text(text)
+    user = "from methods.other import f\nX = f\n"
+    before = hashed(root, user)
+    (root / "methods" / "other.py").write_text(text.replace("return 3", "return 4"))
+    assert hashed(root, user) == before
+    user = "from methods.other import g\nX = g\n"
+    before = hashed(root, user)
+    (root / "methods" / "other.py").write_text(text.replace("number = 1", "number = 2"))
+    assert hashed(root, user) != before
+
+
 def test_statements_with_effects_count(root: Path) -> None:
     before = hashed(root, BASE)
     (root / "bench" / "deep.py").write_text("import torch\nnumber = 2\ntorch.seed(3)\n")
