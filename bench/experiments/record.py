@@ -205,7 +205,7 @@ def read_record(path: Path) -> Record:
         if version != VERSION:
             raise UserError(
                 f"{path}: a record of schema version {version}; this program reads version "
-                f"{VERSION}: check out the commit that wrote it, or delete it and train again"
+                f"{VERSION}; delete it and run 'bench stage score', or check out the commit of it"
             )
         return Record.model_validate(raw)
     except ValidationError as error:
