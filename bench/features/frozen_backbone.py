@@ -25,6 +25,7 @@ from bench.errors import UserError
 from bench.method import Batch, Classes, Context, Loss, Method, over_clips
 from bench.models.r2plus1d import new_backbone
 from bench.training.batches import Batches
+from bench.training.cell_inputs import open_cell
 from bench.training.device_feed import to_device
 from bench.training.embed import chunk
 from bench.training.trainer import train
@@ -117,9 +118,8 @@ class FrozenBackbone:
         labels = index.labels[rows].tolist()
         batches = Batches({"video": clips}, rows, labels, self.train.batch, 0)
         classes = Classes(index.classes, torch.zeros(len(index.classes), 1, device=device))
-        backbone, dim = new_backbone(self.network, 0)
         method = _Classifier()
-        method.build(Context(classes, {}, self.network.head, backbone, dim))
+        open_cell(method, self.network, classes, {})
         steps = {"steps": self.network.pretrain_steps, "eval_every": 0, "checkpoint_every": 0}
         settings = self.train.model_copy(update=steps)
         state = scratch / "frozen" / "no-state"

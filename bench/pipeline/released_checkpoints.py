@@ -30,9 +30,9 @@ from bench.errors import UserError, nearest, unknown
 from bench.experiments.method_registry import load, scan
 from bench.experiments.run_folder import read_run
 from bench.features.torchvision_models import is_plain
-from bench.method import Classes, Context, Method, create
-from bench.models.r2plus1d import new_backbone
+from bench.method import Classes, Method, create
 from bench.models.released_names import Released, released_names
+from bench.training.cell_inputs import open_cell
 from bench.utils.io import dump_sealed, file_digest, replacing
 
 State = dict[str, Tensor]
@@ -69,10 +69,8 @@ class Kind:
         """Return the method on clips without storage, for names and shapes alone."""
         with torch.device("meta"):
             method = create(self.method, self.values)
-            backbone, dim = new_backbone(self.network, 0)
             seen = Classes([str(i) for i in range(classes)], torch.zeros(classes, words))
-            method.build(Context(seen, {"video": 0}, self.network.head, backbone, dim))
-        return method
+            return open_cell(method, self.network, seen, {"video": 0})
 
 
 def read_released(path: Path) -> tuple[State, dict[str, Any]]:

@@ -31,9 +31,9 @@ from bench.experiments.method_registry import blame, load, scan
 from bench.experiments.plan import TRANSFER, PlannedCell, plan, scope
 from bench.experiments.record import Record, read_records
 from bench.experiments.run_folder import is_done
-from bench.method import Batch, Classes, Context, create
-from bench.models.r2plus1d import new_backbone
+from bench.method import Batch, Classes, create
 from bench.pipeline.doctor import cells_to_train
+from bench.training.cell_inputs import open_cell
 from bench.training.device import prepare
 from bench.training.job import Job, job_of
 from bench.training.run_cell import run_cell
@@ -166,9 +166,8 @@ def time_random_step(config: Config, layout: Layout) -> RandomStep:
     vectors = nn.functional.normalize(torch.randn(_CLASSES, _WORDS, device=device), dim=-1)
     seen = Classes([f"class {i}" for i in range(_CLASSES)], vectors)
     dims = {"video": 0 if videos else _FEATURES}
-    backbone, dim = new_backbone(profile.network, dims["video"])
     method = create(load(file), config.methods.get(file.name, {}))
-    method.build(Context(seen, dims, profile.network.head, backbone, dim))
+    open_cell(method, profile.network, seen, dims)
     method.to(device)
     optimiser = torch.optim.SGD(method.parameters(), 1e-4, profile.train.momentum)
 

@@ -1,18 +1,26 @@
 """Open what a method reads of a data set, and choose the videos that it trains and tests on."""
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
+from bench.config.paths import Layout
+from bench.config.schema import Network
+from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.index import Index
 from bench.data.input_reader import FeatureReader, InputReader
 from bench.data.input_store import read_classes, read_objects, read_videos
 from bench.data.video.clip_reader import CHANGED, ClipReader
 from bench.errors import UserError
-from bench.method import Classes, Method, as_tensor_classes
+from bench.method import Classes, Context, Method, as_tensor_classes
+from bench.models.r2plus1d import new_backbone
 from bench.training.job import Job
+from bench.utils.io import file_digest
 
 OF_VIDEOS = ("features", "objects", "boxes", "clip")
 OF_CLASSES = ("texts", "signatures", "clip")
@@ -25,7 +33,7 @@ class MissingInput(Exception):
 def open_sources(job: Job, method: Method, index: Index) -> dict[str, InputReader]:
     """Open what the method is given of a data set's videos."""
     sources: dict[str, InputReader] = {}
-    for name in dict.fromkeys([*method.needs, *(n for n in method.wants if n in job.inputs)]):
+    for name in inputs_of_videos(method, job.inputs):
         if name == "clips" and index.kind == "features":
             raise MissingInput(f"needs clips, but data set {index.name} has features only")
         if name == "video" and method.freeze_backbone:
@@ -36,7 +44,7 @@ def open_sources(job: Job, method: Method, index: Index) -> dict[str, InputReade
             sources["video"] = (
                 ClipReader.open(index, job.input, frames) if is_clips else FeatureReader.open(index)
             )
-        elif name in OF_VIDEOS:
+        else:
             sources[name] = _stored(job, name, index)
     return sources
 
@@ -63,12 +71,54 @@ def open_classes(
     return as_tensor_classes(names, np.stack([vectors[c] for c in names]), device, own)
 
 
-def open_objects(job: Job, device: torch.device) -> Classes | None:
-    """Return the objects that the method's scores or boxes count in."""
-    if not {"objects", "boxes", "signatures"} & set(job.inputs):
+def open_objects(layout: Layout, inputs: Collection[str], device: torch.device) -> Classes | None:
+    """Return the objects that scores, boxes and signatures refer to; None without these inputs."""
+    if not {"objects", "boxes", "signatures"} & set(inputs):
         return None
-    names, vectors, others = read_objects(job.layout.inputs / "objects")
+    names, vectors, others = read_objects(layout.inputs / "objects")
     return as_tensor_classes(names, vectors, device, others)
+
+
+def inputs_of_videos(method: Method, given: Collection[str]) -> list[str]:
+    """Return the inputs of videos that a method reads, of those ``given`` besides videos."""
+    wanted = [*method.needs, *(name for name in method.wants if name in given)]
+    return [name for name in dict.fromkeys(wanted) if name in (*OF_VIDEOS, "video", "clips")]
+
+
+def open_cell(
+    method: Method,
+    network: Network,
+    seen: Classes,
+    dims: Mapping[str, int],
+    objects: Classes | None = None,
+) -> Method:
+    """Build a method's modules for the seen classes and the inputs that it is given.
+
+    ``dims`` maps input -> last dimension (0 for clips). The only place where a method is set up:
+    training, evaluation of stored weights, checks and imports call it.
+    """
+    backbone, width = new_backbone(network, dims.get("video", 0))
+    method.build(Context(seen, dims, network.head, backbone, width, objects))
+    return method
+
+
+def load_weights(method: Method, state: Mapping[str, Tensor], source: str, remedy: str) -> None:
+    """Load weights into a method; UserError for a missing tensor or another shape."""
+    for name, weight in method.state_dict().items():
+        if name not in state or state[name].shape != weight.shape:
+            raise UserError(
+                f"{source}: shape of {name} does not match the profile's network or word-vector "
+                f"size; {remedy}"
+            )
+    method.load_state_dict(dict(state))
+
+
+def imported_weights(path: Path) -> tuple[dict[str, Tensor], CheckpointFile]:
+    """Return the weights of an imported checkpoint and what its import recorded."""
+    facts = CheckpointFile.read(path.with_suffix(".json"))
+    if facts is None or not path.is_file() or file_digest(path) != facts.digest:
+        raise UserError(f"{path}: changed since its import; import the checkpoint again")
+    return load_file(path), facts
 
 
 def held_out_rows(paths: Collection[str], index: Index) -> set[int]:

@@ -10,9 +10,9 @@ from bench.config.schema import Network
 from bench.data.input_reader import FeatureReader
 from bench.errors import UserError
 from bench.experiments.method_registry import MethodFile, blame, load
-from bench.method import Batch, Classes, Context, Method, create
-from bench.models.r2plus1d import new_backbone
+from bench.method import Batch, Classes, Method, create
 from bench.training.batches import Batches
+from bench.training.cell_inputs import open_cell
 
 _SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16
 _DECLARED = ("label", "needs", "wants", "learning", "approximates", "modern", "freeze_backbone")
@@ -69,8 +69,7 @@ def _exercise(kind: type[Method], path: Path, video: Tensor, given: set[str]) ->
     if {"video", "clips"} & given:
         inputs["video"] = video
     dims = {name: 0 if value.ndim > 4 else value.shape[-1] for name, value in inputs.items()}
-    backbone, backbone_dim = new_backbone(_TINY, dims.get("video", 0))
-    method.build(Context(seen, dims, _HEAD, backbone, backbone_dim, objects))
+    open_cell(method, _TINY, seen, dims, objects)
     batch = Batch(inputs, torch.arange(_VIDEOS) % _SEEN)
     found = []
     if method.fit is not None:

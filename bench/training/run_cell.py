@@ -11,19 +11,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
-from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.index import read_index
 from bench.data.words.class_vectors import load_class_vectors
-from bench.errors import UserError
 from bench.experiments.method_registry import load
-from bench.method import Context, Method, as_tensor_classes, create, parameters_of
-from bench.models.r2plus1d import new_backbone
+from bench.method import Method, as_tensor_classes, create, parameters_of
 from bench.training.batches import Batches
 from bench.training.cell_inputs import (
     first_per_class,
     held_out_rows,
+    imported_weights,
+    load_weights,
+    open_cell,
     open_classes,
     open_objects,
     open_sources,
@@ -36,7 +35,7 @@ from bench.training.distributed import ALONE, World
 from bench.training.embed import Embedded, embed
 from bench.training.job import Job
 from bench.training.trainer import Trained, train
-from bench.utils.io import digest, file_digest
+from bench.utils.io import digest
 
 Report = Callable[[int, float], None]
 Check = Callable[[Mapping[str, str]], Mapping[str, str]]
@@ -88,9 +87,8 @@ def run_cell(
         of_seen = np.stack([vectors[job.train_on][c] for c in job.seen])
         seen = as_tensor_classes(job.seen, of_seen, device)
     dims = {name: source.dim for name, source in first.items()}
-    backbone, dim = new_backbone(job.network, dims.get("video", 0))
-    objects = open_objects(job, device)
-    method.build(Context(seen, dims, job.network.head, backbone, dim, objects))
+    objects = open_objects(job.layout, job.inputs, device)
+    open_cell(method, job.network, seen, dims, objects)
     imported = _load(method, job.checkpoint) if job.checkpoint else {}
     method.to(device)
     part = world.part(job.train.batch, method) if trains else slice(None)
@@ -177,14 +175,8 @@ def run_cell(
 
 def _load(method: Method, checkpoint: Path) -> dict[str, Any]:
     """Load imported weights; return what ``parameters`` says of them, and that nothing trained."""
-    facts = CheckpointFile.read(checkpoint.with_suffix(".json"))
-    if facts is None or not checkpoint.is_file() or file_digest(checkpoint) != facts.digest:
-        raise UserError(f"{checkpoint}: not what was imported; import the checkpoint again")
-    state = load_file(checkpoint)
-    for name, weight in method.state_dict().items():
-        if name not in state or state[name].shape != weight.shape:
-            raise UserError(f"{checkpoint}: {name} fits not the profile's network or word vectors")
-    method.load_state_dict(state)
+    state, facts = imported_weights(checkpoint)
+    load_weights(method, state, str(checkpoint), "import it for this profile")
     return {"train": {}, "checkpoint": facts.content()}
 
 

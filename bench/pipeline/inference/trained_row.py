@@ -20,7 +20,7 @@ from bench.config.schema import Input, Network
 from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.formats.index_file import IndexFile
 from bench.data.formats.overlap_file import OverlapFile
-from bench.data.input_store import read_classes, read_objects
+from bench.data.input_store import read_classes
 from bench.data.reference.class_names import key
 from bench.data.words.class_vectors import load_class_vectors
 from bench.errors import UserError
@@ -28,20 +28,25 @@ from bench.experiments.fingerprint import code_digest
 from bench.experiments.method_registry import load, scan
 from bench.experiments.plan import TRANSFER, split_file
 from bench.experiments.record import Record
-from bench.method import Classes, Context, Method, as_tensor_classes, create
-from bench.models.r2plus1d import new_backbone
+from bench.method import Classes, Method, as_tensor_classes, create
 from bench.models.similarity import cosine
 from bench.pipeline.inference.cell_lookup import FoundCell
 from bench.pipeline.inference.own_inputs import Own, checked, own_index, vectors_of
+from bench.training.cell_inputs import (
+    OF_CLASSES,
+    imported_weights,
+    inputs_of_videos,
+    open_cell,
+    open_objects,
+)
 from bench.training.device import prepare
 from bench.training.embed import Embedded, embed
-from bench.utils.io import DAMAGED, file_digest
+from bench.utils.io import DAMAGED
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[Any]
-OF_CLASSES = ("texts", "signatures", "clip")  # inputs that classes have
 NOT_PROBABILITIES = (
     "no probabilities: they rank these names and do not say whether any of them fits"
 )
@@ -234,17 +239,14 @@ def built(
     if file is None:
         raise UserError(f"methods/{record.method}.py is gone; restore it from git")
     method = create(load(file), found.run["parameters"]["method"])
-    dims = {name: _dim(layout, name, found, network, method) for name in _opened(method, given)}
+    read = inputs_of_videos(method, given)
+    dims = {name: _dim(layout, name, found, network, method) for name in read}
     if "clips" in dims:
         dims["video"] = dims.pop("clips")
-    backbone, dim = new_backbone(network, dims.get("video", 0))
-    objects = None
-    if {"objects", "boxes", "signatures"} & set(given):
-        names, vectors, others = read_objects(layout.inputs / "objects")
-        objects = as_tensor_classes(names, vectors, device, others)
+    objects = open_objects(layout, given, device)
     state = _weights(found)
     with torch.random.fork_rng():  # building draws the weights that are replaced
-        method.build(Context(seen, dims, network.head, backbone, dim, objects))
+        open_cell(method, network, seen, dims, objects)
     shapes = {name: one.shape for name, one in method.state_dict().items()}
     if shapes != {name: one.shape for name, one in state.items()}:
         raise UserError(
@@ -253,12 +255,6 @@ def built(
         )
     method.load_state_dict(state)
     return method.to(device).eval()
-
-
-def _opened(method: Method, given: Mapping[str, str]) -> list[str]:
-    """Return the inputs of videos that a method is given."""
-    wanted = [*method.needs, *(name for name in method.wants if name in given)]
-    return [name for name in dict.fromkeys(wanted) if name not in ("texts", "signatures")]
 
 
 def _dim(layout: Layout, name: str, found: FoundCell, network: Network, method: Method) -> int:
@@ -277,11 +273,9 @@ def _dim(layout: Layout, name: str, found: FoundCell, network: Network, method: 
 
 def _weights(found: FoundCell) -> dict[str, Tensor]:
     path: Path = found.weights
-    if "checkpoint" in found.record.reading:
-        facts = CheckpointFile.read(path.with_suffix(".json"))
-        if facts is None or facts.digest != file_digest(path):
-            raise UserError(f"{path}: not what was imported; import the checkpoint again")
     try:
+        if "checkpoint" in found.record.reading:
+            return imported_weights(path)[0]
         return load_file(path)
     except (SafetensorError, *DAMAGED) as error:
         raise UserError(f"{path}: damaged ({error}); run 'bench train'") from None
