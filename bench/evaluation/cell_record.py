@@ -1,11 +1,10 @@
 """The record of one cell, made from its run folder and the splits."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -18,20 +17,9 @@ from bench.data.splits.official_lists import video_name
 from bench.errors import UserError
 from bench.evaluation.score_cell import Scores, score
 from bench.experiments.plan import TRANSFER, split_file
-from bench.experiments.record import Coverage, Record
+from bench.experiments.record import Cell, Coverage, Failure, Record, Run
 from bench.experiments.run_folder import BEST, EMBEDDINGS, read_run
 from bench.utils.io import digest
-
-_COPIED = (
-    "row", "method", "reading", "label", "split", "seed", "fingerprint", "parts", "parameters",
-    "git_commit", "git_dirty", "environment", "started", "wall_s", "cpu_s", "world_size",
-    "effective_batch", "micro_batches", "speed", "steps", "losses",
-)  # fmt: skip
-_EMBEDDED = {"names": [str], "expected": int, "failed": {str: str}}
-_RUN = {
-    **dict.fromkeys(_COPIED, object), "split": str, "embedded": {str: _EMBEDDED},
-    "digests": {str: str}, "best_on_test_step": int,
-}  # fmt: skip
 
 
 def replaced(folder: Path) -> UserError:
@@ -47,85 +35,72 @@ def cell_record(config: Config, layout: Layout, folder: Path) -> Record:
 
     Raises UserError if a file is missing, damaged or changed since the training.
     """
-    facts = read_run(folder, **_RUN)
-    if facts is None:
+    run = read_run(folder)
+    if run is None:
         raise replaced(folder)
-    files = _split_files(config, layout, facts["split"])
+    files = _split_files(config, layout, run.split)
     arrays = _arrays(folder / EMBEDDINGS)
-    rows = _rows(layout, facts["digests"], files)
+    rows = _rows(layout, run.digests, files)
     usable = {name for name in rows if f"{name}.row" in arrays}  # no rows: trained by older code
     files = {key: file for key, file in files.items() if not _lists(file) or key[0] in usable}
     splits = {key: file.splits for key, file in files.items()}
-    names = {name: one["names"] for name, one in facts["embedded"].items()}
-    listed = {
-        f"{dataset}.{protocol}": _listed(arrays, dataset, file, rows[dataset], facts)
-        for (dataset, protocol), file in files.items()
-        if _lists(file)
-    }
-    scores = score(arrays, names, splits, rows)
-    best = Scores()
-    if facts["best_on_test_step"]:
-        tests = {name: classes for name, classes in names.items() if name != "seen"}
-        best = score(_arrays(folder / BEST), tests, splits, rows)
+    names = {name: one.names for name, one in run.embedded.items()}
+    tests = {name: one for name, one in run.embedded.items() if name != "seen"}
     coverage = {
         name: Coverage(
-            digest=facts["digests"].get(name, ""),
-            expected=one["expected"],
-            scored=one["expected"] - len(one["failed"]),
-            failed=one["failed"],
+            digest=run.digests.get(name, ""),
+            expected=one.expected,
+            scored=one.expected - len(one.failed),
+            failed=one.failed,
         )
-        for name, one in facts["embedded"].items()
-        if name != "seen"
+        for name, one in tests.items()
     }
-    values = {
-        "profile": config.name,
-        "status": "ok",
-        "data": facts["digests"],
-        "training_videos": facts.get("training_videos", {}),
-        "embeddings": _embeddings(arrays),
-        "metrics": scores.metrics,
-        "per_split": scores.per_split,
-        "per_class": scores.per_class,
-        "videos": scores.videos,
-        "right": scores.right,
-        "metrics_best_on_test": best.metrics,
-        "best_on_test_step": facts["best_on_test_step"],
-        "coverage": coverage | listed,
-        "checkpoint": facts.get("checkpoint", "last"),
-        "split_digests": {f"{d}.{p}": file.digest for (d, p), file in files.items()},
-        **{key: facts[key] for key in _COPIED},
-        "speed": facts["speed"] or None,
-        "environment": facts["environment"] | facts.get("machine", {}),
-    }
-    values["decoder"] = _decoder(config, facts["digests"], values)
-    return _record(folder / "run.json", values)
+    for (dataset, protocol), file in files.items():
+        if _lists(file):
+            scope = f"{dataset}.{protocol}"
+            coverage[scope] = _listed(arrays, dataset, file, rows[dataset], run)
+    scores = score(arrays, names, splits, rows)
+    best = Scores()
+    if run.best_on_test_step:
+        chosen = {name: names[name] for name in tests}
+        best = score(_arrays(folder / BEST), chosen, splits, rows)
+    return Record(
+        **_facts(config, run),
+        decoder=_decoder(config, run),
+        data=run.digests,
+        embeddings=_embeddings(arrays),
+        metrics=scores.metrics,
+        per_split=scores.per_split,
+        per_class=scores.per_class,
+        videos=scores.videos,
+        right=scores.right,
+        metrics_best_on_test=best.metrics,
+        coverage=coverage,
+        split_digests={f"{d}.{p}": file.digest for (d, p), file in files.items()},
+    )
 
 
-def failure_record(config: Config, layout: Layout, facts: Mapping[str, Any]) -> Record:
+def failure_record(config: Config, failure: Failure) -> Record:
     """Return the record of a failed cell, given its entry in ``runs/<profile>/failures.json``."""
-    values = {key: facts[key] for key in (*_COPIED, "status", "reason") if key in facts}
-    values |= {"profile": config.name, "environment": facts.get("machine", {})}
-    return _record(layout.runs / "failures.json", values)
+    return Record(**_facts(config, failure))
 
 
-def _record(file: Path, values: dict[str, Any]) -> Record:
-    """Build a record. Raises UserError if the values, read from ``file``, are damaged."""
-    try:
-        return Record.model_validate(values)
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise UserError(f"{file}: damaged ({where}); delete it and run 'bench train'") from None
+def _facts(config: Config, source: Run | Failure) -> dict[str, Any]:
+    """Return what a record takes over from a run or a failure."""
+    facts = {name: getattr(source, name) for name in Cell.model_fields}
+    facts["environment"] = {**source.environment, **source.machine}
+    return {**facts, "profile": config.name}
 
 
-def _decoder(config: Config, datasets: Collection[str], facts: Mapping[str, Any]) -> str:
-    """Return the name and version of the decoder of these data sets, "" for features."""
-    kinds = {name: one.kind for name, one in config.profile.datasets.items()}
-    if "videos" not in {kinds.get(name) for name in datasets}:
+def _decoder(config: Config, run: Run) -> str:
+    """Return the name and version of the decoder of a run's data sets, "" for features."""
+    sets = config.profile.datasets
+    if not any(name in sets and sets[name].kind == "videos" for name in run.digests):
         return ""
-    versions = facts["environment"]
-    chosen = facts["parameters"].get("input", {}).get("backend", "auto")
+    versions = {**run.environment, **run.machine}
     ffmpeg = f" (FFmpeg {versions['ffmpeg']})" if "ffmpeg" in versions else ""
     exact = f"PyAV {versions.get('av', '')}{ffmpeg}"  # also reads what decord would read wrong
+    chosen = run.parameters.get("input", {}).get("backend", "auto")
     return f"decord {versions.get('decord', '')}, {exact}" if chosen == "decord" else exact
 
 
@@ -195,11 +170,11 @@ def _listed(
     dataset: str,
     file: SplitFile,
     rows: Mapping[str, int],
-    facts: Mapping[str, Any],
+    run: Run,
 ) -> Coverage:
     """Return how many of the listed videos were embedded, each counted once."""
     embedded = set(arrays[f"{dataset}.row"].tolist())
-    why = {video_name(p): r for p, r in facts["embedded"][dataset]["failed"].items()}
+    why = {video_name(p): r for p, r in run.embedded[dataset].failed.items()}
     for one in file.splits:
         if not any(rows.get(name) in embedded for name in one["videos"]):
             raise UserError(
@@ -209,7 +184,7 @@ def _listed(
     videos = sorted({name for one in file.splits for name in one["videos"]})
     lost = [name for name in videos if rows.get(name) not in embedded]
     return Coverage(
-        digest=facts["digests"][dataset],
+        digest=run.digests[dataset],
         expected=len(videos),
         scored=len(videos) - len(lost),
         failed={name: why.get(name, "listed, but not in the data set") for name in lost},

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bench.config.paths import Layout
 from bench.errors import UserError
+from bench.experiments.record import Run
 from bench.experiments.run_folder import read_run
-from bench.utils.io import read_json, replace_folder
+from bench.utils.io import replace_folder
 
 
 def main_project(root: Path) -> Path:
@@ -71,8 +72,8 @@ def restore(layout: Layout, cell: str, fingerprint: str) -> bool:
     if not place.is_dir():
         return False
     try:
-        facts = read_run(place, "fingerprint")
-        whole = bool(facts) and facts["fingerprint"] == fingerprint
+        run = read_run(place)
+        whole = run is not None and run.fingerprint == fingerprint
     except UserError:
         whole = False
     if not whole:
@@ -96,11 +97,11 @@ def evict(layout: Layout, current: Collection[tuple[str, str, str]]) -> None:
     methods, cores = {name for name, _, _ in current}, {core for _, core, _ in current}
     for folder in _folder(layout).glob("*"):
         try:
-            facts = read_json(folder / "run.json", "method", parts={str: str}) or {}
+            run = Run.read(folder / "run.json")
         except UserError:
-            facts = {}
-        parts = facts.get("parts", {})
-        code = (facts.get("method", ""), parts.get("core", ""), parts.get("source", ""))
+            run = None
+        parts = run.parts if run else {}
+        code = (run.method if run else "", parts.get("core", ""), parts.get("source", ""))
         if code not in current and (code[0] in methods or code[1] not in cores):
             shutil.rmtree(folder, ignore_errors=True)
 

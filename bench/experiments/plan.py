@@ -14,6 +14,7 @@ from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config, row_id
 from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.formats.index_file import IndexFile
+from bench.data.formats.input_files import COMPUTED, InputsStatusFile
 from bench.data.formats.overlap_file import OverlapFile
 from bench.data.formats.split_file import SplitFile
 from bench.data.formats.words_file import WordsFile
@@ -21,7 +22,7 @@ from bench.data.splits.overlap import fits_tau
 from bench.data.splits.protocols import fits_draws
 from bench.errors import UserError, unknown
 from bench.experiments.fingerprint import code_digest, core_digest
-from bench.experiments.input_availability import COMPUTED, Inputs, input_parts, read_status
+from bench.experiments.input_availability import Inputs
 from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.record import cell_name
 from bench.utils.io import digest, file_digest
@@ -239,10 +240,11 @@ def parts_on_disk(
         name, protocol, draw = split.split(".", 2)
         listed = split_file(layout, name, protocol).splits
         parts["split"] = next((digest(one) for one in listed if one["name"] == draw), "")
-    status = read_status(layout) or {}
+    found = InputsStatusFile.read(layout.inputs_status)
+    status = found.root if found else {}
     for name, read in inputs.items():
-        known = name in status and all(one in status[name]["digests"] for one in read)
-        parts |= input_parts(status, name, read) if known else {f"input {name}": ""}
+        known = name in status and all(one in status[name].digests for one in read)
+        parts |= status[name].parts(name, read) if known else {f"input {name}": ""}
     return parts
 
 

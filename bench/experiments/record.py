@@ -1,18 +1,35 @@
-"""The record: what one cell (method × seed × training split) left behind, as one JSON file.
+"""What one cell (method × seed × training split) leaves behind: run.json, failures and the record.
 
-``docs/record.md`` documents the schema, ``docs/record.schema.json`` is made from the classes below
-by ``bench record schema``. Records live in ``results/records/<profile>/<cell>.json`` and are
-written whole or not at all; the last key of a file, ``checksum``, is the digest of the others
-(``bench.utils.io.unsealed``).
+``Cell`` holds what the three have in common. ``docs/record.md`` documents the record,
+``docs/record.schema.json`` is made from the classes below by ``bench record schema``. Records live
+in ``results/records/<profile>/<cell>.json``; the last key of each file, ``checksum``, is the digest
+of the others (``bench.utils.io.unsealed``).
 """
 
 import difflib
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    NotRequired,  # pydantic needs these before Python 3.12
+    Self,
+)
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from typing_extensions import TypedDict
 
+from bench.data.formats.json_file import Entry, JsonFile
 from bench.errors import UserError, unknown
 from bench.utils.bitstrings import unpack
 from bench.utils.io import dump_json, dump_sealed, parsed_json, unsealed, write_text
@@ -55,15 +72,14 @@ class Speed(BaseModel):
     """The most of the GPU's."""
 
 
-class Record(BaseModel):
+class Cell(BaseModel):
     """One cell: a method, or an alternative reading of it, with one seed on one training split."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True)
 
-    version: int = Field(default=VERSION, ge=VERSION, le=VERSION)
-    """Version of this schema."""
-    profile: str
-    """The profile of params.yaml."""
+    version: int = VERSION
+    """Version of the schema."""
+    profile: str = ""
     row: str
     """The method's name, or "method+parameter=value" for an alternative reading."""
     method: str
@@ -76,9 +92,7 @@ class Record(BaseModel):
     """Training split: "transfer", or "<data set>.<protocol>.<split>"."""
     seed: int
     """Seed of every random number of the cell."""
-    status: Status
-    """ok; failed (it raised or diverged); broken (its file cannot be imported); missing (an input
-    that it needs is not there)."""
+    status: Status = "ok"
     reason: str = ""
     """Of every status but ok: why."""
 
@@ -95,8 +109,6 @@ class Record(BaseModel):
     """Whether bench/, methods/ or params.yaml had changes beside it."""
     environment: dict[str, str] = {}
     """Versions of Python and libraries, device, type of CPU, threads."""
-    decoder: str = ""
-    """What decoded the videos, with its version; empty where the data are features."""
     started: str = ""
     """UTC, ISO 8601."""
     wall_s: float = 0.0
@@ -119,11 +131,82 @@ class Record(BaseModel):
     """The step that metrics_best_on_test is of; 0: none was looked for."""
     losses: dict[str, float] = {}
     """Named parts of the loss, mean over the last logged interval."""
-
-    data: dict[str, str] = {}
-    """Data set -> hash of its manifest, of all that the cell was trained or tested on."""
     training_videos: dict[str, int] = {}
     """Videos of the training split: expected, and used (the rest cannot be read)."""
+
+    @property
+    def cell(self) -> str:
+        """The cell's name, also the name of its folder in runs/ and of its record."""
+        return cell_name(self.row, self.split, self.seed)
+
+
+class _Parameters(TypedDict):
+    """The values of ``Run.parameters`` on which scoring and inference rely."""
+
+    method: dict[str, Any]
+    train: dict[str, Any]
+    input: dict[str, Any]
+    network: dict[str, Any]
+    inputs: dict[str, str]
+    checkpoint: NotRequired[dict[str, Any]]
+
+
+class EmbeddedClasses(Entry):
+    """Classes of a data set in the order of its class embeddings, and videos without embedding."""
+
+    names: list[str]
+    expected: int
+    failed: dict[str, str]
+
+
+class Run(Cell, JsonFile):
+    """``runs/<profile>/<cell>/run.json``: a finished training, before it is scored."""
+
+    stage: ClassVar[str] = "train"
+
+    machine: dict[str, str] = {}
+    """Type of CPU and versions of the decoders; the record has them in ``environment``."""
+    digests: dict[str, str]
+    """Data set -> hash of its manifest."""
+    embedded: dict[str, EmbeddedClasses]
+    """By tested data set, and "seen" for the classes of the training."""
+    files: dict[str, str]
+    """Digests of the other files of the folder."""
+
+    @field_validator("parameters")
+    @classmethod
+    def _known_parameters(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return dict(TypeAdapter(_Parameters).validate_python(value))
+
+
+class Failure(Cell, Entry):
+    """An entry of ``runs/<profile>/failures.json``."""
+
+    machine: dict[str, str] = {}
+
+
+class FailuresFile(JsonFile, RootModel[dict[str, Failure]]):
+    """``runs/<profile>/failures.json``: cell -> how its last training failed."""
+
+    stage: ClassVar[str] = "train"
+
+
+class Record(Cell):
+    """The record of a cell: its facts and its metrics."""
+
+    model_config = _STRICT
+
+    version: int = Field(default=VERSION, ge=VERSION, le=VERSION)
+    """Version of the schema."""
+    profile: str
+    """The profile of params.yaml."""
+    status: Status
+    """ok; failed (it raised or diverged); broken (its file cannot be imported); missing (an input
+    that it needs is not there)."""
+    decoder: str = ""
+    """What decoded the videos, with its version; empty where the data are features."""
+    data: dict[str, str] = {}
+    """Data set -> hash of its manifest, of all that the cell was trained or tested on."""
     coverage: dict[str, Coverage] = {}
     """By tested data set; of a protocol that lists videos by "<data set>.<protocol>"."""
     split_digests: dict[str, str] = {}
@@ -146,11 +229,6 @@ class Record(BaseModel):
     """By "<data set>.<protocol>": split -> a bit for each scored video, 1 where it was classified
     right, in the order of the data set's index, as hexadecimal digits
     (bench/utils/bitstrings.py)."""
-
-    @property
-    def cell(self) -> str:
-        """The cell's name, also the name of its file."""
-        return cell_name(self.row, self.split, self.seed)
 
     @model_validator(mode="after")
     def _metrics_say_of_what(self) -> Self:

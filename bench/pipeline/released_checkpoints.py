@@ -24,10 +24,12 @@ from torch import Tensor
 
 from bench.config.paths import Layout
 from bench.config.profile import Config, row_id
-from bench.config.schema import Network
+from bench.config.schema import Input, Network
 from bench.data.formats.checkpoint_file import CheckpointFile
+from bench.data.formats.json_file import first_error
 from bench.errors import UserError, nearest, unknown
 from bench.experiments.method_registry import load, scan
+from bench.experiments.record import Run
 from bench.experiments.run_folder import read_run
 from bench.features.torchvision_models import is_plain
 from bench.method import Classes, Method, create
@@ -36,7 +38,6 @@ from bench.training.cell_inputs import open_cell
 from bench.utils.io import dump_sealed, file_digest, replacing
 
 State = dict[str, Tensor]
-_INPUT = {"length": int, "test_clips": int, "size": int}
 # What a released file may be made of besides tensors: its `accuracy` and its learning rate are
 # numpy floats, whose maker had another name before numpy 2.
 _ALLOWED: list[Any] = [
@@ -206,23 +207,26 @@ def export_checkpoint(layout: Layout, cell: str, out: Path, force: bool) -> int:
     if out.exists() and not force:
         raise UserError(f"{out} exists already; --force replaces it")
     folder = layout.runs / cell
-    of_run = {"method": dict, "network": dict, "input": _INPUT}
-    run = read_run(folder, "method", "row", "split", seed=int, parameters=of_run)
-    parameters = run["parameters"]
+    run = read_run(folder)
+    if run is None:
+        raise UserError(f"{folder}: removed by another process; run the command again")
+    parameters = run.parameters
     imported = parameters.get("checkpoint")
     weights = folder / "model.safetensors"
     if imported:
-        weights = layout.checkpoints / f"{run['reading']['checkpoint']}.safetensors"
+        weights = layout.checkpoints / f"{run.reading['checkpoint']}.safetensors"
     if not weights.is_file():
         raise UserError(f"{weights} is missing: the cell was trained without train.keep_model")
     try:
         network = Network.model_validate(parameters["network"])
-    except ValidationError:
-        raise UserError(f"{folder}/run.json: damaged (network); run 'bench train'") from None
-    kind = Kind(_method(layout, run["method"]), parameters["method"], network)
+        clip = Input.model_validate(parameters["input"])
+    except ValidationError as error:
+        reason = first_error(error)
+        raise UserError(f"{folder}/run.json: damaged ({reason}); run 'bench train'") from None
+    kind = Kind(_method(layout, run.method), parameters["method"], network)
     with _of(weights):
         state = to_released(load_file(weights), kind)
-    opt = imported["opt"] if imported else _options(run, state, kind)
+    opt = imported["opt"] if imported else _options(run, clip, state, kind)
     value = {
         "state_dict": state,
         "opt": argparse.Namespace(**opt),
@@ -240,16 +244,15 @@ def _method(layout: Layout, name: str) -> type[Method]:
     return load(files[name])
 
 
-def _options(run: Mapping[str, Any], state: State, kind: Kind) -> dict[str, Any]:
-    """Say how a cell was trained: what has a released name under it, the rest under ours."""
-    clip = run["parameters"]["input"]
-    keys = ("profile", "row", "split", "seed", "steps", "fingerprint", "git_commit", "parameters")
+def _options(run: Run, clip: Input, state: State, kind: Kind) -> dict[str, Any]:
+    """Return how a cell was trained, under the released names where there are such."""
+    keys = {"profile", "row", "split", "seed", "steps", "fingerprint", "git_commit", "parameters"}
     return {
         "n_classes": _dims(state, kind.released)["classes"],
-        "clip_len": clip["length"],
-        "n_clips": clip["test_clips"],
-        "size": clip["size"],
-        "aurl_bench": {key: run[key] for key in keys if key in run},
+        "clip_len": clip.length,
+        "n_clips": clip.test_clips,
+        "size": clip.size,
+        "aurl_bench": run.model_dump(mode="json", include=keys),
     }
 
 

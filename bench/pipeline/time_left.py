@@ -29,7 +29,7 @@ from bench.data.reference import published_videos
 from bench.errors import UserError
 from bench.experiments.method_registry import blame, load, scan
 from bench.experiments.plan import TRANSFER, PlannedCell, plan, scope
-from bench.experiments.record import Record, read_records
+from bench.experiments.record import Record, Run, read_records
 from bench.experiments.run_folder import is_done
 from bench.method import Batch, Classes, create
 from bench.pipeline.doctor import cells_to_train
@@ -37,7 +37,6 @@ from bench.training.cell_inputs import open_cell
 from bench.training.device import prepare
 from bench.training.job import Job, job_of
 from bench.training.run_cell import run_cell
-from bench.utils.io import read_json
 from bench.utils.machine import side_by_side, this_processor
 from bench.utils.progress import duration
 
@@ -350,10 +349,9 @@ def _time_steps(job: Job, batch: int, steps: int) -> tuple[float, dict[str, floa
         input=job.input.model_copy(update={"seen_per_class": 0, "workers": 0}),
     )
     ends: list[float] = []
-    _, facts = _run(small, lambda *_: ends.append(time.perf_counter()))
-    speed = facts.get("speed") or {}
+    _, run = _run(small, lambda *_: ends.append(time.perf_counter()))
     passed = [after - before for before, after in pairwise(ends[:steps])]
-    return median(passed), dict(speed.get("shares", {}))
+    return median(passed), run.speed.shares if run and run.speed else {}
 
 
 def _at_once(job: Job, cells: int) -> MethodTime:
@@ -380,11 +378,11 @@ def _at_once(job: Job, cells: int) -> MethodTime:
     return MethodTime(job.method.name, "", cells, took, basis=f"a trial of {tried} videos")
 
 
-def _run(job: Job, report: Callable[..., None]) -> tuple[float, dict[str, Any]]:
+def _run(job: Job, report: Callable[..., None]) -> tuple[float, Run | None]:
     start = time.perf_counter()
     run_cell(job, report)
     seconds = time.perf_counter() - start
-    return seconds, read_json(job.layout.runs / job.cell / "run.json") or {}
+    return seconds, Run.read(job.layout.runs / job.cell / "run.json")
 
 
 def _names(job: Job) -> list[str]:

@@ -9,11 +9,12 @@ import numpy as np
 from safetensors.numpy import save, save_file
 from safetensors.torch import save_file as save_tensors
 
+from bench.experiments.record import Run
 from bench.method import Method
 from bench.models.similarity import cosine
 from bench.training.embed import Embedded
 from bench.training.trainer import Log
-from bench.utils.io import digest, file_digest, replace_folder, replacing, write_json, write_text
+from bench.utils.io import digest, file_digest, replace_folder, replacing, write_text
 
 
 class BestOnTest:
@@ -68,7 +69,7 @@ def flat(parts: Mapping[str, Embedded]) -> dict[str, Any]:
 
 def finish(
     final: Path,
-    facts: dict[str, Any],
+    run: Run,
     parts: Mapping[str, Embedded],
     log: Log,
     model: Method | None,
@@ -90,7 +91,7 @@ def finish(
             lines = (",".join(f"{row[c]:.9g}" for c in columns) for row in log)
             write_text(work / "log.csv", "\n".join([",".join(columns), *lines]) + "\n")
         files = {path.name: file_digest(path) for path in sorted(work.iterdir())}
-        write_json(work / "run.json", {**facts, "files": files})
+        run.model_copy(update={"files": files}).write(work / "run.json")
 
     replace_folder(final, write)
     shutil.rmtree(best.folder, ignore_errors=True)

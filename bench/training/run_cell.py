@@ -15,6 +15,7 @@ import torch
 from bench.data.index import read_index
 from bench.data.words.class_vectors import load_class_vectors
 from bench.experiments.method_registry import load
+from bench.experiments.record import EmbeddedClasses, Run
 from bench.method import Method, as_tensor_classes, create, parameters_of
 from bench.training.batches import Batches
 from bench.training.cell_inputs import (
@@ -121,7 +122,7 @@ def run_cell(
         if best:
             best.offer(step, parts)
 
-    trained = Trained([], {}, 1)
+    trained = Trained([], None, 1)
     if not trains:
         pass
     elif method.fit is not None:
@@ -144,31 +145,31 @@ def run_cell(
         log = trained.log
         arrays = {name: np.stack(list(found.values())) for name, found in vectors.items()}
         used = check({"words": digest({name: digest(a.tobytes()) for name, a in arrays.items()})})
-        facts = {
-            **job.facts,
-            "parts": {**job.facts["parts"], **used},
-            "fingerprint": job.fingerprint,
-            "parameters": _parameters(job, kind, method) | imported,
-            "environment": environment(device),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", started),
-            "wall_s": round(time.perf_counter() - wall, 2),
-            "cpu_s": round(time.process_time() - cpu, 2),
-            "world_size": world.size,
-            "speed": trained.speed,
-            "micro_batches": trained.micro_batches,
-            "steps": job.train.steps if log else 0,
-            "effective_batch": job.train.batch if log else 0,
-            "losses": log[-1] if log else {},
-            "best_on_test_step": best.step,
-            "digests": {name: indices[name].digest for name in names},
-            "training_videos": {"expected": len(rows), "used": len(usable[0])},
-            "embedded": {
-                name: {"names": list(e.names), "expected": e.expected, "failed": e.failed}
+        run = Run(
+            **{**job.facts, "parts": {**job.facts["parts"], **used}},
+            fingerprint=job.fingerprint,
+            parameters=_parameters(job, kind, method) | imported,
+            environment=environment(device),
+            started=time.strftime("%Y-%m-%dT%H:%M:%SZ", started),
+            wall_s=round(time.perf_counter() - wall, 2),
+            cpu_s=round(time.process_time() - cpu, 2),
+            world_size=world.size,
+            speed=trained.speed,
+            micro_batches=trained.micro_batches,
+            steps=job.train.steps if log else 0,
+            effective_batch=job.train.batch if log else 0,
+            losses=log[-1] if log else {},
+            best_on_test_step=best.step,
+            digests={name: indices[name].digest for name in names},
+            training_videos={"expected": len(rows), "used": len(usable[0])},
+            embedded={
+                name: EmbeddedClasses(names=list(e.names), expected=e.expected, failed=e.failed)
                 for name, e in parts.items()
             },
-        }
+            files={},
+        )
         model = method if job.train.keep_model and not job.checkpoint else None
-        finish(job.layout.runs / job.cell, facts, parts, log, model, best)
+        finish(job.layout.runs / job.cell, run, parts, log, model, best)
         state.unlink(missing_ok=True)
     world.gather(None)  # nobody goes on before the result is there
 

@@ -2,9 +2,10 @@
 
 import resource
 import time
-from typing import Any
 
 import torch
+
+from bench.experiments.record import Speed
 
 PARTS = ("read", "copy", "forward", "backward", "update")
 _WARM = 3  # steps that are not counted: they allocate, choose algorithms, fill caches
@@ -41,23 +42,18 @@ class Meter:
             self._seconds += time.perf_counter() - self._begin
             self._steps += 1
 
-    def facts(self, batch: int) -> dict[str, Any]:
-        """Return clips_per_s, step_s, the parts' shares of a step, and peak memory in MB.
-
-        {} for a training too short to tell.
-        """
+    def speed(self, batch: int) -> Speed | None:
+        """Return the speed so far; None for a training of too few steps to tell."""
         whole = sum(self._parts.values())
         if not whole or not self._seconds:
-            return {}
-        facts: dict[str, Any] = {
-            "clips_per_s": float(f"{batch * self._steps / self._seconds:.4g}"),
-            "step_s": float(f"{self._seconds / self._steps:.4g}"),
-            "shares": {name: round(s / whole, 4) for name, s in self._parts.items()},
-            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        }
-        if self._cuda:
-            facts["gpu_memory_mb"] = torch.cuda.max_memory_allocated() // 2**20
-        return facts
+            return None
+        return Speed(
+            clips_per_s=float(f"{batch * self._steps / self._seconds:.4g}"),
+            step_s=float(f"{self._seconds / self._steps:.4g}"),
+            shares={name: round(s / whole, 4) for name, s in self._parts.items()},
+            memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            gpu_memory_mb=torch.cuda.max_memory_allocated() // 2**20 if self._cuda else 0,
+        )
 
     def _now(self) -> float:
         if self._cuda and self._timed:

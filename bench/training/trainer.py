@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bench.config.schema import Train
 from bench.errors import UserError
+from bench.experiments.record import Speed
 from bench.method import Batch, Classes, Loss, Method
 from bench.training.batches import Batches, stream
 from bench.training.device_feed import feed
@@ -170,7 +171,7 @@ class Trained:
     """The log, one row each ``log_every`` steps, and how fast this process trained."""
 
     log: Log
-    speed: dict[str, Any]  # Meter.facts
+    speed: Speed | None
     micro_batches: int  # parts in which a batch passed the backbone
 
 
@@ -236,7 +237,7 @@ def train(
                 sums = {name: torch.tensor(value, device=device) for name, value in means.items()}
             if world.first:
                 _save(state, method, step.optimiser, done, log, sums)
-    return Trained(log, meter.facts(settings.batch), step.micro_batches)
+    return Trained(log, meter.speed(settings.batch), step.micro_batches)
 
 
 def _check_finite(total: float, shown: float, step: int) -> None:

@@ -93,9 +93,10 @@ def _built(random: Random, folder: Path) -> object:
 
 _RUN = {
     "row": "aurl", "method": "aurl", "reading": {}, "label": "AURL", "split": "transfer", "seed": 0,
-    "fingerprint": "f", "parts": {}, "parameters": {"method": {}, "network": {}}, "git_commit": "",
+    "fingerprint": "f", "parts": {}, "git_commit": "",
+    "parameters": {"method": {}, "train": {}, "input": {}, "network": {}, "inputs": {}},
     "git_dirty": False, "environment": {}, "started": "", "wall_s": 1.0, "cpu_s": 1.0,
-    "world_size": 1, "micro_batches": 1, "speed": {},
+    "world_size": 1, "micro_batches": 1, "speed": None, "files": {},
     "effective_batch": 1, "steps": 1, "losses": {"L": 0.5}, "digests": {"mini_ucf": "d"},
     "embedded": {
         "mini_ucf": {"names": ["a", "b"], "expected": 4, "failed": {}},

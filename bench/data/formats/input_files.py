@@ -1,8 +1,42 @@
-"""``data/<profile>/inputs/<input>/``: what the arrays of a method's inputs were made from."""
+"""What stage ``inputs`` made: its status, and the facts beside each array."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from bench.data.formats.json_file import JsonFile
+from pydantic import RootModel
+
+from bench.data.formats.json_file import Entry, JsonFile
+from bench.utils.io import digest
+
+COMPUTED = "computed "
+"""Parts of a fingerprint with this prefix are digests of numbers that a network computed. They
+differ between types of machines, so they are recorded and shown but decide nothing."""
+
+
+class InputStatus(Entry):
+    """One input of methods, by data set."""
+
+    source: str
+    """What made it."""
+    digests: dict[str, str]
+    keys: dict[str, str] = {}
+    """Hash of what decides an input that a network computes; its digest depends on the machine."""
+    lacking: dict[str, str]
+    """Why a data set does not have the input, and what to do."""
+
+    def parts(self, name: str, datasets: Sequence[str]) -> dict[str, str]:
+        """Return the parts of a fingerprint for this input of some data sets."""
+        keys = {d: self.keys.get(d, self.digests[d]) for d in datasets}
+        parts = {f"input {name}": digest(keys)}
+        if self.keys.keys() & set(datasets):
+            parts[f"{COMPUTED}{name}"] = digest({d: self.digests[d] for d in datasets})
+        return parts
+
+
+class InputsStatusFile(JsonFile, RootModel[dict[str, InputStatus]]):
+    """``results/inputs/<profile>.json``: input -> where it comes from and what is missing."""
+
+    stage: ClassVar[str] = "inputs"
 
 
 class ClassArrayFile(JsonFile):

@@ -1,7 +1,7 @@
 """Where a trained row is, and what to do where it is not."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.config.paths import Layout, find_root
 from bench.config.profile import Config, load_config
@@ -9,17 +9,15 @@ from bench.data.reference import published
 from bench.errors import UserError, unknown
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import TRANSFER
-from bench.experiments.record import Record, cell_name, own_record
+from bench.experiments.record import Record, Run, cell_name, own_record
 from bench.experiments.run_folder import read_run
-
-_RUN = {"method": dict, "input": dict, "network": dict, "inputs": {str: str}}
 
 
 class FoundCell(NamedTuple):
     """A trained cell: its record, what its run says, the file of its weights."""
 
     record: Record
-    run: dict[str, Any]
+    run: Run
     weights: Path
 
 
@@ -93,10 +91,10 @@ def _found(config: Config, layout: Layout, cell: str) -> FoundCell:
     again = f"'dvc pull' (where a remote is set) or 'bench train {record.row}' brings it"
     if record.reading:
         again = "'dvc pull' (where a remote is set) or 'bench train --readings' brings it"
-    run = read_run(folder, "fingerprint", embedded={str: {"names": [str]}}, parameters=_RUN)
+    run = read_run(folder)
     if run is None:
         raise UserError(f"{shown} is not here, only its record is; {again}")
-    if run["fingerprint"] != record.fingerprint:
+    if run.fingerprint != record.fingerprint:
         raise UserError(f"{shown} is not what the record tells of; run 'bench stage score'")
     if "checkpoint" in record.reading:
         weights = layout.checkpoints / f"{record.reading['checkpoint']}.safetensors"
@@ -104,12 +102,7 @@ def _found(config: Config, layout: Layout, cell: str) -> FoundCell:
     else:
         weights = folder / "model.safetensors"
     if not weights.is_file():
-        if record.parameters.get("train") and not _kept(run, weights.name):
+        if record.parameters.get("train") and weights.name not in run.files:
             again = f"profile {layout.profile} keeps no models (train.keep_model in params.yaml)"
         raise UserError(f"{weights} is missing; {again}")
     return FoundCell(record, run, weights)
-
-
-def _kept(run: dict[str, Any], name: str) -> bool:
-    """Tell whether the training wrote a file."""
-    return name in run.get("files", {name: ""})

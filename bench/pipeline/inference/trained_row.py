@@ -62,7 +62,7 @@ class Trained:
         self.record: Record = found.record
         self.note = changed(layout, found.record)
         self._config, self._layout = config, layout
-        self._given: Mapping[str, str] = found.run["parameters"]["inputs"]
+        self._given: Mapping[str, str] = found.run.parameters["inputs"]
         self._folder = TemporaryDirectory(prefix="bench-own-")  # goes when the object goes
         self._own = Own(config, layout, found.record.row, Path(self._folder.name))
         self._input, network = settings_of(found)
@@ -180,7 +180,7 @@ class Trained:
 
 def settings_of(found: FoundCell) -> tuple[Input, Network]:
     """Return the input and the network that a cell was trained with."""
-    parameters = found.run["parameters"]
+    parameters = found.run.parameters
     try:
         network = Network.model_validate(parameters["network"])
         return Input.model_validate(parameters["input"]), network
@@ -191,7 +191,7 @@ def settings_of(found: FoundCell) -> tuple[Input, Network]:
 
 def seen_classes(config: Config, layout: Layout, found: FoundCell, device: torch.device) -> Classes:
     """Return the training classes as the method was built with."""
-    record, given = found.record, found.run["parameters"]["inputs"]
+    record, given = found.record, found.run.parameters["inputs"]
     if "checkpoint" in record.reading:  # its classes are known by number alone
         facts = CheckpointFile.read(found.weights.with_suffix(".json"))
         names = [f"class {i}" for i in range(facts.classes if facts else 0)]
@@ -204,7 +204,7 @@ def seen_classes(config: Config, layout: Layout, found: FoundCell, device: torch
     if lost := [name for name in names if name not in vectors]:
         raise UserError(f"training class '{lost[0]}' has no vector; run 'bench stage words'")
     more = {}
-    if "seen" in found.run["embedded"]:  # else nothing was trained, and they are vectors alone
+    if "seen" in found.run.embedded:  # else nothing was trained, and they are vectors alone
         index = IndexFile.read(layout.index / f"{dataset}.json")
         listed = index.classes if index else []
         for name in (one for one in OF_CLASSES if one in given):
@@ -221,8 +221,8 @@ def _trained_on(config: Config, record: Record) -> str:
 
 def _names(layout: Layout, found: FoundCell, dataset: str) -> list[str]:
     """Return the training classes: as its run has them, else as the splits say."""
-    if "seen" in found.run["embedded"]:
-        return list(found.run["embedded"]["seen"]["names"])
+    if "seen" in found.run.embedded:
+        return list(found.run.embedded["seen"].names)
     if found.record.split == TRANSFER:
         return OverlapFile.require(layout.splits / "overlap.json").kept
     _, protocol, draw = found.record.split.split(".", 2)
@@ -234,11 +234,11 @@ def built(
     layout: Layout, found: FoundCell, network: Network, seen: Classes, device: torch.device
 ) -> Method:
     """Return the method in eval mode with its weights; UserError if they are not its own."""
-    record, given = found.record, found.run["parameters"]["inputs"]
+    record, given = found.record, found.run.parameters["inputs"]
     file = scan(layout.root).get(record.method)
     if file is None:
         raise UserError(f"methods/{record.method}.py is gone; restore it from git")
-    method = create(load(file), found.run["parameters"]["method"])
+    method = create(load(file), found.run.parameters["method"])
     read = inputs_of_videos(method, given)
     dims = {name: _dim(layout, name, found, network, method) for name in read}
     if "clips" in dims:

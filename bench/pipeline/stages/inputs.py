@@ -4,24 +4,17 @@ An input that cannot be made is not an error: the status file gives the reason, 
 that need the input are listed with the status *missing*.
 """
 
-from typing import Any
-
 from bench.config.paths import Layout
 from bench.config.profile import Config
+from bench.data.formats.input_files import InputsStatusFile, InputStatus
 from bench.features.input_makers import MAKERS, NotDescribed, Unavailable, Workspace
-from bench.utils.io import write_json
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Write ``data/<profile>/inputs`` and ``results/inputs/<profile>.json``.
-
-    The latter has for each input its ``source`` (what made it) and, by data set, ``digests``,
-    ``keys`` (what decides an input that a network computes here, whose digest differs between
-    types of machines) and ``lacking`` (why it could not be made, and what to do).
-    """
+    """Write ``data/<profile>/inputs`` and ``results/inputs/<profile>.json``."""
     work = Workspace(config, layout)
     layout.inputs.mkdir(parents=True, exist_ok=True)
-    status: dict[str, Any] = {}
+    status: dict[str, InputStatus] = {}
     for name, make in MAKERS.items():
         digests: dict[str, str] = {}
         keys: dict[str, str] = {}
@@ -39,7 +32,7 @@ def run(config: Config, layout: Layout) -> None:
                     keys[dataset] = made.key
         except NotDescribed:
             continue
-        status[name] = {"source": source, "digests": digests, "keys": keys, "lacking": lacking}
+        status[name] = InputStatus(source=source, digests=digests, keys=keys, lacking=lacking)
         state = "ok" if not lacking else f"missing: {next(iter(lacking.values()))}"
         print(f"{name}: {len(digests)} of {len(work.datasets)} data sets, {state}", flush=True)
-    write_json(layout.inputs_status, status)
+    InputsStatusFile(status).write(layout.inputs_status)

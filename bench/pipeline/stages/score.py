@@ -9,8 +9,8 @@ from bench.errors import UserError
 from bench.evaluation.cell_record import cell_record, failure_record, replaced
 from bench.evaluation.score_cell import mean_curve
 from bench.experiments.plan import PlannedCell, plan
-from bench.experiments.record import own_record, write_record
-from bench.utils.io import read_json, write_text
+from bench.experiments.record import FailuresFile, Run, own_record, write_record
+from bench.utils.io import write_text
 from bench.utils.progress import track
 
 
@@ -20,9 +20,10 @@ def run(config: Config, layout: Layout) -> None:
     Deletes the records of cells that the profile no longer asks for. A cell without a run or a
     failure keeps its record, and so does one whose record is newer than its run.
     """
-    tried = read_json(layout.runs / "failures.json", whole={str: dict}) or {}
+    listed = FailuresFile.read(layout.runs / "failures.json")
+    tried = listed.root if listed else {}
     planned = {c.cell: c for c in plan(config, layout, readings=True)}
-    failures = {cell: facts for cell, facts in tried.items() if _is_wanted(cell, planned)}
+    failures = {cell: one for cell, one in tried.items() if _is_wanted(cell, planned)}
     finished = [path for path in layout.finished_cells() if _is_wanted(path.name, planned)]
     stale: list[str] = []
     damaged: list[str] = []
@@ -40,13 +41,13 @@ def run(config: Config, layout: Layout) -> None:
                 f"{folder}: its files do not match each other or the splits ({error}); run "
                 "'bench train', or delete the folder"
             )
-    for cell, facts in failures.items():
+    for cell, failure in failures.items():
         now = planned.get(cell)
-        if now and facts.get("parts") != now.parts and _is_current(layout, now):
+        if now and failure.parts != now.parts and _is_current(layout, now):
             stale.append(cell)
             continue
         failed += 1
-        write_record(layout.records, failure_record(config, layout, facts))
+        write_record(layout.records, failure_record(config, failure))
     for path in layout.records.glob("*.json"):
         if not _is_wanted(path.stem, planned):
             path.unlink()
@@ -96,18 +97,18 @@ def _write_curves(
 
 def _is_current_run(folder: Path, planned: PlannedCell) -> bool:
     try:
-        run = read_json(folder / "run.json", "fingerprint")
+        run = Run.read(folder / "run.json")
     except UserError:  # damaged: its cell is reported as damaged
         return False
-    return run is not None and bool(run["fingerprint"] == planned.fingerprint)
+    return run is not None and run.fingerprint == planned.fingerprint
 
 
 def _is_older(layout: Layout, folder: Path, planned: PlannedCell | None) -> bool:
     """Tell whether a run is outdated and its record is not (it came by git, from another clone)."""
-    run = read_json(folder / "run.json", "fingerprint")
+    run = Run.read(folder / "run.json")
     if run is None:
         raise replaced(folder)
-    if planned is None or run["fingerprint"] == planned.fingerprint:
+    if planned is None or run.fingerprint == planned.fingerprint:
         return False
     return _is_current(layout, planned)
 

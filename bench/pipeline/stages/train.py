@@ -13,12 +13,13 @@ from bench.errors import UserError, unknown
 from bench.experiments import cell_cache
 from bench.experiments.method_registry import load, scan
 from bench.experiments.plan import PlannedCell, plan
+from bench.experiments.record import Failure, FailuresFile
 from bench.experiments.run_folder import is_done
 from bench.training.cell_pool import Outcome, run_jobs
 from bench.training.cell_progress import Watch
 from bench.training.cluster import open_executor, run_on_cluster
 from bench.training.job import job_of, method_values
-from bench.utils.io import locked, read_json, sweep, write_json
+from bench.utils.io import locked, sweep
 from bench.utils.machine import cores, side_by_side
 
 if TYPE_CHECKING:
@@ -238,14 +239,15 @@ def _write_failures(
     tried, known = {c.cell for c in chosen}, {c.cell for c in cells}
     names = {one.job.cell for one in failures}
     done = {c.cell for c in chosen if c.cell in names and is_done(layout, c)}
-    earlier = read_json(path, whole={str: dict}) or {}
-    listed = {k: v for k, v in earlier.items() if k in known - tried}
+    earlier = FailuresFile.read(path)
+    listed = {k: v for k, v in (earlier.root if earlier else {}).items() if k in known - tried}
     for one in failures:
-        facts = {k: v for k, v in one.job.facts.items() if k != "profile"}
-        listed[one.job.cell] = {**facts, "status": one.status, "reason": one.reason}
+        listed[one.job.cell] = Failure.model_validate(
+            {**one.job.facts, "status": one.status, "reason": one.reason}
+        )
         if one.job.cell not in done:  # done: a retraining with --force failed, its old run is valid
             shutil.rmtree(layout.runs / one.job.cell, ignore_errors=True)
-    write_json(path, listed)
+    FailuresFile(listed).write(path)
 
 
 def _prune(config: Config, layout: Layout) -> None:

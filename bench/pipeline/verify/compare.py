@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.experiments.input_availability import COMPUTED
+from bench.data.formats.input_files import COMPUTED
 from bench.experiments.record import Record
 
 Word = Literal["identical", "within tolerance", "different", "not verified"]

@@ -13,7 +13,7 @@ from bench.errors import UserError, unknown
 from bench.evaluation.cell_record import cell_record
 from bench.experiments.fingerprint import code_root
 from bench.experiments.method_registry import scan
-from bench.experiments.record import Record, own_record, read_records, record_path
+from bench.experiments.record import FailuresFile, Record, own_record, read_records, record_path
 from bench.pipeline.verify.clean_tree import (
     has_data,
     keep_one_split,
@@ -25,7 +25,6 @@ from bench.pipeline.verify.clean_tree import (
 )
 from bench.pipeline.verify.compare import Verdict, compare
 from bench.pipeline.verify.parameters import link_files, put_parameters, read_parameters
-from bench.utils.io import read_json
 
 MADE = ("data", "words", "splits", "inputs")  # stages, where the data are to be made again
 
@@ -87,8 +86,9 @@ def _again(
     _bench(tree.root, "train", "--profile", record.profile, "--jobs", "1", "--", record.row)
     folder = tree.runs / record.cell
     if not (folder / "run.json").is_file():
-        failed = (read_json(tree.runs / "failures.json") or {}).get(record.cell)
-        raise UserError(f"it fails now: {failed['reason']}" if failed else "it was not trained")
+        listed = FailuresFile.read(tree.runs / "failures.json")
+        failed = listed.root.get(record.cell) if listed else None
+        raise UserError(f"it fails now: {failed.reason}" if failed else "it was not trained")
     return cell_record(load_config(tree.root, record.profile), tree, folder)
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from bench.config.paths import Layout
 from bench.errors import UserError
 from bench.experiments.record import Record
+from bench.experiments.record import Run as RunFile
 from bench.experiments.run_folder import AGAIN, EMBEDDINGS
 from bench.models.similarity import cosine
-from bench.utils.io import known_digest, read_json
+from bench.utils.io import known_digest
 
 Floats = NDArray[np.float64]
-_NAMES = {str: {"names": [str]}}
 
 
 def no_runs_message(layout: Layout, row: str) -> str:
@@ -78,11 +78,10 @@ def runs_of(layout: Layout, records: Iterable[Record]) -> list[Run]:
         folder = layout.runs / record.cell
         if not (folder / "run.json").is_file():
             continue
-        shapes: dict[str, Any] = {"files?": {str: str}, "embedded": _NAMES}
-        facts = read_json(folder / "run.json", "fingerprint", **shapes)
-        if facts and facts["fingerprint"] == record.fingerprint:
-            names = {name: one["names"] for name, one in facts["embedded"].items()}
-            found.append(Run(record, folder, names, facts.get("files", {})))
+        run = RunFile.read(folder / "run.json")
+        if run and run.fingerprint == record.fingerprint:
+            names = {name: one.names for name, one in run.embedded.items()}
+            found.append(Run(record, folder, names, run.files))
     return found
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.experiments.input_availability import COMPUTED
+from bench.data.formats.input_files import COMPUTED
 from bench.experiments.plan import TRANSFER, PlannedCell, code_parts
 from bench.experiments.record import Record
 from bench.reports.tables.context import TableContext

@@ -1,15 +1,14 @@
 """A made-up training in runs/, as `bench train` leaves it."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from bench.experiments.record import Record
-from bench.utils.io import digest, write_json
+from bench.experiments.record import Cell, EmbeddedClasses, Record, Run
+from bench.utils.io import digest
 
 
 def write_run(runs: Path, record: Record, labels: Any, predicted: Any, names: list[str]) -> Path:
@@ -32,9 +31,13 @@ def write_run(runs: Path, record: Record, labels: Any, predicted: Any, names: li
         writer = csv.writer(file)
         writer.writerow(["step", "lr", "loss", "L_S", "L_US", "L_US_floor"])
         writer.writerows([step, 0.1, 3, 2 / step, 1 / step, 0.5] for step in (1, 2, 3))
-    embedded = {"mini_ucf": {"names": names, "expected": len(labels), "failed": {}}}
-    embedded["seen"] = {"names": list("abcd"), "expected": 0, "failed": {}}
-    files = {path.name: digest(path.read_bytes()) for path in folder.iterdir()}
-    facts = {"fingerprint": record.fingerprint, "embedded": embedded, "files": files}
-    write_json(folder / "run.json", json.loads(json.dumps(facts)))
+    of = {"mini_ucf": (names, len(labels)), "seen": (list("abcd"), 0)}
+    run = Run(
+        **record.model_dump(include=set(Cell.model_fields) - {"parameters"}),
+        parameters={key: {} for key in ("method", "train", "input", "network", "inputs")},
+        digests={},
+        embedded={k: EmbeddedClasses(names=n, expected=e, failed={}) for k, (n, e) in of.items()},
+        files={path.name: digest(path.read_bytes()) for path in folder.iterdir()},
+    )
+    run.write(folder / "run.json")
     return folder
