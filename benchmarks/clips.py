@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from bench.config.schema import Train
 from bench.method import Batch, Classes, Context
 from bench.models.r2plus1d import R2Plus1D
-from bench.training.device import prepare
-from bench.training.timer import Meter
+from bench.training.device import Meter, prepare
 from bench.training.trainer import Step
 from methods.aurl import AURL
 

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.evaluation.stats.hypothesis_tests import holm, paired_t, seeds_needed
-from bench.evaluation.stats.intervals import (
+from bench.evaluation.statistics import (
     Gap,
     draws_gap,
+    holm,
     over_classes,
     over_videos,
+    paired_t,
     percentiles,
+    seeds_needed,
     splits_gap,
+    t_quantile,
     transfer_gap,
 )
-from bench.evaluation.stats.spread import t_quantile
 
 Floats = NDArray[np.float64]
 TRUTH = 5.0  # points between the two rows

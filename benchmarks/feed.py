@@ -65,7 +65,7 @@ def rows(quick: bool = False) -> Iterator[Ratio]:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what was freed, as ``bench.training.cell_pool`` does."""
+    """Let the C library keep what was freed, as ``bench.training.launchers`` does."""
     limit, trim, size = -3, -1, 1_000_000_000  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of mallopt(3)
     library = ctypes.CDLL(None)
     for parameter in (limit, trim):

@@ -15,8 +15,8 @@ from bench.config.paths import Layout
 from bench.config.profile import load_config
 from bench.data import reference as facts
 from bench.data.reference import published_splits
+from bench.experiments.cell_cache import is_done
 from bench.experiments.plan import plan
-from bench.experiments.run_folder import is_done
 
 NEW = [c for names in published_splits("k220", "kinetics600")[0].values() for c in names]
 CLASSES = {

@@ -21,7 +21,7 @@ from torture.world import World
 from bench.data.index import read_index
 from bench.errors import UserError
 from bench.pipeline.stages import score
-from bench.training.cell_pool import changed, process_state
+from bench.training.launchers import changed, process_state
 from bench.utils.io import write_json
 
 

@@ -29,8 +29,8 @@ def audit(
 
     Example: bench audit er
     """
-    from bench.evaluation.leakage.audit_flags import audit_rows, stored_audit
-    from bench.evaluation.leakage.measure import measure
+    from bench.evaluation.audit_flags import audit_rows, stored_audit
+    from bench.evaluation.leakage import measure
 
     as_json = is_json(fmt, as_json)
     config, layout = opened(profile)

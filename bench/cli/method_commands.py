@@ -172,7 +172,7 @@ def _print_page(root: Path, found: "dict[str, MethodFile]") -> None:
 
 def _missing_input(config: "Config", layout: Layout, file: "MethodFile") -> str:
     """Return the first input that a method needs and the profile lacks, with the remedy, or ""."""
-    from bench.experiments.input_availability import Inputs
+    from bench.experiments.plan import Inputs
 
     profile = config.profile
     used = [profile.train_on, *profile.transfer_sets(), *(n for n, _ in profile.per_split())]

@@ -16,9 +16,9 @@ from bench.data.index import read_index
 from bench.data.splits.official_lists import video_name
 from bench.errors import UserError
 from bench.evaluation.score_cell import Scores, score
+from bench.experiments.cell_cache import BEST, EMBEDDINGS, read_run
 from bench.experiments.plan import TRANSFER, split_file
 from bench.experiments.record import Cell, Coverage, Failure, Record, Run
-from bench.experiments.run_folder import BEST, EMBEDDINGS, read_run
 from bench.utils.io import digest
 
 

@@ -1,12 +1,14 @@
-"""Cache of finished cells, keyed by fingerprint: going back to earlier parameters does not retrain.
+"""Finished cells: whether their files are undamaged, and a cache of them by fingerprint.
 
 ``dvc exp run`` and ``dvc checkout`` replace ``runs/`` by the cells of a commit, and a change of
 parameters replaces its cells. So ``bench train`` hard-links every finished cell into
-``.bench/<profile>/kept``, where it uses no additional disk space, and restores it from there.
+``.bench/<profile>/kept``, where it uses no additional disk space, and restores it from there:
+returning to earlier parameters does not retrain.
 """
 
 import os
 import shutil
+import sys
 from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
@@ -14,9 +16,38 @@ from pathlib import Path
 
 from bench.config.paths import Layout
 from bench.errors import UserError
+from bench.experiments.plan import PlannedCell
 from bench.experiments.record import Run
-from bench.experiments.run_folder import read_run
-from bench.utils.io import replace_folder
+from bench.utils.io import known_digest, replace_folder
+
+EMBEDDINGS = "embeddings.safetensors"
+BEST = "best_on_test.safetensors"
+AGAIN = "run 'bench train', which trains the cell again"
+
+
+def read_run(folder: Path) -> Run | None:
+    """Return a cell's run.json, None if there is none; UserError if one of its files has changed.
+
+    Only the embeddings have to be there: models are large, and nothing is computed from them.
+    """
+    run = Run.read(folder / "run.json")
+    for name, written in run.files.items() if run else ():
+        found = known_digest(folder / name)
+        if found and written != found:
+            raise UserError(f"{folder / name}: not the file that the training wrote; {AGAIN}")
+        if not found and name in (EMBEDDINGS, BEST):
+            raise UserError(f"{folder / name} is missing; {AGAIN}")
+    return run
+
+
+def is_done(layout: Layout, cell: PlannedCell) -> bool:
+    """Tell whether a cell has a finished, undamaged run with its present fingerprint."""
+    try:
+        run = read_run(layout.runs / cell.cell)
+    except UserError as error:
+        print(error, file=sys.stderr, flush=True)
+        return False
+    return run is not None and run.fingerprint == cell.fingerprint
 
 
 def main_project(root: Path) -> Path:

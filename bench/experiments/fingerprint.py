@@ -24,7 +24,6 @@ NEUTRAL = (
     "bench.config.paths",
     "bench.data.formats",
     "bench.experiments.fingerprint",
-    "bench.experiments.method_declarations",
     "bench.experiments.method_registry",
 )
 _DESCRIBES = {"label", "approximates"}  # attributes of a method that tables print

@@ -24,9 +24,8 @@ from bench.data.video.decode import VideoError
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context, Loss, Method, over_clips
 from bench.models.r2plus1d import new_backbone
-from bench.training.batches import Batches
-from bench.training.cell_inputs import open_cell
-from bench.training.device_feed import to_device
+from bench.training.cell_inputs import Batches, open_cell
+from bench.training.device import to_device
 from bench.training.embed import chunk
 from bench.training.trainer import train
 from bench.utils.io import digest, file_digest, read_sealed, write_sealed

@@ -16,9 +16,9 @@ from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config, DataSet
 from bench.data.formats.index_file import IndexFile
 from bench.data.reference import published_videos
+from bench.experiments.cell_cache import is_done
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import TRANSFER, plan, scope
-from bench.experiments.run_folder import is_done
 from bench.utils.machine import cores
 
 OK, TO_DO, NOTE, MISSING = "ok", "to do", "note", "missing"

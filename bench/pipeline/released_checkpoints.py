@@ -28,9 +28,9 @@ from bench.config.schema import Input, Network
 from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.formats.json_file import first_error
 from bench.errors import UserError, nearest, unknown
+from bench.experiments.cell_cache import read_run
 from bench.experiments.method_registry import load, scan
 from bench.experiments.record import Run
-from bench.experiments.run_folder import read_run
 from bench.features.torchvision_models import is_plain
 from bench.method import Classes, Method, create
 from bench.models.released_names import Released, released_names

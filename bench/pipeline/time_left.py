@@ -27,10 +27,10 @@ from bench.data.formats.index_file import IndexFile
 from bench.data.index import Index, read_index
 from bench.data.reference import published_videos
 from bench.errors import UserError
+from bench.experiments.cell_cache import is_done
 from bench.experiments.method_registry import blame, load, scan
 from bench.experiments.plan import TRANSFER, PlannedCell, plan, scope
 from bench.experiments.record import Record, Run, read_records
-from bench.experiments.run_folder import is_done
 from bench.method import Batch, Classes, create
 from bench.pipeline.doctor import cells_to_train
 from bench.training.cell_inputs import open_cell

@@ -9,8 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from bench.errors import visible
-from bench.training.cell_pool import Outcome, Running
 from bench.training.job import Job
+from bench.training.launchers import Outcome, Running
 from bench.utils.progress import duration, per_second
 from bench.utils.terminal import bar_console
 

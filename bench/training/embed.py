@@ -14,7 +14,7 @@ from bench.data.input_reader import InputReader
 from bench.data.video.decode import VideoError
 from bench.method import Batch, Classes, Method
 from bench.models.r2plus1d import quick_backbones
-from bench.training.device_feed import to_device
+from bench.training.device import to_device
 from bench.training.distributed import ALONE, World
 
 CHUNK = 64  # clips at a time

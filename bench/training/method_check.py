@@ -11,8 +11,7 @@ from bench.data.input_reader import FeatureReader
 from bench.errors import UserError
 from bench.experiments.method_registry import MethodFile, blame, load
 from bench.method import Batch, Classes, Method, create
-from bench.training.batches import Batches
-from bench.training.cell_inputs import open_cell
+from bench.training.cell_inputs import Batches, open_cell
 
 _SEEN, _TEST, _VIDEOS, _PARTS, _OBJECTS, _WORDS, _HEAD = 6, 4, 8, 3, 7, 10, 16
 _DECLARED = ("label", "needs", "wants", "learning", "approximates", "modern", "freeze_backbone")

@@ -1,16 +1,20 @@
-"""One attempt at a cell: how it ended, whatever its method did."""
+"""One attempt at a cell: how it ended, and which undeclared files its method read."""
 
+import importlib.util
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
+from bench.config.paths import Layout
 from bench.errors import UserError
 from bench.experiments.fingerprint import code_files, refresh_code
 from bench.experiments.method_registry import blame, load
 from bench.experiments.plan import parts_on_disk
 from bench.training.cell_inputs import MissingInput
 from bench.training.distributed import ALONE, World
-from bench.training.file_guard import FileGuard
 from bench.training.job import Job
 from bench.training.run_cell import Report, run_cell
 from bench.training.trainer import Diverged
@@ -121,3 +125,85 @@ def _forget_modules(root: Path) -> None:
         helper = file.parent == root and name == file.stem and name not in ("conftest", "setup")
         if helper or (file.is_relative_to(root / "methods") and file.name != "__init__.py"):
             del sys.modules[name]
+
+
+# What the pipeline itself writes and reads, and the environment.
+_OPEN = ("bench", "data", "runs", "splits", "results", ".bench", ".dvc", ".git", ".venv")
+
+
+class FileGuard:
+    """Notes the project's files that are opened or imported within ``with`` and are not declared.
+
+    Python reports every ``open`` to an audit hook; a read by a C library past Python goes unseen.
+    """
+
+    def __init__(self, layout: Layout, method: Path) -> None:
+        self._root, self._method = layout.root.resolve(), method
+        self._folders = [Path(sys.prefix).resolve(), *(self._root / name for name in _OPEN)]
+        self._allowed = {method.resolve(), method.resolve().with_name("__init__.py")}
+        self._opened: dict[Path, None] = {}
+
+    def allow(self, files: Iterable[Path], *data: Path) -> None:
+        """Allow files, and everything in the folders of ``data``."""
+        self._allowed |= {file.resolve() for file in files}
+        self._folders += [place.resolve() for place in data]
+
+    def check(self) -> None:
+        """Raise UserError for the first file that was opened and is not declared."""
+        for file in list(self._opened):
+            if file not in self._allowed and not any(map(file.is_relative_to, self._folders)):
+                self._opened.clear()
+                name = os.path.relpath(file, self._method.resolve().parent)
+                raise UserError(
+                    f"methods/{self._method.name} reads {file.relative_to(self._root)}, which it "
+                    f'does not declare: add files = ("{name}",) to its class, so that a change of '
+                    "the file trains its cells again"
+                )
+
+    def note(self, path: Any) -> None:
+        """Note a path that was opened, if it is a file of the project."""
+        try:
+            text = os.fsdecode(path)
+        except TypeError:  # a file descriptor
+            return
+        if text.endswith(".pyc"):
+            try:
+                text = importlib.util.source_from_cache(text)
+            except ValueError:
+                return
+        file = Path(os.path.realpath(text))
+        if file.is_relative_to(self._root) and file not in self._opened and file.is_file():
+            self._opened[file] = None
+
+    def __enter__(self) -> "FileGuard":
+        _install()
+        _active.append(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        _active.remove(self)
+
+
+_active: list[FileGuard] = []
+_installed: list[bool] = []
+
+
+def _install() -> None:
+    """Add the audit hook of this process; it cannot be removed, so there is one."""
+    if not _installed:
+        _installed.append(True)
+        sys.addaudithook(_hear)
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and _active:
+        guard = _active.pop()  # what the note itself opens is not the method's
+        try:
+            guard.note(arguments[0])
+        finally:
+            _active.append(guard)

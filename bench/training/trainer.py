@@ -16,10 +16,9 @@ from bench.config.schema import Train
 from bench.errors import UserError
 from bench.experiments.record import Speed
 from bench.method import Batch, Classes, Loss, Method
-from bench.training.batches import Batches, stream
-from bench.training.device_feed import feed
+from bench.training.cell_inputs import Batches, stream
+from bench.training.device import Meter, feed
 from bench.training.distributed import ALONE, World, shared_loss
-from bench.training.timer import Meter
 from bench.utils.io import read_sealed, write_sealed
 
 

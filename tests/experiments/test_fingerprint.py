@@ -185,13 +185,13 @@ def test_names_and_places_of_modules_do_not_count(tmp_path: Path) -> None:
     (bench / "models" / "r2plus1d.py").rename(bench / "backbone.py")
     text = (bench / "training" / "embed.py").read_text()
     (bench / "training" / "embed.py").unlink()
-    (bench / "training" / "batches.py").write_text(
-        (bench / "training" / "batches.py").read_text() + text
+    (bench / "training" / "cell_inputs.py").write_text(
+        (bench / "training" / "cell_inputs.py").read_text() + text
     )
     names = {
         "bench.losses": "bench.models.objectives",
         "bench.models.r2plus1d": "bench.backbone",
-        "bench.training.embed": "bench.training.batches",
+        "bench.training.embed": "bench.training.cell_inputs",
     }
     for path in after.rglob("*.py"):
         text = path.read_text()

@@ -8,8 +8,8 @@ from project import copy_project
 
 from bench.config.paths import Layout
 from bench.config.profile import load_config
-from bench.experiments.input_availability import Given, Inputs
 from bench.experiments.method_registry import MethodFile
+from bench.experiments.plan import Given, Inputs
 
 STATUS = {
     "features": {"source": "f", "digests": {"mini_kinetics": "1", "mini_ucf": "2"}, "lacking": {}},

@@ -7,7 +7,7 @@ import pytest
 from project import ROOT
 
 from bench.experiments import fingerprint as sources
-from bench.experiments.method_declarations import declared, known_inputs
+from bench.experiments.method_registry import declared, known_inputs
 from bench.method import INPUTS
 
 TEXT = '''"""One."""

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from bench.data.input_reader import FeatureReader
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context, create
-from bench.training.batches import Batches
+from bench.training.cell_inputs import Batches
 from methods.eszsl import ESZSL
 
 N, K, D, W = 300, 4, 7, 5  # N: more videos than `batches.all` yields at once

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.training.batches import Batches, stream
+from bench.training.cell_inputs import Batches, stream
 
 ROWS = [3, 5, 6, 10, 11, 20, 21]
 LABELS = [0, 0, 1, 1, 2, 2, 2]

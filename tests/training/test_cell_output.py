@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.training.cell_output import BestOnTest
 from bench.training.embed import Embedded
+from bench.training.run_cell import BestOnTest
 
 
 def embedded(right: int, videos: int = 3) -> dict[str, Embedded]:

@@ -11,9 +11,9 @@ from project import run_bench
 from pty_run import ESCAPE, on_terminal
 from test_end_to_end import make, parameters
 
-from bench.training import cell_pool as pool
-from bench.training.cell_pool import Outcome, Running
+from bench.training import launchers as pool
 from bench.training.cell_progress import TimeLeft, Watch
+from bench.training.launchers import Outcome, Running
 from bench.utils.io import read_json
 
 

@@ -25,7 +25,7 @@ from bench.losses import nce
 from bench.method import Batch, Classes, Loss, Method
 from bench.models.centres import synthetic_loss
 from bench.training import run_job as attempt
-from bench.training.batches import Batches
+from bench.training.cell_inputs import Batches
 from bench.training.distributed import ALONE, World, joined
 from bench.training.embed import Embedded, embed
 from bench.training.trainer import Log, optimiser, resume, train

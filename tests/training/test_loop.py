@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.config.schema import Train
 from bench.data.input_reader import FeatureReader
 from bench.method import Batch, Classes, Loss, Method
-from bench.training.batches import Batches
+from bench.training.cell_inputs import Batches
 from bench.training.trainer import Diverged, Log, train
 
 SETTINGS = Train(steps=25, batch=4, lr=0.1, warmup=3, log_every=10, checkpoint_every=7)

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.config.profile import load_config
 from bench.method import Context, as_tensor_classes
 from bench.models.r2plus1d import new_backbone
-from bench.training.batches import Batches
+from bench.training.cell_inputs import Batches
 from bench.training.trainer import learning_rates, train
 from methods.aurl import AURL
 

@@ -8,7 +8,7 @@ from bench.config.schema import Train
 from bench.errors import UserError
 from bench.method import Batch, Classes, Loss, Method
 from bench.models.r2plus1d import R2Plus1D
-from bench.training.timer import PARTS, Meter
+from bench.training.device import PARTS, Meter
 from bench.training.trainer import Step
 
 SEEN = Classes(["a", "b"], torch.eye(2))

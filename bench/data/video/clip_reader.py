@@ -2,7 +2,7 @@
 
 ``ClipReader`` chooses the frames of a clip, reads them at the network's size from a ``FrameStore``
 or from the video file, crops and flips. Its batches are uint8: they are normalised on the device
-that trains (``bench.training.device_feed``), which gets a quarter of the bytes that way.
+that trains (``bench.training.device``), which gets a quarter of the bytes that way.
 """
 
 import shutil

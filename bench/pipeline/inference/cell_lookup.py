@@ -7,10 +7,10 @@ from bench.config.paths import Layout, find_root
 from bench.config.profile import Config, load_config
 from bench.data.reference import published
 from bench.errors import UserError, unknown
+from bench.experiments.cell_cache import read_run
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import TRANSFER
 from bench.experiments.record import Record, Run, cell_name, own_record
-from bench.experiments.run_folder import read_run
 
 
 class FoundCell(NamedTuple):

@@ -2,7 +2,7 @@
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
-from bench.evaluation.leakage.measure import measure
+from bench.evaluation.leakage import measure
 from bench.utils.io import write_json
 
 

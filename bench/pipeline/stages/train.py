@@ -11,14 +11,13 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.errors import UserError, unknown
 from bench.experiments import cell_cache
+from bench.experiments.cell_cache import is_done
 from bench.experiments.method_registry import load, scan
 from bench.experiments.plan import PlannedCell, plan
 from bench.experiments.record import Failure, FailuresFile
-from bench.experiments.run_folder import is_done
-from bench.training.cell_pool import Outcome, run_jobs
 from bench.training.cell_progress import Watch
-from bench.training.cluster import open_executor, run_on_cluster
 from bench.training.job import job_of, method_values
+from bench.training.launchers import Outcome, open_executor, run_jobs, run_on_cluster
 from bench.utils.io import locked, sweep
 from bench.utils.machine import cores, side_by_side
 
@@ -67,7 +66,7 @@ def run(
     """
     world = _join_world(launch.launcher)
     if world and not world.first:
-        from bench.training.distributed_jobs import follow
+        from bench.training.launchers import follow
 
         follow(world)
         return Trained()
@@ -169,7 +168,7 @@ def _train(
     ended = []
     with Watch(work, 1 if world else count) as watch:
         if world:
-            from bench.training.distributed_jobs import lead
+            from bench.training.launchers import lead
 
             outcomes = lead(work, world, watch.tick)
         elif executor:

@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 
 from bench.data.formats.input_files import COMPUTED
 from bench.errors import UserError, unknown
-from bench.evaluation.stats.hypothesis_tests import holm, paired_t
-from bench.evaluation.stats.spread import pooled, spread
+from bench.evaluation.statistics import holm, paired_t, pooled, spread
 from bench.experiments.record import Record, read_records
 from bench.pipeline.verify.clean_tree import archived, commit_of
 from bench.pipeline.verify.compare import CODE, Verdict, changed, compare, otherwise

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.evaluation.stats.spread import Spread
+from bench.evaluation.statistics import Spread
 from bench.reports.figures.drawing import GREY, INK, NOT_MEASURED, Sheet, not_drawn, place, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.data.reference import Published, published
-from bench.evaluation.stats.intervals import Gap
+from bench.evaluation.statistics import Gap
 from bench.reports.figures.drawing import GREY, NOT_MEASURED, Sheet, not_drawn, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure

@@ -6,8 +6,7 @@ from functools import cached_property
 
 from bench.config.paths import Layout
 from bench.errors import UserError, unknown
-from bench.evaluation.stats.intervals import Gap, draws_gap
-from bench.evaluation.stats.spread import t_quantile
+from bench.evaluation.statistics import Gap, draws_gap, t_quantile
 from bench.reports.figures.drawing import MARKERS, PALETTE, Look
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row, collect

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bench.config.paths import Layout
 from bench.errors import UserError
+from bench.experiments.cell_cache import AGAIN, EMBEDDINGS
 from bench.experiments.record import Record
 from bench.experiments.record import Run as RunFile
-from bench.experiments.run_folder import AGAIN, EMBEDDINGS
 from bench.models.similarity import cosine
 from bench.utils.io import known_digest
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from bench.data.reference import published
-from bench.evaluation.stats.spread import spread
+from bench.evaluation.statistics import spread
 from bench.reports.tables.columns import (
     ALSO,
     STATUS,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bench.config.profile import TRANSFER
 from bench.data.reference import Published, published_size
-from bench.evaluation.leakage.audit_flags import Flag
+from bench.evaluation.audit_flags import Flag
 from bench.experiments.plan import TRANSFER as SPLIT
 from bench.experiments.record import Record
 from bench.reports.tables.context import EMBEDDED, TableContext

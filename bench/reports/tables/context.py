@@ -9,7 +9,7 @@ from bench.config.paths import Layout
 from bench.config.profile import ONE_SPLIT, Config
 from bench.data.formats.overlap_file import OverlapFile
 from bench.data.formats.split_file import Split, SplitFile
-from bench.evaluation.leakage.audit_flags import stored_audit
+from bench.evaluation.audit_flags import stored_audit
 from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.plan import PlannedCell, plan
 from bench.experiments.record import Record, read_records

@@ -9,23 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UserError, unknown
-from bench.evaluation.stats.hypothesis_tests import (
-    effective_df,
-    holm,
-    mcnemar,
-    seeds_needed,
-    variance_factors,
-)
-from bench.evaluation.stats.intervals import (
+from bench.evaluation.statistics import (
     Floats,
     Gap,
     draws_gap,
+    effective_df,
+    holm,
+    mcnemar,
     over_classes,
     over_videos,
     percentiles,
+    seeds_needed,
     splits_gap,
     transfer_gap,
     turned,
+    variance_factors,
 )
 from bench.experiments.record import Record
 from bench.reports.tables.context import TableContext

@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.config.profile import ONE_SPLIT, PER_SPLIT
 from bench.data.reference import Published, published
-from bench.evaluation.leakage.audit_flags import Flag, flags
-from bench.evaluation.stats.spread import Spread, pooled, spread
+from bench.evaluation.audit_flags import Flag, flags
+from bench.evaluation.statistics import Spread, pooled, spread
 from bench.experiments.method_registry import MethodFile
 from bench.experiments.plan import TRANSFER, PlannedCell
 from bench.experiments.record import Coverage, Record

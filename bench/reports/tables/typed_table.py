@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench.data.reference import Published
-from bench.evaluation.stats.spread import Spread
+from bench.evaluation.statistics import Spread
 from bench.utils.io import rounded
 
 MISSING = "—"

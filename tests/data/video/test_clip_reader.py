@@ -16,7 +16,7 @@ from bench.data.video.decode import read_frames
 from bench.data.video.encode import write_h264
 from bench.data.video.frame_reader import VideoFrames, resize
 from bench.errors import UserError
-from bench.training.batches import Batches, stream
+from bench.training.cell_inputs import Batches, stream
 
 LENGTHS = [40, 1, 10, 17]
 PATHS = [f"{n}.mp4" for n in LENGTHS]

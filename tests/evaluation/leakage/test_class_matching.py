@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from project import ROOT, Bench, split_json
 
-from bench.evaluation.leakage.class_matching import Named, compare
+from bench.evaluation.leakage import Named, compare
 
 FEATURES = "profiles.leaky.pretrained.features"
 

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from bench.evaluation.stats.intervals import over_classes, over_videos, percentiles, turned
-from bench.evaluation.stats.spread import t_quantile, z_quantile
+from bench.evaluation.statistics import (
+    over_classes,
+    over_videos,
+    percentiles,
+    t_quantile,
+    turned,
+    z_quantile,
+)
 
 
 def gains(classes: int, videos: int, seed: int = 0) -> list[np.ndarray]:

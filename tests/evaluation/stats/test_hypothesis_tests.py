@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.evaluation.stats.hypothesis_tests import (
+from bench.evaluation.statistics import (
     effective_df,
     holm,
     mcnemar,

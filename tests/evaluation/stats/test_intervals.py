@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.evaluation.stats.intervals import draws_gap, splits_gap, transfer_gap
-from bench.evaluation.stats.spread import t_quantile
+from bench.evaluation.statistics import draws_gap, splits_gap, t_quantile, transfer_gap
 
 
 def test_transfer_gap_closed_form() -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.evaluation.stats.spread import (
+from bench.evaluation.statistics import (
     chi2_quantile,
     pooled,
     spread,

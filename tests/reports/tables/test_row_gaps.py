@@ -11,7 +11,7 @@ from project import Bench, split_json
 
 from bench.cli.result_commands import _comparison
 from bench.errors import UserError
-from bench.evaluation.stats.hypothesis_tests import seeds_needed, variance_factors
+from bench.evaluation.statistics import seeds_needed, variance_factors
 from bench.experiments.record import Record, write_record
 from bench.reports.tables.row_gaps import by_class, by_video, compare, rightness
 from bench.reports.tables.rows import Row, collect

@@ -1,4 +1,4 @@
-"""The stored audit, and the flags that it gives a row."""
+"""The stored audit, and the flags that it gives to a row."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

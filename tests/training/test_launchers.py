@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bench.training import cell_pool as pool
+from bench.training import launchers as pool
 
 TRAIN = SimpleNamespace(stall_s=1, device="cpu")
 
 
-def tried(job: Any) -> tuple[str, str]:
+def tried(job: Any, report: Any) -> tuple[str, str]:
     """Stand in for a cell; the reason is the worker's process."""
     if job.cell == "hangs":
         time.sleep(1000)
@@ -29,7 +29,7 @@ def tried(job: Any) -> tuple[str, str]:
 
 
 def work(job: Any) -> pool.Ended:
-    pool._tried = tried
+    pool._attempt = tried
     return pool._work(job)
 
 

@@ -1,1 +1,0 @@
-"""Which test classes a row's training or pre-training has seen: ``bench audit``."""

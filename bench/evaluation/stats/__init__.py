@@ -1,1 +1,0 @@
-"""Statistics of repeated runs; docs/statistics.md explains the choices."""
