@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
+from bench.data.formats.json_file import Entry, JsonFile
 from bench.errors import unknown
 from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.plan import TRANSFER, PlannedCell, plan
@@ -19,7 +22,34 @@ ON_TEST = "the checkpoint was chosen on test data"
 _OF_OTHERS = "checkpoint trained elsewhere: the classes that it has seen are not known"
 SHOWN = 5
 _TRAINED = ("features", "objects", "boxes", "clip")  # inputs made by trained networks
-_SOURCE = {"what": str, "unknown": str, "tests": {str: {"seen": [dict], "tested": int}}}
+
+
+class _Compared(Entry):
+    model_config = ConfigDict(extra="allow")
+
+    tested: int
+    seen: list[dict[str, Any]]
+
+
+class _Source(Entry):
+    model_config = ConfigDict(extra="allow")
+
+    what: str
+    unknown: str
+    tests: dict[str, _Compared]
+
+
+class _AuditFile(JsonFile):
+    """``results/audit/<profile>.json``, as ``bench.evaluation.leakage.measure`` makes it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    stage: ClassVar[str] = "audit"
+
+    of: str
+    tau: float
+    tested: dict[str, int]
+    sources: dict[str, _Source]
 
 
 def audit_digest(config: Config, layout: Layout) -> str:
@@ -48,10 +78,8 @@ def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
 
     UserError for a damaged file.
     """
-    found: dict[str, Any] | None = read_json(
-        layout.audit, "of", sources={str: _SOURCE}, tested={str: int}, tau=float
-    )
-    return found if found and found["of"] == audit_digest(config, layout) else None
+    found = _AuditFile.read(layout.audit)
+    return found.content() if found and found.of == audit_digest(config, layout) else None
 
 
 @dataclass(frozen=True, order=True)

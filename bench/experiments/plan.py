@@ -5,7 +5,7 @@ fingerprint that need data (the manifests, the word vectors) are left out until 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,45 @@ from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.record import cell_name
 from bench.utils.io import digest, file_digest
 
-DIRECT = ("video", "clips")  # read from the data set itself; the index's digest stands for them
+TRANSFER = "transfer"
+UNFIT = "not that of params.yaml"
+"""The part "split" of a cell whose split file was made with another τ or other draws."""
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell to train: method, reading, training split, seed, and what decides its outcome."""
+
+    row: str
+    method: str
+    reading: dict[str, Any]
+    label: str
+    split: str
+    seed: int
+    parts: dict[str, str]
+    problem: str = ""  # "file:line reason" of a method file that cannot be parsed
+    missing: str = ""  # an input that it needs and the profile does not have, with the remedy
+    inputs: dict[str, str] = field(default_factory=dict)  # input -> what made it
+    checkpoint: str = ""  # name of the imported checkpoint that is evaluated instead of trained
+
+    @property
+    def cell(self) -> str:
+        """The cell's name."""
+        return cell_name(self.row, self.split, self.seed)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the outcome."""
+        parts = {k: v for k, v in self.parts.items() if not k.startswith(COMPUTED)}
+        return digest({**parts, "seed": str(self.seed), "split name": self.split})
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a method is given on some data sets, beside their videos.
+    """What a method is given on some data sets, besides their videos.
 
-    ``parts`` go into the fingerprint, ``sources`` say what each input is made by; ``missing`` is ""
-    or the first input that it needs and that is not there, with what to do.
+    ``parts`` go into the fingerprint, ``sources`` maps input -> what made it; ``missing`` names the
+    first needed input that does not exist, with the remedy, or is "".
     """
 
     parts: dict[str, str] = field(default_factory=dict)
@@ -52,7 +82,7 @@ class Inputs:
         self.status = None if found is None else found.root
 
     def of(self, file: MethodFile, values: Mapping[str, Any], datasets: Sequence[str]) -> Given:
-        """Return what a method is given; nothing is known before the stage inputs has run."""
+        """Return what a method is given; an empty ``Given`` before the stage inputs has run."""
         if self.status is None:
             return Given()
         needs, wants = file.uses(values)
@@ -60,13 +90,11 @@ class Inputs:
         sources: dict[str, str] = {}
         missing = ""
         for name in (*needs, *wants):
-            if name in DIRECT:
+            if name in ("video", "clips"):  # read from the data set: the index's digest covers them
                 bare = [d for d in datasets if self._kinds.get(d) == "features"]
                 if name == "clips" and bare:
                     missing = missing or f"needs clips, but data set {bare[0]} has features only"
-                continue
-            reason = self.lacks(name, datasets)
-            if not reason:
+            elif not (reason := self._lacks(name, datasets)):
                 parts |= self.status[name].parts(name, datasets)
                 sources[name] = self.status[name].source
             elif name in needs:
@@ -75,8 +103,8 @@ class Inputs:
                 parts[f"input {name}"] = ""
         return Given(parts, sources, missing)
 
-    def lacks(self, name: str, datasets: Sequence[str]) -> str:
-        """Return why some data sets have not an input, and what to do; "" if all have it."""
+    def _lacks(self, name: str, datasets: Sequence[str]) -> str:
+        """Return why a data set does not have an input, and the remedy; "" if all have it."""
         facts = (self.status or {}).get(name)
         if facts is None:
             return f"describe it as profiles.{self._profile}.inputs.{name} in params.yaml"
@@ -87,59 +115,26 @@ class Inputs:
         return ""
 
 
-TRANSFER = "transfer"
-
-UNFIT = "not that of params.yaml"
-"""The part "split" of a cell whose split file was made of another τ or other draws."""
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """One training to be: method, reading, training split, seed, and what decides its outcome."""
-
-    row: str
-    method: str
-    reading: dict[str, Any]
-    label: str
-    split: str
-    seed: int
-    parts: dict[str, str]
-    problem: str = ""  # "file:line reason" of a method file that cannot be parsed
-    missing: str = ""  # an input that it needs and the profile has not, and what to do
-    inputs: dict[str, str] = field(default_factory=dict)  # what it is given -> made by what
-    checkpoint: str = ""  # name of the imported checkpoint that is evaluated instead of trained
-
-    @property
-    def cell(self) -> str:
-        """The cell's name."""
-        return cell_name(self.row, self.split, self.seed)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything that decides the outcome; the name carries seed and split."""
-        parts = {k: v for k, v in self.parts.items() if not k.startswith(COMPUTED)}
-        return digest({**parts, "seed": str(self.seed), "split name": self.split})
-
-
 def plan(config: Config, layout: Layout, readings: bool = False) -> list[PlannedCell]:
-    """List the cells of a profile; with ``readings`` those of the alternative readings as well."""
+    """List the cells of a profile, with ``readings`` also those of the alternative readings."""
     files = scan(layout.root)
-    for name in config.methods:
-        if name not in files:
-            raise unknown("method in params.yaml 'methods'", name, files)
-    for name in config.profile.own:
-        if name not in files:
-            raise unknown(f"method in params.yaml 'profiles.{config.name}.own'", name, files)
+    named: dict[str, Collection[str]] = {
+        "methods": config.methods,
+        f"profiles.{config.name}.own": config.profile.own,
+    }
+    for where, names in named.items():
+        for name in names:
+            if name not in files:
+                raise unknown(f"method in params.yaml '{where}'", name, files)
     rows = [(file, dict[str, Any]()) for file in files.values()]
     if readings:
         rows += _readings(config, files)
     known = _known_parts(config, layout)
     inputs = Inputs(config, layout)
-    core = _core(layout.root)
-    cells = _imported(config, layout, files, core)
+    cells = _imported(config, layout, files)
     for file, reading in rows:
         values = {**config.methods.get(file.name, {}), **reading}
-        own = {"core": core, "source": _source(file, layout.root), "method": digest(values)}
+        own = code_parts(file, layout.root) | {"method": digest(values)}
         own["settings"] = _settings(config, file.name, trained=True)
         seeds = config.profile.train_of(file.name).seeds
         for split, split_parts in known.items():
@@ -172,7 +167,7 @@ def scope(split: str) -> str:
 def _readings(
     config: Config, files: dict[str, MethodFile]
 ) -> list[tuple[MethodFile, dict[str, Any]]]:
-    """List the alternative readings; UserError for one that its row's name cannot tell."""
+    """List the alternative readings; UserError for a value that cannot be part of a file name."""
     rows = []
     for one in config.readings.rows:
         if one.method not in files:
@@ -187,9 +182,7 @@ def _readings(
     return rows
 
 
-def _imported(
-    config: Config, layout: Layout, files: dict[str, MethodFile], core: str
-) -> list[PlannedCell]:
+def _imported(config: Config, layout: Layout, files: dict[str, MethodFile]) -> list[PlannedCell]:
     """List the imported checkpoints of a profile: evaluated on its test sets, never trained."""
     tests = config.profile.transfer_sets()
     cells = []
@@ -208,14 +201,13 @@ def _imported(
                 label=f"{file.label}, checkpoint {path.stem}{on_test}",
                 split=TRANSFER,
                 seed=0,
-                parts={
-                    "core": core,
-                    "source": _source(file, layout.root),
+                parts=code_parts(file, layout.root)
+                | {
                     "method": digest(config.methods.get(file.name, {})),
                     "settings": _settings(config, file.name),
                     "checkpoint": facts.digest,
-                    **_data_parts(layout, tests),
-                },
+                }
+                | _data_parts(layout, tests),
                 problem=file.problem,
                 checkpoint=path.stem,
             )
@@ -233,7 +225,7 @@ def _settings(config: Config, method: str, trained: bool = False) -> str:
 
 
 def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
-    """Return training split -> the parts of the fingerprint that can be known now."""
+    """Return training split -> the parts of the fingerprint that are known now."""
     profile = config.profile
     splits: dict[str, dict[str, str]] = {}
     if profile.train_on:
@@ -241,7 +233,7 @@ def _known_parts(config: Config, layout: Layout) -> dict[str, dict[str, str]]:
         overlap = OverlapFile.read(layout.splits / "overlap.json")
         if overlap:
             parts["split"] = overlap.digest if fits_tau(overlap, profile.tau) else UNFIT
-        # Only the tested classes are embedded: of these sets not all, which is part of the outcome.
+        # Of these sets not all classes are tested, and only the tested ones are embedded.
         narrow = {
             name: sorted(set(profile.datasets[name].protocols) & {"half10", "k220"})
             for name in profile.transfer_sets()
@@ -287,8 +279,8 @@ def parts_on_disk(
 ) -> dict[str, str]:
     """Return the parts of a cell's fingerprint that files decide, as the files are now.
 
-    ``datasets`` are those that it is trained and tested on, ``inputs`` maps input -> data sets that
-    it reads it of. A worker compares the parts with those of the plan. What is missing is left out.
+    ``datasets`` are those that it is trained and tested on, ``inputs`` maps input -> data sets. A
+    worker compares the parts with those of the plan. What is missing is left out.
     """
     parts = code_parts(file, layout.root) | _data_parts(layout, list(datasets))
     if checkpoint:
@@ -310,12 +302,5 @@ def parts_on_disk(
 
 def code_parts(file: MethodFile, root: Path) -> dict[str, str]:
     """Return the parts of a fingerprint that a method's code decides."""
-    return {"core": _core(root), "source": _source(file, root)}
-
-
-def _core(root: Path) -> str:
-    return core_digest(root)
-
-
-def _source(file: MethodFile, root: Path) -> str:
-    return digest(file.problem) if file.problem else code_digest(file.path, root)
+    source = digest(file.problem) if file.problem else code_digest(file.path, root)
+    return {"core": core_digest(root), "source": source}

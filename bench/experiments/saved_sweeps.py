@@ -1,31 +1,59 @@
-"""Saved sweeps: what of them still stands under the present code and settings."""
+"""Saved sweeps, and which of their rows are outdated under the present code and settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pydantic import ConfigDict
+
 from bench.config.paths import Layout
 from bench.config.profile import Config
+from bench.data.formats.json_file import Entry, JsonFile
 from bench.errors import UserError, unknown
 from bench.experiments.plan import PlannedCell, plan
 from bench.experiments.record import own_record
-from bench.utils.io import digest, read_json
+from bench.utils.io import digest
 
-_ENTRY = {
-    "set": {str: object}, "row": str, "label": str, "status": str, "state": str, "reason": str,
-    "classes": {str: int}, "parts": {str: str}, "coverage": [int], "experiment": str,
-    "metrics": {str: {"mean": float, "std": object, "n": int, "over": str}}, "settings?": str,
-}  # fmt: skip
+
+class _Metric(Entry):
+    mean: float
+    std: float | None
+    n: int
+    over: str
+
+
+class _Row(Entry):
+    model_config = ConfigDict(extra="allow")
+
+    set: dict[str, Any]
+    row: str
+    label: str
+    status: str
+    state: str
+    reason: str
+    classes: dict[str, int]
+    metrics: dict[str, _Metric]
+    coverage: list[int]
+    experiment: str
+    parts: dict[str, str]
+
+
+class SweepFile(JsonFile):
+    """``results/sweeps/<profile>/<name>.json``: the rows of a table, one per setting."""
+
+    profile: str
+    parameters: list[str]
+    rows: list[_Row]
 
 
 def saved_sweep(config: Config, layout: Layout, name: str) -> dict[str, Any]:
-    """Return a sweep of ``results/sweeps/<profile>``; rows of what has changed are outdated.
+    """Return a saved sweep of the profile; rows of changed code or settings are outdated.
 
-    Raises UserError if there is none of that name, or it is damaged.
+    Raises UserError if it does not exist or is damaged.
     """
-    path = layout.sweeps / f"{name}.json"
-    sweep: dict[str, Any] | None = read_json(path, "profile", parameters=[str], rows=[_ENTRY])
-    if sweep is None:
+    found = SweepFile.read(layout.sweeps / f"{name}.json")
+    if found is None:
         raise unknown("saved sweep", name, [path.stem for path in layout.sweeps.glob("*.json")])
+    sweep = found.content()
     planned: dict[str, list[PlannedCell]] = {}
     for cell in plan(config, layout, readings=True):
         planned.setdefault(cell.row, []).append(cell)
@@ -36,7 +64,7 @@ def saved_sweep(config: Config, layout: Layout, name: str) -> dict[str, Any]:
         if "settings" in row:
             method = row["row"].partition("+")[0]
             others = row["settings"] != other_settings(config, method, sweep["parameters"])
-        else:  # saved before it said so: the row's own records are of the same day
+        else:  # saved by an older version: compare with the row's own records
             others = any(_is_of_other_settings(layout, cell) for cell in cells)
         other += ["settings"] * others
         if other and row["status"] in ("ok", "partial"):
@@ -45,7 +73,7 @@ def saved_sweep(config: Config, layout: Layout, name: str) -> dict[str, Any]:
 
 
 def other_settings(config: Config, method: str, swept: Sequence[str]) -> str:
-    """Hash what decides a method's numbers but code, data and the swept parameters."""
+    """Hash what decides a method's numbers besides code, data and the swept parameters."""
     profile = config.profile
     values = {
         "tau": profile.tau if profile.train_on else None,
@@ -73,5 +101,5 @@ def _is_of_other_settings(layout: Layout, cell: PlannedCell) -> bool:
     try:
         found = own_record(path).parts if path.is_file() else {}
     except UserError:
-        return False  # damaged, as every table says
+        return False  # damaged: every table says so
     return any(part in found and found[part] != cell.parts[part] for part in ("settings", "method"))

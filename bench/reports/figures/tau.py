@@ -8,12 +8,11 @@ import numpy as np
 from bench.config.profile import load_config
 from bench.data.formats.overlap_file import OverlapFile
 from bench.data.splits.overlap import Nearest
-from bench.experiments.saved_sweeps import saved_sweep
+from bench.experiments.saved_sweeps import SweepFile, saved_sweep
 from bench.reports.figures.drawing import GREY, INK, Look, Sheet, not_drawn, short
 from bench.reports.figures.material import Material
 from bench.reports.report_model import Figure
 from bench.reports.tables.typed_table import Number, number_text
-from bench.utils.io import read_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +21,6 @@ KEY = "tau"
 TITLE = "The overlap exclusion τ"
 HIGHEST = 0.3
 LISTED = 150  # classes of the table
-_SWEEP = [{"set": {"tau": float}, "row": str, "label": str, "status": str, "metrics": {str: dict}}]
 Point = tuple[float, float, float | None, int]  # τ, mean, deviation, n
 
 
@@ -106,9 +104,8 @@ def _lines(material: Material, key: str, now: float) -> list[tuple[str, str, lis
 def _swept(material: Material) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for file in sorted(material.layout.sweeps.glob("*.json")):
-        value = read_json(file, parameters=[str])
-        if value and value["parameters"] == ["tau"]:
-            read_json(file, rows=_SWEEP)  # of which the rest may be text
+        value = SweepFile.read(file)
+        if value and value.parameters == ["tau"]:
             config = load_config(material.layout.root, material.context.profile)
             rows += saved_sweep(config, material.layout, file.stem)["rows"]
     return rows
