@@ -9,10 +9,11 @@ definitions, comments, docstrings, annotations of functions, or the text of mess
 import ast
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.utils.io import digest, file_digest
 
@@ -82,15 +83,39 @@ def parsed(path: Path) -> ast.Module:
         raise
 
 
+def classes(path: Path) -> list[ast.ClassDef]:
+    """Return the classes at the top level of a file."""
+    return [node for node in parsed(path).body if isinstance(node, ast.ClassDef)]
+
+
+def assignments(kind: ast.ClassDef) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign]]:
+    """Yield the names that a class assigns or annotates, with the statements."""
+    for line in kind.body:
+        target = line.targets[0] if isinstance(line, ast.Assign) else None
+        target = line.target if isinstance(line, ast.AnnAssign) else target
+        if isinstance(target, ast.Name) and isinstance(line, (ast.Assign, ast.AnnAssign)):
+            yield target.id, line
+
+
+def literals(kind: ast.ClassDef) -> dict[str, Any]:
+    """Return name -> value of what a class sets to a literal."""
+    found = {}
+    for name, line in assignments(kind):
+        with suppress(ValueError, TypeError):
+            if line.value:
+                found[name] = ast.literal_eval(line.value)
+    return found
+
+
 def forget_code() -> None:
-    """Drop what was read of source files."""
+    """Drop the cache of source files."""
     _read.clear()
     for cached in (parsed, _module, _walk):
         cached.cache_clear()
 
 
 def refresh_code() -> None:
-    """Drop what was read of source files if one of them has changed since."""
+    """Drop the cache of source files if one of them has changed."""
     if any(_stamp(path) != stamp for path, stamp in _read.items()):
         forget_code()
 
@@ -113,7 +138,7 @@ def code_digest(path: Path, root: Path) -> str:
     class declares (``files = ("prompts.json",)``, relative to its own file) count with their bytes.
     Raises ``SyntaxError`` for a file that cannot be parsed, ``OSError`` for one that is not there.
     """
-    return _walk(_actual(path, root), root)[0]
+    return _walk(path, root)[0]
 
 
 def core_digest(root: Path) -> str:
@@ -123,11 +148,7 @@ def core_digest(root: Path) -> str:
 
 def code_files(path: Path, root: Path) -> list[Path]:
     """Return the files whose definitions ``code_digest`` covers, sorted."""
-    return sorted(_walk(_actual(path, root), root)[1])
-
-
-def _actual(path: Path, root: Path) -> Path:
-    return path if path.is_file() else code_root(root) / path.relative_to(root)
+    return sorted(_walk(path, root)[1])
 
 
 @cache
@@ -145,7 +166,7 @@ def _walk(path: Path, root: Path) -> tuple[str, frozenset[Path]]:
             todo.append(node)
         return numbers[node]
 
-    number(Node(path, ""))
+    number(Node(path if path.is_file() else code_root(root) / path.relative_to(root), ""))
     lines = []
     while todo:
         node = todo.popleft()
@@ -181,24 +202,15 @@ def _walk(path: Path, root: Path) -> tuple[str, frozenset[Path]]:
 
 def _files(node: Node) -> list[str]:
     """Return the data files that a class declares as ``files``."""
-    return [
-        str(name)
-        for kind in parsed(node.path).body
-        if isinstance(kind, ast.ClassDef) and kind.name == node.name
-        for line in kind.body
-        if isinstance(line, (ast.Assign, ast.AnnAssign)) and line.value is not None
-        for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
-        if isinstance(target, ast.Name) and target.id == "files"
-        for name in _literal(line.value)
-    ]
+    own = (literals(kind) for kind in classes(node.path) if kind.name == node.name)
+    declared = [found.get("files", ()) for found in own]
+    return [str(name) for names in declared if isinstance(names, (tuple, list)) for name in names]
 
 
-def _literal(value: ast.expr) -> tuple[object, ...]:
-    try:
-        found = ast.literal_eval(value)
-    except (ValueError, TypeError):
-        return ()
-    return tuple(found) if isinstance(found, (tuple, list)) else ()
+def definition(name: str, path: Path, root: Path) -> Node | None:
+    """Return the project's definition that a dotted name at the top level of ``path`` means."""
+    found = _resolve(name, _module(path).imports, path, root)
+    return found if isinstance(found, Node) else None
 
 
 def _resolve(use: str, imports: Mapping[str, Target], path: Path, root: Path) -> Node | str | None:
@@ -349,12 +361,17 @@ class _Former:
             return self._constant(node.value)
         if isinstance(node, ast.JoinedStr) and self._quiet:
             return "message"
-        if isinstance(node, ast.Raise) or _says(node) or _describes(node):
+        called = _dotted(node.func) if isinstance(node, ast.Call) else ""
+        if (
+            isinstance(node, ast.Raise)
+            or called.rpartition(".")[2] in _SAYS
+            or (isinstance(node, ast.Assign) and _DESCRIBES & set(_defined(node)))
+        ):
             before, self._quiet = self._quiet, True
             text = self._fields(node)
             self._quiet = before
             return text
-        if isinstance(node, ast.Call) and _name_of(node).endswith("import_module") and node.args:
+        if isinstance(node, ast.Call) and called.endswith("import_module") and node.args:
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 self._found.modules[first.value] = None
@@ -424,17 +441,3 @@ def _dotted(node: ast.expr) -> str:
         names.append(node.attr)
         node = node.value
     return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
-
-
-def _name_of(call: ast.Call) -> str:
-    return _dotted(call.func)
-
-
-def _describes(node: ast.AST) -> bool:
-    return isinstance(node, ast.Assign) and any(
-        isinstance(one, ast.Name) and one.id in _DESCRIBES for one in node.targets
-    )
-
-
-def _says(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and _name_of(node).rpartition(".")[2] in _SAYS

@@ -29,7 +29,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from bench.data.formats.json_file import Entry, JsonFile
+from bench.data.formats.json_file import Entry, JsonFile, first_error
 from bench.errors import UserError, unknown
 from bench.utils.bitstrings import unpack
 from bench.utils.io import dump_json, dump_sealed, parsed_json, unsealed, write_text
@@ -287,9 +287,7 @@ def read_record(path: Path) -> Record:
             )
         return Record.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = f"{where}: {first['msg']}".removeprefix(": Value error, ")
+        reason = first_error(error)
     except (ValueError, AttributeError, TypeError, KeyError, OSError, RecursionError) as error:
         reason = str(error)
     raise UserError(

@@ -19,7 +19,7 @@ from bench.data.index import read_index
 from bench.data.words.class_vectors import load_class_vectors
 from bench.experiments.method_registry import load
 from bench.experiments.record import EmbeddedClasses, Run
-from bench.method import Method, as_tensor_classes, create, parameters_of
+from bench.method import Classes, Method, as_tensor_classes, create, parameters_of
 from bench.models.similarity import cosine
 from bench.training.cell_inputs import (
     Batches,
@@ -40,87 +40,6 @@ from bench.training.embed import Embedded, embed
 from bench.training.job import Job
 from bench.training.trainer import Log, Trained, train
 from bench.utils.io import digest, file_digest, replace_folder, replacing, write_text
-
-
-class BestOnTest:
-    """Embeddings of the checkpoint that did best on the test sets, as the released code picks.
-
-    They lie beside ``state``, the training's own, as ``<step>-<top-1>-<digest>.safetensors``.
-    """
-
-    def __init__(self, state: Path) -> None:
-        self.folder, self.step, self.top1 = state.with_suffix(".best"), 0, -1.0
-        if not state.is_file():  # the training begins anew
-            shutil.rmtree(self.folder, ignore_errors=True)
-        kept = sorted(self.folder.glob("*.safetensors"))  # of a training that was killed
-        for old in kept[:-1]:  # killed between the write of one and the removal of the other
-            old.unlink()
-        if kept:
-            step, top1, known = kept[-1].stem.split("-")
-            if file_digest(kept[-1]) == known:
-                self.step, self.top1 = int(step), float(top1)
-            else:  # damaged: only a whole training can tell which step was best
-                kept[-1].unlink()
-                state.unlink(missing_ok=True)
-
-    def offer(self, step: int, parts: Mapping[str, Embedded]) -> None:
-        """Keep the embeddings if their mean top-1 over the test sets is a new best."""
-        top1 = float(np.mean([_top1(e) for e in parts.values()]))
-        if top1 > self.top1:
-            self.step, self.top1 = step, top1
-            content = save(flat(parts))
-            # 25 digits give the very number again, or an equal one would count as better.
-            new = self.folder / f"{step:08d}-{top1:.25f}-{digest(content)}.safetensors"
-            with replacing(new) as part:
-                part.write_bytes(content)
-            for old in self.folder.glob("*"):  # only now, so that a kill loses nothing
-                if old != new:
-                    old.unlink()
-
-
-def _top1(e: Embedded) -> float:
-    scores = e.arrays["score"] if "score" in e.arrays else cosine(*_pair(e))
-    return float((scores.argmax(1) == e.arrays["label"]).mean())
-
-
-def _pair(e: Embedded) -> tuple[Any, Any]:
-    return e.arrays["video"], e.arrays["class"]
-
-
-def flat(parts: Mapping[str, Embedded]) -> dict[str, Any]:
-    """Return the arrays of all parts, as "<data set>.<array>"."""
-    return {f"{name}.{key}": a for name, e in parts.items() for key, a in e.arrays.items()}
-
-
-def finish(
-    final: Path,
-    run: Run,
-    parts: Mapping[str, Embedded],
-    log: Log,
-    model: Method | None,
-    best: BestOnTest,
-) -> None:
-    """Write a cell's files to ``final``: the folder is whole or not there."""
-
-    def write(work: Path) -> None:
-        with replacing(work / "embeddings.safetensors") as part:
-            save_file(flat(parts), part)
-        if best.step:
-            (kept,) = best.folder.glob("*.safetensors")
-            shutil.copyfile(kept, work / "best_on_test.safetensors")
-        if model is not None:
-            with replacing(work / "model.safetensors") as part:
-                save_tensors({k: v.contiguous() for k, v in model.state_dict().items()}, part)
-        if log:
-            columns = list(log[0])
-            lines = (",".join(f"{row[c]:.9g}" for c in columns) for row in log)
-            write_text(work / "log.csv", "\n".join([",".join(columns), *lines]) + "\n")
-        files = {path.name: file_digest(path) for path in sorted(work.iterdir())}
-        run.model_copy(update={"files": files}).write(work / "run.json")
-
-    replace_folder(final, write)
-    shutil.rmtree(best.folder, ignore_errors=True)
-
 
 Report = Callable[[int, float], None]
 Check = Callable[[Mapping[str, str]], Mapping[str, str]]
@@ -174,7 +93,11 @@ def run_cell(
     dims = {name: source.dim for name, source in first.items()}
     objects = open_objects(job.layout, job.inputs, device)
     open_cell(method, job.network, seen, dims, objects)
-    imported = _load(method, job.checkpoint) if job.checkpoint else {}
+    imported: dict[str, Any] = {}
+    if job.checkpoint:
+        state_dict, known = imported_weights(job.checkpoint)
+        load_weights(method, state_dict, str(job.checkpoint), "import it for this profile")
+        imported = {"train": {}, "checkpoint": known.content()}  # nothing is trained
     method.to(device)
     part = world.part(job.train.batch, method) if trains else slice(None)
     batches = Batches(first, *usable, job.train.batch, job.seed, part)
@@ -187,17 +110,17 @@ def run_cell(
         done = step, loss
         report(*done)
 
-    def alive() -> None:
-        report(*done)
+    def embed_rows(name: str, rows: list[int], labels: list[int], classes: Classes) -> Embedded:
+        return embed(
+            method, sources[name], indices[name].paths, rows, labels, classes,
+            lambda: report(*done), inference=job.network.inference, world=world,
+        )  # fmt: skip
 
     def embed_all() -> None:
         for name, listed in job.tests.items():
             chosen = rows_of(indices[name], listed, rows if held_out else ())
             classes = open_classes(job, indices[name], listed, vectors[name], device)
-            parts[name] = embed(
-                method, sources[name], indices[name].paths, *chosen, classes, alive,
-                inference=job.network.inference, world=world,
-            )  # fmt: skip
+            parts[name] = embed_rows(name, *chosen, classes)
 
     best = BestOnTest(state) if world.first else None
 
@@ -220,11 +143,7 @@ def run_cell(
         embed_all()
     some = first_per_class(*usable, job.input.seen_per_class)
     if some[0]:
-        paths = indices[job.train_on].paths
-        parts["seen"] = embed(
-            method, first, paths, *some, seen, alive,
-            inference=job.network.inference, world=world,
-        )  # fmt: skip
+        parts["seen"] = embed_rows(job.train_on, *some, seen)
     if best:
         log = trained.log
         arrays = {name: np.stack(list(found.values())) for name, found in vectors.items()}
@@ -232,8 +151,15 @@ def run_cell(
         run = Run(
             **{**job.facts, "parts": {**job.facts["parts"], **used}},
             fingerprint=job.fingerprint,
-            parameters=_parameters(job, kind, method) | imported,
-            environment=environment(device),
+            parameters={
+                "method": {name: getattr(method, name) for name in parameters_of(kind)},
+                "train": job.train.numbers(),
+                "input": job.input.model_dump(mode="json"),
+                "network": job.network.model_dump(mode="json"),
+                "inputs": dict(job.inputs),
+                **imported,
+            },
+            environment=_environment(device),
             started=time.strftime("%Y-%m-%dT%H:%M:%SZ", started),
             wall_s=round(time.perf_counter() - wall, 2),
             cpu_s=round(time.process_time() - cpu, 2),
@@ -253,26 +179,18 @@ def run_cell(
             files={},
         )
         model = method if job.train.keep_model and not job.checkpoint else None
-        finish(job.layout.runs / job.cell, run, parts, log, model, best)
+        _store(job.layout.runs / job.cell, run, parts, log, model, best)
         state.unlink(missing_ok=True)
     world.gather(None)  # nobody goes on before the result is there
 
 
-def _load(method: Method, checkpoint: Path) -> dict[str, Any]:
-    """Load imported weights; return what ``parameters`` says of them, and that nothing trained."""
-    state, facts = imported_weights(checkpoint)
-    load_weights(method, state, str(checkpoint), "import it for this profile")
-    return {"train": {}, "checkpoint": facts.content()}
-
-
-def environment(device: torch.device) -> dict[str, str]:
+def _environment(device: torch.device) -> dict[str, str]:
     """Return the versions and the machine that a result came from."""
-    packages = ("torch", "torchvision", "numpy", "av", "gensim")
-    found = {name: version(name) for name in packages}
     cuda = device.type == "cuda"
+    packages = ("torch", "torchvision", "numpy", "av", "gensim")
     return {
         "python": platform.python_version(),
-        **found,
+        **{name: version(name) for name in packages},
         "cuda": str(torch.version.cuda) if cuda else "",
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "machine": platform.machine(),
@@ -281,11 +199,77 @@ def environment(device: torch.device) -> dict[str, str]:
     }
 
 
-def _parameters(job: Job, kind: type[Method], method: Method) -> dict[str, Any]:
-    return {
-        "method": {name: getattr(method, name) for name in parameters_of(kind)},
-        "train": job.train.numbers(),
-        "input": job.input.model_dump(mode="json"),
-        "network": job.network.model_dump(mode="json"),
-        "inputs": dict(job.inputs),
-    }
+class BestOnTest:
+    """Embeddings of the checkpoint that did best on the test sets, as the released code picks.
+
+    They lie beside ``state``, the training's own, as ``<step>-<top-1>-<digest>.safetensors``.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.folder, self.step, self.top1 = state.with_suffix(".best"), 0, -1.0
+        if not state.is_file():  # the training starts from the beginning
+            shutil.rmtree(self.folder, ignore_errors=True)
+        kept = sorted(self.folder.glob("*.safetensors"))  # of a training that was killed
+        for old in kept[:-1]:  # killed between the write of one and the removal of the other
+            old.unlink()
+        if kept:
+            step, top1, known = kept[-1].stem.split("-")
+            if file_digest(kept[-1]) == known:
+                self.step, self.top1 = int(step), float(top1)
+            else:  # damaged: only a whole training can tell which step was best
+                kept[-1].unlink()
+                state.unlink(missing_ok=True)
+
+    def offer(self, step: int, parts: Mapping[str, Embedded]) -> None:
+        """Keep the embeddings if their mean top-1 over the test sets is a new best."""
+        top1 = float(np.mean([_top1(e.arrays) for e in parts.values()]))
+        if top1 > self.top1:
+            self.step, self.top1 = step, top1
+            content = save(_flat(parts))
+            # 25 digits restore the exact number: a rounded one could count as better.
+            new = self.folder / f"{step:08d}-{top1:.25f}-{digest(content)}.safetensors"
+            with replacing(new) as part:
+                part.write_bytes(content)
+            for old in self.folder.glob("*"):  # only now, so that a kill loses nothing
+                if old != new:
+                    old.unlink()
+
+
+def _top1(arrays: Mapping[str, Any]) -> float:
+    scores = arrays["score"] if "score" in arrays else cosine(arrays["video"], arrays["class"])
+    return float((scores.argmax(1) == arrays["label"]).mean())
+
+
+def _flat(parts: Mapping[str, Embedded]) -> dict[str, Any]:
+    """Return the arrays of all parts, as "<data set>.<array>"."""
+    return {f"{name}.{key}": a for name, e in parts.items() for key, a in e.arrays.items()}
+
+
+def _store(
+    final: Path,
+    run: Run,
+    parts: Mapping[str, Embedded],
+    log: Log,
+    model: Method | None,
+    best: BestOnTest,
+) -> None:
+    """Write a cell's folder, completely or not at all."""
+
+    def write(work: Path) -> None:
+        with replacing(work / "embeddings.safetensors") as part:
+            save_file(_flat(parts), part)
+        if best.step:
+            (kept,) = best.folder.glob("*.safetensors")
+            shutil.copyfile(kept, work / "best_on_test.safetensors")
+        if model is not None:
+            with replacing(work / "model.safetensors") as part:
+                save_tensors({k: v.contiguous() for k, v in model.state_dict().items()}, part)
+        if log:
+            columns = list(log[0])
+            lines = (",".join(f"{row[c]:.9g}" for c in columns) for row in log)
+            write_text(work / "log.csv", "\n".join([",".join(columns), *lines]) + "\n")
+        files = {path.name: file_digest(path) for path in sorted(work.iterdir())}
+        run.model_copy(update={"files": files}).write(work / "run.json")
+
+    replace_folder(final, write)
+    shutil.rmtree(best.folder, ignore_errors=True)
