@@ -41,8 +41,7 @@ def cell_record(config: Config, layout: Layout, folder: Path) -> Record:
     files = _split_files(config, layout, run.split)
     arrays = _arrays(folder / EMBEDDINGS)
     rows = _rows(layout, run.digests, files)
-    usable = {name for name in rows if f"{name}.row" in arrays}  # no rows: trained by older code
-    files = {key: file for key, file in files.items() if not _lists(file) or key[0] in usable}
+    files = {key: file for key, file in files.items() if not _lists(file) or key[0] in rows}
     splits = {key: file.splits for key, file in files.items()}
     names = {name: one.names for name, one in run.embedded.items()}
     tests = {name: one for name, one in run.embedded.items() if name != "seen"}

@@ -7,7 +7,7 @@ compared without any data.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,52 +146,36 @@ def _word_vectors(path: Path) -> dict[str, Vector]:
         raise UserError(f"{path}: damaged ({error}); run 'bench stage words'") from None
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A test class that a source has seen.
+def compare(tests: Sequence[Named], sources: Sequence[Named], tau: float) -> dict[str, Any]:
+    """Compare the classes of one source with the test classes of one data set.
 
-    ``by``: name (ignoring spelling), words (ignoring order and form) or distance (below τ).
+    ``tested`` counts the test classes, ``measured`` those with a distance. ``seen`` lists those
+    that the source has seen by name (ignoring spelling), words (ignoring order and form) or
+    distance (1 − cos < τ). ``nearest`` is the nearest pair of all, seen or not, or None.
     """
-
-    name: str
-    by: str
-    source: str  # the source's class
-    distance: float | None  # 1 − cos, None without vectors
-
-
-@dataclass
-class Compared:
-    """The classes of one source compared with the test classes of one data set."""
-
-    tested: int
-    measured: int = 0  # test classes with a distance
-    seen: list[dict[str, Any]] = field(default_factory=list)
-    nearest: dict[str, Any] | None = None  # the nearest pair of all, seen or not
-
-
-def compare(tests: Sequence[Named], sources: Sequence[Named], tau: float) -> Compared:
-    """Return the ``tests`` that are among the ``sources``, and the nearest pair."""
     by_name = {key(one.name): one for one in sources}
     by_words = {one.words: one for one in sources if one.words}
     nearest = _nearest(tests, sources)
-    found = []
-    for test in tests:
+    seen = []
+    for test in sorted(tests, key=lambda one: one.name):
         near = nearest.get(test.name)
-        if own := by_name.get(key(test.name)):
-            found.append(Seen(test.name, "name", own.name, _distance(test, own)))
-        elif own := by_words.get(test.words):
-            found.append(Seen(test.name, "words", own.name, _distance(test, own)))
+        by = "name" if key(test.name) in by_name else "words"
+        own = by_name.get(key(test.name)) or by_words.get(test.words)
+        if own:
+            pair = _nearest([test], [own]).get(test.name)
+            found = own.name, pair[1] if pair else None
         elif near is not None and near[1] < tau:
-            found.append(Seen(test.name, "distance", *near))
-    pair = min(nearest.items(), key=lambda one: one[1][1], default=None)
-    return Compared(
-        tested=len(tests),
-        measured=len(nearest),
-        seen=[asdict(one) for one in sorted(found, key=lambda one: one.name)],
-        nearest=None
-        if pair is None
-        else {"name": pair[0], "source": pair[1][0], "distance": pair[1][1]},
-    )
+            by, found = "distance", near
+        else:
+            continue
+        seen.append({"name": test.name, "by": by, "source": found[0], "distance": found[1]})
+    first = min(nearest.items(), key=lambda one: one[1][1], default=None)
+    return {
+        "tested": len(tests),
+        "measured": len(nearest),
+        "seen": seen,
+        "nearest": first and {"name": first[0], "source": first[1][0], "distance": first[1][1]},
+    }
 
 
 def _nearest(tests: Sequence[Named], sources: Sequence[Named]) -> dict[str, tuple[str, float]]:
@@ -207,15 +191,9 @@ def _nearest(tests: Sequence[Named], sources: Sequence[Named]) -> dict[str, tupl
     return {one.name: (one.nearest, round(max(one.distance, 0.0), 6)) for one in found}
 
 
-def _distance(a: Named, b: Named) -> float | None:
-    found = _nearest([a], [b])
-    return found[a.name][1] if found else None
-
-
 # Kinetics names its clips ID_000012_000022, ActivityNet v_ID. Others have no ids in their names.
 _ID = re.compile(r"(?:v_)?([\w-]{11})(?:_\d{6}_\d{6})?$", re.ASCII)
 _WITH_IDS = ("kinetics", "activitynet")
-NONE = "no lists in this profile"
 SHOWN = 20
 PUBLISHED_TAU = 0.05  # for a profile without the exclusion
 UNDECLARED = (
@@ -302,7 +280,7 @@ def _source(
     tau: float,
     **more: Any,
 ) -> Source:
-    compared = {name: asdict(compare(found, classes, tau)) for name, found in tests.items()}
+    compared = {name: compare(found, classes, tau) for name, found in tests.items()}
     vectors = sum(one.vector is not None and bool(one.vector.any()) for one in classes)
     found = {"what": what, "classes": len(classes), "with_vectors": vectors, "unknown": ""}
     return found | {"tests": compared} | more
@@ -365,12 +343,12 @@ def _per_draw(
     for split in splits:
         seen, unseen = ([classes[c] for c in split[side]] for side in ("seen", "unseen"))
         found = compare(unseen, seen, tau)
-        lacking = max(lacking, found.tested - found.measured)
-        for one in found.seen:
-            pair = pairs.setdefault(one["name"], one | {"draws": 0})
-            pair["draws"] += 1
-        if found.nearest and (not nearest or found.nearest["distance"] < nearest["distance"]):
-            nearest = found.nearest
+        lacking = max(lacking, found["tested"] - found["measured"])
+        for one in found["seen"]:
+            pairs.setdefault(one["name"], one | {"draws": 0})["draws"] += 1
+        near = found["nearest"]
+        if near and (not nearest or near["distance"] < nearest["distance"]):
+            nearest = near
     compared = {
         "tested": (count := len({c for one in splits for c in one["unseen"]})),
         "measured": count - lacking,
@@ -380,9 +358,8 @@ def _per_draw(
     what = f"seen classes of {len(splits)} splits of {dataset}"
     unknown = "" if splits else "no split file; run 'bench stage splits'"
     tests = {dataset: compared} if splits else {}
-    return {"what": what, "classes": len(classes), "unknown": unknown, "tests": tests} | {
-        "splits": len(splits)
-    }
+    found = {"what": what, "classes": len(classes), "unknown": unknown, "tests": tests}
+    return found | {"splits": len(splits)}
 
 
 def _inputs(

@@ -58,53 +58,37 @@ def score(
         place = {name: i for i, name in enumerate(classes)}
         everything = [{"name": "full", "unseen": list(classes)}]
         wanted = {p: s for (d, p), s in splits.items() if d == dataset} or {"full": everything}
-        columns: list[Sides] = []
-        for protocol, listed in wanted.items():
-            for one in listed:
-                try:
-                    columns.append(_sides(one, place))
-                except KeyError:
-                    reason = f"{dataset} {protocol} {one['name']}: class not embedded"
-                    raise ValueError(reason) from None
-        whole, table = _Parts.ranked(dataset, arrays, [[*u, *s] for u, s in columns])
-        ordered = zip(columns, table.T, strict=True)
-        for protocol, listed in wanted.items():
-            values: dict[str, dict[str, float]] = {}
-            for one in listed:
-                sides, rank = next(ordered)
-                part = whole
-                if "videos" in one:
-                    known = (rows or {}).get(dataset, {})
-                    chosen = [known[v] for v in one["videos"] if v in known]
-                    mask = np.isin(whole.rows, chosen)
-                    part, rank = whole.only(mask), rank[mask]
-                found, per_class = _one(part, rank, *sides)
-                for metric, value in found.items():
-                    values.setdefault(metric, {})[str(one["name"])] = value
-                if dataset != "seen":
-                    bits = part.right(rank)
-                    scope, split = f"{dataset}.{protocol}", str(one["name"])
-                    scores.videos.setdefault(scope, {})[split] = len(bits)
-                    scores.right.setdefault(scope, {})[split] = pack(bits)
-                if len(listed) == 1:
-                    scores.per_class[f"{dataset}.{protocol}"] = {
-                        classes[c]: pair for c, pair in per_class.items()
-                    }
-            for metric, by_split in values.items():
-                key = f"{dataset}.{protocol}.{metric}"
-                scores.metrics[key] = round(float(np.mean(list(by_split.values()))), 6)
-                if len(listed) > 1:
-                    scores.per_split[key] = {k: round(v, 6) for k, v in by_split.items()}
+        pairs = [(protocol, one) for protocol, listed in wanted.items() for one in listed]
+        sides: list[tuple[list[int], list[int]]] = []  # columns of the unseen and ranked seen
+        for protocol, one in pairs:
+            seen = one["seen"] if "held_out" in one else ()
+            try:
+                sides.append(([place[n] for n in one["unseen"]], [place[n] for n in seen]))
+            except KeyError:
+                reason = f"{dataset} {protocol} {one['name']}: class not embedded"
+                raise ValueError(reason) from None
+        whole, table = _Parts.ranked(dataset, arrays, [[*unseen, *seen] for unseen, seen in sides])
+        values: dict[str, dict[str, float]] = {}
+        for (protocol, one), columns, rank in zip(pairs, sides, table.T, strict=True):
+            scope, split, part = f"{dataset}.{protocol}", str(one["name"]), whole
+            if "videos" in one:
+                known = (rows or {}).get(dataset, {})
+                mask = np.isin(whole.rows, [known[v] for v in one["videos"] if v in known])
+                part, rank = whole.only(mask), rank[mask]
+            found, per_class = part.metrics(rank, *columns)
+            for metric, value in found.items():
+                values.setdefault(f"{scope}.{metric}", {})[split] = value
+            if dataset != "seen":
+                bits = part.right(rank)
+                scores.videos.setdefault(scope, {})[split] = len(bits)
+                scores.right.setdefault(scope, {})[split] = pack(bits)
+            if len(wanted[protocol]) == 1:
+                scores.per_class[scope] = {classes[c]: pair for c, pair in per_class.items()}
+        for key, by_split in values.items():
+            scores.metrics[key] = round(float(np.mean(list(by_split.values()))), 6)
+            if len(by_split) > 1:
+                scores.per_split[key] = {k: round(v, 6) for k, v in by_split.items()}
     return scores
-
-
-Sides = tuple[list[int], list[int]]  # columns of the unseen classes, and of the seen if ranked
-
-
-def _sides(split: Mapping[str, Any], place: Mapping[str, int]) -> Sides:
-    """Return a split's columns; KeyError for a class without one."""
-    seen = split["seen"] if "held_out" in split else ()
-    return [place[name] for name in split["unseen"]], [place[name] for name in seen]
 
 
 @dataclass(frozen=True)
@@ -130,9 +114,7 @@ class _Parts:
         given, cosines = arrays.get(f"{dataset}.score"), Cosines(video, of_class)
         own: Any
         table, own = ranks_and_own(cosines if given is None else given, labels, columns)
-        if (
-            given is not None
-        ):  # scores are not cosines, and videos and classes may not share a space
+        if given is not None:  # scores need not be cosines, nor videos and classes share a space
             one_space = video.shape[1] == of_class.shape[1]
             own = ranks_and_own(cosines, labels, [])[1] if one_space else None
         return cls(len(of_class), video, labels, rows, own), table
@@ -153,23 +135,23 @@ class _Parts:
 
     @cached_property
     def own(self) -> Any:
-        """Mean cosine of each class's videos with the class [K]; None where there are none."""
+        """Mean cosine of each class's videos with the class [K]; None without cosines."""
         if self.cosines is None:
             return None
         return class_means(self.cosines, self.labels, self.classes)
 
-
-def _one(
-    part: _Parts, rank: Any, columns: Sequence[int], seen: Sequence[int]
-) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
-    if seen:
-        values, per_class = generalised(rank, part.labels, seen, columns)
-    else:
-        values, per_class = accuracies(rank, part.labels, columns)
-    if part.own is not None:
-        values["closeness"] = closeness(part.own, columns)
-    values["dispersion"] = dispersion(part.centres, columns)
-    return values, per_class
+    def metrics(
+        self, rank: Any, columns: Sequence[int], seen: Sequence[int]
+    ) -> tuple[dict[str, float], dict[int, tuple[int, int]]]:
+        """Return the metrics of one split, and per class (videos, right)."""
+        if seen:
+            values, per_class = generalised(rank, self.labels, seen, columns)
+        else:
+            values, per_class = accuracies(rank, self.labels, columns)
+        if self.own is not None:
+            values["closeness"] = closeness(self.own, columns)
+        values["dispersion"] = dispersion(self.centres, columns)
+        return values, per_class
 
 
 def mean_curve(logs: Iterable[Path]) -> str:

@@ -85,10 +85,8 @@ def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> McNemar:
     ½; videos are taken as independent.
     """
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
-    n, term, total = only_a + only_b, 1, 0
-    for i in range(min(only_a, only_b) + 1):
-        total += term
-        term = term * (n - i) // (i + 1)
+    n = only_a + only_b
+    total = sum(math.comb(n, i) for i in range(min(only_a, only_b) + 1))
     return McNemar(only_a, only_b, min(1.0, 2 * total / 2**n))
 
 
@@ -113,9 +111,8 @@ def holm(p: Sequence[float]) -> list[float]:
 
     Calling all at or below α different is wrong about any of them with a chance of at most α.
     """
-    order = sorted(range(len(p)), key=lambda i: p[i])
     adjusted, highest = [0.0] * len(p), 0.0
-    for rank, i in enumerate(order):
+    for rank, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
         highest = max(highest, min(1.0, (len(p) - rank) * p[i]))
         adjusted[i] = highest
     return adjusted
@@ -170,9 +167,7 @@ class Gap:
     difference: float
     interval: tuple[float, float] | None
     p: float | None = None  # of a single comparison
-    variances: dict[str, float] = field(
-        default_factory=dict
-    )  # source -> its part of the interval's variance
+    variances: dict[str, float] = field(default_factory=dict)  # source -> part of the variance
     floor: float | None = None  # estimated half width that more seeds cannot remove
 
 

@@ -8,9 +8,8 @@ from pydantic import ConfigDict
 from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.formats.json_file import Entry, JsonFile
-from bench.errors import UserError, unknown
-from bench.experiments.plan import PlannedCell, plan
-from bench.experiments.record import own_record
+from bench.errors import unknown
+from bench.experiments.plan import plan
 from bench.utils.io import digest
 
 
@@ -34,6 +33,7 @@ class _Row(Entry):
     metrics: dict[str, _Metric]
     coverage: list[int]
     experiment: str
+    settings: str
     parts: dict[str, str]
 
 
@@ -54,19 +54,13 @@ def saved_sweep(config: Config, layout: Layout, name: str) -> dict[str, Any]:
     if found is None:
         raise unknown("saved sweep", name, [path.stem for path in layout.sweeps.glob("*.json")])
     sweep = found.content()
-    planned: dict[str, list[PlannedCell]] = {}
-    for cell in plan(config, layout, readings=True):
-        planned.setdefault(cell.row, []).append(cell)
+    parts = {cell.row: cell.parts for cell in plan(config, layout, readings=True)}
     for row in sweep["rows"]:
-        cells = planned.get(row["row"], [])
-        now = cells[0].parts if cells else {}
+        now = parts.get(row["row"], {})
         other = [part for part in ("core", "source") if now.get(part) != row["parts"].get(part)]
-        if "settings" in row:
-            method = row["row"].partition("+")[0]
-            others = row["settings"] != other_settings(config, method, sweep["parameters"])
-        else:  # saved by an older version: compare with the row's own records
-            others = any(_is_of_other_settings(layout, cell) for cell in cells)
-        other += ["settings"] * others
+        method = row["row"].partition("+")[0]
+        if row["settings"] != other_settings(config, method, sweep["parameters"]):
+            other.append("settings")
         if other and row["status"] in ("ok", "partial"):
             row |= {"status": "outdated", "state": f"outdated ({', '.join(other)})", "metrics": {}}
     return sweep
@@ -94,12 +88,3 @@ def flat(at: str, block: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from flat(f"{at}{key}.", value)
         else:
             yield f"{at}{key}", value
-
-
-def _is_of_other_settings(layout: Layout, cell: PlannedCell) -> bool:
-    path = layout.records / f"{cell.cell}.json"
-    try:
-        found = own_record(path).parts if path.is_file() else {}
-    except UserError:
-        return False  # damaged: every table says so
-    return any(part in found and found[part] != cell.parts[part] for part in ("settings", "method"))

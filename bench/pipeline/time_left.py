@@ -356,7 +356,7 @@ def _time_steps(job: Job, batch: int, steps: int) -> tuple[float, dict[str, floa
 
 def _at_once(job: Job, cells: int) -> MethodTime:
     """Time a method that does not train by steps on some classes, and scale to all videos."""
-    indices = {name: read_index(job.layout.index, name) for name in _names(job)}
+    indices = {name: read_index(job.layout.index, name) for name in job.datasets}
     fitted = job.checkpoint is None and job.method.learning == "closed form"
     seen = _some(indices[job.train_on], job.seen) if fitted else job.seen
     tests = {name: _some(indices[name], classes) for name, classes in job.tests.items()}
@@ -385,10 +385,6 @@ def _run(job: Job, report: Callable[..., None]) -> tuple[float, Run | None]:
     return seconds, Run.read(job.layout.runs / job.cell / "run.json")
 
 
-def _names(job: Job) -> list[str]:
-    return list(dict.fromkeys([*filter(None, [job.train_on]), *job.tests]))
-
-
 def _some(index: Index, classes: Sequence[str]) -> tuple[str, ...]:
     """Return the first classes that have ``_VIDEOS`` videos together."""
     chosen: list[str] = []
@@ -409,7 +405,7 @@ def _videos(indices: Mapping[str, Index], classes: Mapping[str, Sequence[str]]) 
 
 def _test_clips(job: Job) -> int:
     """Return how many clips a cell embeds after its training."""
-    indices = {name: read_index(job.layout.index, name) for name in _names(job)}
+    indices = {name: read_index(job.layout.index, name) for name in job.datasets}
     seen = _videos(indices, {job.train_on: job.seen})
     embedded = min(seen, job.input.seen_per_class * len(job.seen))
     return (_videos(indices, job.tests) + embedded) * job.input.test_clips

@@ -43,6 +43,11 @@ class Job:
     held_out: tuple[str, ...] = ()  # videos of seen classes that are tested, never trained on
     checkpoint: Path | None = None  # weights of an imported checkpoint, its facts beside it
 
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets that it is trained and tested on."""
+        return list(dict.fromkeys(name for name in (self.train_on, *self.tests) if name))
+
 
 def method_values(config: Config, cell: PlannedCell) -> dict[str, Any]:
     """Return the parameters of a cell's method that differ from its defaults."""

@@ -4,11 +4,12 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from bench.config.paths import Layout
+from bench.data.index import read_index
 from bench.errors import UserError
 from bench.experiments.fingerprint import code_files, refresh_code
 from bench.experiments.method_registry import blame, load
@@ -80,19 +81,11 @@ def _written(file: Path) -> int:
 
 def _parts(job: Job) -> dict[str, str]:
     """Return the parts that files decide, as the files are now."""
-    tests = list(job.tests)
-    datasets = list(dict.fromkeys([*([job.train_on] if job.train_on else []), *tests]))
-    read = tests if job.method.learning == "none" else datasets
+    read = list(job.tests) if job.method.learning == "none" else job.datasets
+    inputs = dict.fromkeys(job.inputs, read)
+    split = job.facts["split"]
     try:
-        parts: dict[str, str] = parts_on_disk(
-            job.layout,
-            job.method,
-            job.facts["split"],
-            datasets,
-            dict.fromkeys(job.inputs, read),
-            job.checkpoint,
-        )
-        return parts
+        return parts_on_disk(job.layout, job.method, split, job.datasets, inputs, job.checkpoint)
     except (SyntaxError, OSError) as error:
         raise UserError(f"{error}: changed while cells were trained; run 'bench train'") from None
 
@@ -110,10 +103,8 @@ def _compare(job: Job, used: Mapping[str, str]) -> None:
 
 def _data(job: Job) -> list[Path]:
     """Return the files and folders with the data of a cell."""
-    from bench.data.index import read_index
-
-    names = dict.fromkeys([*([job.train_on] if job.train_on else []), *job.tests])
-    roots = [(job.layout.index / read_index(job.layout.index, name).root) for name in names]
+    index = job.layout.index
+    roots = [index / read_index(index, name).root for name in job.datasets]
     weights = [job.layout.root / job.network.weights] if job.network.weights else []
     return [*roots, *weights, *([job.checkpoint] if job.checkpoint else [])]
 
@@ -132,9 +123,9 @@ _OPEN = ("bench", "data", "runs", "splits", "results", ".bench", ".dvc", ".git",
 
 
 class FileGuard:
-    """Notes the project's files that are opened or imported within ``with`` and are not declared.
+    """Records the undeclared files of the project that are opened or imported within ``with``.
 
-    Python reports every ``open`` to an audit hook; a read by a C library past Python goes unseen.
+    Python reports every ``open`` to an audit hook; reads by C libraries are not seen.
     """
 
     def __init__(self, layout: Layout, method: Path) -> None:
@@ -180,24 +171,17 @@ class FileGuard:
         _active.append(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         _active.remove(self)
 
 
 _active: list[FileGuard] = []
-_installed: list[bool] = []
 
 
+@cache
 def _install() -> None:
-    """Add the audit hook of this process; it cannot be removed, so there is one."""
-    if not _installed:
-        _installed.append(True)
-        sys.addaudithook(_hear)
+    """Add the audit hook of this process, once: it cannot be removed."""
+    sys.addaudithook(_hear)
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:

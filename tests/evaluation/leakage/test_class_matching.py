@@ -40,7 +40,7 @@ def named(name: str, *vector: float) -> Named:
 
 def test_a_class_is_seen_by_its_name_in_any_spelling_and_order() -> None:
     tests = [named("swinging circle"), named("Pull-Ups"), named("star rising")]
-    found = compare(tests, [named("circle swinging"), named("pull_ups")], 0.05).seen
+    found = compare(tests, [named("circle swinging"), named("pull_ups")], 0.05)["seen"]
     assert [(one["name"], one["by"]) for one in found] == [
         ("Pull-Ups", "name"), ("swinging circle", "words"),
     ]  # fmt: skip
@@ -51,8 +51,8 @@ def test_a_class_is_seen_by_its_name_in_any_spelling_and_order() -> None:
 def test_a_class_is_seen_below_tau_and_not_above(angle: float, count: int) -> None:
     near = named("b", np.cos(angle), np.sin(angle))
     found = compare([named("a", 1, 0)], [near, named("c", 0, 1)], 0.05)
-    assert len(found.seen) == count
-    assert found.nearest == {
+    assert len(found["seen"]) == count
+    assert found["nearest"] == {
         "name": "a", "source": "b", "distance": pytest.approx(1 - np.cos(angle), abs=1e-6),
     }  # fmt: skip
 

@@ -12,10 +12,12 @@ from reports.figures.made_runs import write_run
 from reports.tables.made_up import POSTER, context, full, planned_cell, record, write_splits
 
 from bench.config.paths import Layout
+from bench.config.profile import load_config
 from bench.errors import UserError
 from bench.experiments.method_registry import scan
 from bench.experiments.plan import code_parts
 from bench.experiments.record import Coverage
+from bench.experiments.saved_sweeps import other_settings
 from bench.reports.figures import accuracy, confusion, curves, gap, plane, tau
 from bench.reports.figures import class_differences as classes
 from bench.reports.figures import data_coverage as coverage
@@ -173,6 +175,7 @@ def test_tau_counts_kept_classes_and_takes_accuracy_from_sweeps(tmp_path: Path) 
     row |= {"reason": "", "classes": {}, "coverage": [], "experiment": ""}
     row |= {"set": {"tau": 0.2}, "metrics": {"mini_ucf.full.top1": number}}
     row["parts"] = code_parts(scan(ROOT)["aurl"], ROOT)
+    row["settings"] = other_settings(load_config(tmp_path, "mini"), "aurl", ["tau"])
     old = row | {"set": {"tau": 0.25}, "parts": row["parts"] | {"core": "older"}}
     sweep = {"profile": "mini", "parameters": ["tau"], "rows": [row, old]}
     write_json(tmp_path / "results" / "sweeps" / "mini" / "tau.json", sweep)
