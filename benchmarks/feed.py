@@ -19,9 +19,9 @@ from PIL import Image
 from ratio import Ratio, compare, show
 
 from bench.config.schema import Input
+from bench.data.synthetic.moving_shapes import write_h264
 from bench.data.video.clip_reader import ClipReader, clip_indices, train_start
-from bench.data.video.encode import write_h264
-from bench.data.video.frame_reader import resize
+from bench.data.video.decode import resize
 from bench.data.video.frame_store import build_store
 
 SIDE, LENGTH, FRAMES, VIDEOS, BATCH = 112, 16, 120, 8, 64

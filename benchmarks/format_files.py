@@ -17,9 +17,8 @@ import torch
 from PIL import Image
 from torchvision.io import decode_jpeg, decode_png
 
-from bench.data.video.decode import Converter, Pixels
-from bench.data.video.encode import write_h264
-from bench.data.video.frame_reader import Frames, VideoFrames
+from bench.data.synthetic.moving_shapes import write_h264
+from bench.data.video.decode import Converter, Frames, Pixels, VideoFrames
 
 SIDE, LENGTH = 112, 16
 QUALITY, CRF, FPS = 90, 20, 25

@@ -33,9 +33,9 @@ from moving_videos import moving
 from tabulate import tabulate
 
 from bench.config.schema import Input
+from bench.data.synthetic.moving_shapes import write_h264
 from bench.data.video.clip_reader import ClipReader
-from bench.data.video.encode import write_h264
-from bench.data.video.frame_reader import Frames
+from bench.data.video.decode import Frames
 from bench.data.video.frame_store import build_store
 
 FRAMES, VIDEOS, BATCH, ROUNDS, BLOCK = 120, 24, 64, 9, 4096

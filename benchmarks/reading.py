@@ -18,10 +18,16 @@ import torch
 from PIL import Image
 from ratio import Ratio, compare, show
 
+from bench.data.synthetic.moving_shapes import write_h264
 from bench.data.video.clip_reader import test_indices
-from bench.data.video.decode import Pixels, VideoError, count_frames, read_frames
-from bench.data.video.encode import write_h264
-from bench.data.video.frame_reader import read_resized, resize
+from bench.data.video.decode import (
+    Pixels,
+    VideoError,
+    count_frames,
+    read_frames,
+    read_resized,
+    resize,
+)
 
 SIDE, LENGTH, FRAMES = 112, 16, 180
 

@@ -22,8 +22,7 @@ import numpy as np
 import torch
 
 from bench.data.video.clip_reader import test_indices
-from bench.data.video.decode import Pixels, VideoError, count_frames
-from bench.data.video.frame_reader import read_resized, resize
+from bench.data.video.decode import Pixels, VideoError, count_frames, read_resized, resize
 
 SIDE, LENGTH = 112, 16
 T = TypeVar("T")

@@ -77,7 +77,7 @@ def put(root: Path) -> Callable[..., Path]:
     def write(path: str, frames: int = 3) -> Path:
         import numpy as np
 
-        from bench.data.video.encode import write_h264
+        from bench.data.synthetic.moving_shapes import write_h264
 
         made = root.parent / "clip.mp4"
         write_h264(made, np.zeros((frames, 32, 48, 3), np.uint8))

@@ -139,8 +139,7 @@ def words(
 
     Example: bench words ucf101 --json
     """
-    from bench.data.words.class_vectors import missing
-    from bench.data.words.class_words import class_words
+    from bench.data.words.class_vectors import class_words, missing
     from bench.data.words.word_vectors import read_vectors
     from bench.pipeline.class_splits import find_classes
 

@@ -13,9 +13,9 @@ from bench.cli.output import is_json, print_json
 from bench.config.paths import Layout, find_root
 from bench.errors import UserError
 from bench.utils.io import lock_holder
-from bench.utils.progress import duration
 from bench.utils.terminal import (
     console,
+    duration,
     on_terminal,
     print_hanging,
     print_pairs,

@@ -1,36 +1,98 @@
-"""The manifest of a data set on disk: measure every video once, later only those that changed.
-
-A parquet file with one row per video, sorted by ``path`` (posix, relative to the root): class,
-split (train, val, test or ""), frames (decodable; 0: unusable), fps, width, height, bytes,
-mtime_ns, sha256 ("" unless asked for) and reason (why it is unusable, or what is odd about it).
-The metadata of the file name the data set and its root. ``check_manifest`` decodes a few frames of
-every video to find files that have been cut or replaced since.
-"""
+"""What worker processes do with one video: measure it, or check that its frames are there."""
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.data.folders import find_videos
-from bench.data.lists import inside
-from bench.data.probe import Measurement, check_file, measure_file
+from bench.config.paths import Layout
+from bench.config.profile import DataSet
+from bench.data.folders import find_videos, inside
+from bench.data.index import read_features
 from bench.data.reference import published_size
+from bench.data.video.decode import VideoError, iter_frames, measure_video
 from bench.errors import UserError
 from bench.utils.io import DAMAGED, replacing
-from bench.utils.progress import track
+from bench.utils.terminal import track
 from bench.utils.worker_pool import DIED, TIMED_OUT, TIMEOUT, Lost, run
+
+# Containers round: a header that says a frame or two more is no sign of a broken file.
+TRUNCATED = 0.9
+
+
+class Measurement(NamedTuple):
+    """One video: decodable frames (0: unusable), frames a second, pixels as shown, a note.
+
+    ``reason`` says why it is unusable, or what is odd about a usable one.
+    """
+
+    frames: int
+    fps: float
+    width: int
+    height: int
+    sha256: str
+    reason: str
+
+
+def measure_file(path: str, root: Path, sha256: bool = False) -> Measurement:
+    """Decode all of ``root / path``; with ``sha256`` hash its bytes, too. Raises nothing."""
+    file = root / path
+    try:
+        if file.is_file() and not file.stat().st_size:
+            return Measurement(0, 0.0, 0, 0, "", "empty file")
+        found = measure_video(file)
+        hashed = _sha256(file) if sha256 else ""
+    except VideoError as error:
+        return Measurement(0, 0.0, 0, 0, "", error.reason)
+    except OSError as error:
+        return Measurement(0, 0.0, 0, 0, "", f"cannot be read: {error.strerror}")
+    note = "one frame only" if found.frames == 1 else ""
+    if found.frames < TRUNCATED * found.announced:
+        note = f"truncated? its header says {found.announced} frames, {found.frames} decode"
+    return Measurement(found.frames, found.fps, found.width, found.height, hashed, note)
+
+
+def check_file(task: tuple[str, int, int], root: Path, seed: int) -> str:
+    """Decode the first, the last and three random frames of a video; return what is wrong, or "".
+
+    ``task`` is path, frames and bytes as a manifest has them. The random frames are drawn with
+    ``seed`` and the path, so that each run looks at the same ones. Raises nothing.
+    """
+    path, frames, size = task
+    rng = np.random.default_rng([seed, zlib.crc32(path.encode())])
+    wanted = {0, frames - 1, *rng.integers(frames, size=3).tolist()}
+    try:
+        now = os.stat(root / path).st_size
+        if now != size:
+            return f"changed: {now} bytes, {size} in the manifest"
+        for _ in iter_frames(root / path, wanted):
+            pass
+    except VideoError as error:
+        return error.reason
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return ""
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
 
 STAMP = ["path", "bytes", "mtime_ns"]
 """What a file is known by: while these are the same, it is not read again."""
@@ -270,3 +332,92 @@ def check_manifest(
     for path, _, reason in table[:3].itertuples(index=False):
         say(f"  {path}: {reason}")
     return table
+
+
+def list_videos(name: str, described: DataSet, layout: Layout, jobs: int) -> pd.DataFrame:
+    """List a data set of video files: path, class, frames, bytes, sha256 ("") and reason.
+
+    A .parquet manifest of ``bench data index`` is believed, but for files that are gone or have
+    another size: those are unusable. Else the videos of ``root``, or those of a .csv of path and
+    class, are measured by ``jobs`` processes, each once for as long as it does not change.
+    """
+    assert described.root is not None
+    root = layout.root / described.root
+    manifest = layout.root / described.manifest if described.manifest else None
+    if manifest and manifest.suffix == ".parquet":
+        rows = _still_there(root, read_manifest(manifest)[0], name)
+    else:
+        cache = layout.scratch / "manifests" / f"{name}.parquet"
+        rows = update_manifest(name, root, cache, [manifest] if manifest else [], jobs=jobs)
+    if described.use:
+        rows = rows[rows["split"].isin(described.use)]
+        if rows.empty:
+            raise UserError(f"data set {name}: no video is in {' or '.join(described.use)} ('use')")
+    return rows[["path", "class", "frames", "bytes"]].assign(sha256="", reason=rows["reason"])
+
+
+def _still_there(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    if not root.is_dir():
+        raise UserError(
+            f"data set {name}: folder {root} is missing; set profiles.….datasets.{name}.root in "
+            "params.yaml"
+        )
+    frames, reasons = rows["frames"].to_numpy(copy=True), list(rows["reason"])
+    changed = 0
+    files = zip(rows["path"], rows["bytes"], strict=True)
+    for i, (path, size) in enumerate(track(files, len(rows), f"looking for videos of {name}")):
+        try:
+            now = os.stat(root / path).st_size
+            reason = f"changed since it was indexed: {now} bytes, {size} in the manifest"
+        except OSError as error:
+            now, reason = -1, f"missing: {error.strerror}"
+        if now != size and frames[i]:
+            frames[i], reasons[i] = 0, reason
+            changed += 1
+    if changed:
+        print(f"{name}: {changed} videos are missing or changed; run 'bench data index' again")
+    return rows.assign(frames=frames, reason=reasons)
+
+
+def hashed(root: Path, rows: pd.DataFrame, frames: int) -> pd.DataFrame:
+    """Add the known frame count, bytes and SHA-256: for files that the project itself wrote."""
+    files = [root / path for path in rows["path"]]
+    return rows.assign(
+        frames=frames,
+        bytes=[f.stat().st_size for f in files],
+        sha256=[hashlib.sha256(f.read_bytes()).hexdigest() for f in files],
+    )
+
+
+def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.DataFrame]:
+    """List a file of features: one row a video; frames is 0 where a feature is not finite."""
+    file = (base / cast(Path, described.file)).resolve()
+    features, labels, ids = read_features(file, described.keys)
+    if not len(labels) or len(ids) != len(labels):
+        raise UserError(f"{file}: no rows, or {len(ids)} ids for {len(labels)} labels")
+    if np.issubdtype(labels.dtype, np.integer):
+        classes = described.classes
+        if classes is None:
+            raise UserError(f"{file}: integer labels; name them with 'classes: […]' of {name}")
+        if twice := [one for one in classes if classes.count(one) > 1]:
+            raise UserError(
+                f"{file}: '{twice[0]}' is listed twice in 'classes' of {name}; use each once"
+            )
+        for label in (labels.min(), labels.max()):
+            if not 0 <= label < len(classes):
+                raise UserError(f"{file}: label {label} has no name in 'classes' of {name}")
+        labels = np.array([classes[i] for i in labels])
+    names, counts = np.unique(ids.astype(str), return_counts=True)
+    if len(names) < len(ids):
+        raise UserError(f"{file}: the id '{names[counts > 1][0]}' occurs twice")
+    finite = np.isfinite(features.astype(np.float32)).reshape(len(features), -1).all(1)
+    rows = pd.DataFrame({"path": ids.astype(str), "class": labels.astype(str)})
+    return file, rows.assign(frames=finite.astype(np.int64), row=np.arange(len(rows)))
+
+
+def paths_of(classes: dict[str, list[Path]], root: Path) -> pd.DataFrame:
+    """Make rows of path and class from class -> files."""
+    pairs: Iterable[tuple[str, str]] = (
+        (f.relative_to(root).as_posix(), c) for c, files in classes.items() for f in files
+    )
+    return pd.DataFrame(list(pairs), columns=["path", "class"])

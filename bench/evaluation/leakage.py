@@ -23,8 +23,7 @@ from bench.data.formats.overlap_file import OverlapFile
 from bench.data.formats.split_file import Split, SplitFile
 from bench.data.reference.class_names import key
 from bench.data.splits.overlap import nearest_test_classes
-from bench.data.words.class_vectors import load_class_vectors
-from bench.data.words.class_words import class_words
+from bench.data.words.class_vectors import class_words, load_class_vectors
 from bench.errors import UserError, unknown
 from bench.evaluation.audit_flags import audit_digest
 from bench.features.object_vocabulary import object_names

@@ -26,6 +26,7 @@ NEUTRAL = (
     "bench.data.formats",
     "bench.experiments.fingerprint",
     "bench.experiments.method_registry",
+    "bench.experiments.record",
 )
 _DESCRIBES = {"label", "approximates"}  # attributes of a method that tables print
 _SAYS = {"print", "warn", "warning", "info", "debug", "error"}  # calls whose texts are messages

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from bench.config.paths import Layout
 from bench.config.schema import Input, Network, Train
 from bench.data.index import Index
-from bench.data.input_reader import InputReader
+from bench.data.input_store import InputReader
 from bench.data.video.clip_reader import ClipReader
 from bench.data.video.decode import VideoError
 from bench.errors import UserError

@@ -23,8 +23,8 @@ from bench.features.text_encoder import (
     folder_digest,
     open_folder,
     package,
+    spoken,
 )
-from bench.features.texts import spoken
 
 Vectors = NDArray[np.float32]
 CONFIG = "open_clip_config.json"

@@ -29,12 +29,17 @@ from bench.data.input_store import (
 from bench.data.reference.class_names import key as spelling
 from bench.data.synthetic.moving_shapes import SIZE
 from bench.data.video.clip_reader import ClipReader
-from bench.data.video.decode import Pixels, VideoError
-from bench.data.video.frame_reader import FrameSampler
+from bench.data.video.decode import FrameSampler, Pixels, VideoError
 from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.experiments.fingerprint import code_digest
 from bench.features.frozen_backbone import FrozenBackbone, is_readable, segment_features
+from bench.features.image_classifiers import (
+    Weights,
+    load_classifier,
+    load_detector,
+    shapes_classifier,
+)
 from bench.features.image_text import class_embeddings, open_image_text
 from bench.features.object_vocabulary import (
     object_names,
@@ -44,14 +49,11 @@ from bench.features.object_vocabulary import (
     read_signatures,
     scored_names,
 )
-from bench.features.shape_classifier import shapes_classifier
-from bench.features.text_encoder import Encoder, Transformer, WordMean
-from bench.features.texts import class_texts
-from bench.features.torchvision_models import Weights, load_classifier, load_detector
+from bench.features.text_encoder import Encoder, Transformer, WordMean, class_texts
 from bench.training.device import prepare
 from bench.training.embed import chunk
 from bench.utils.io import DAMAGED, digest, file_digest, read_arrays
-from bench.utils.progress import track
+from bench.utils.terminal import track
 
 Array = NDArray[Any]
 Model = Callable[[NDArray[np.uint8]], Array]  # frames [n,H,W,3] -> [n,...]
@@ -193,9 +195,7 @@ class Workspace:
         if index.kind == "features":
             raise Unavailable(f"data set {dataset} has features only, no frames")
         folder = self.layout.inputs / name
-        stamp = digest(
-            [key, frames, short_side, index.digest, self.code("data/video/frame_reader")]
-        )
+        stamp = digest([key, frames, short_side, index.digest, self.code("data/video/decode")])
         sampler = FrameSampler(index, frames, short_side)
         failures = dict(sampler.failures)
 
@@ -284,7 +284,7 @@ def objects(work: Workspace, dataset: str) -> Made:
         return Made(source, digest([vocabulary, found]))
     if described.kind == "shapes":
         known, model = work.once("shapes", lambda: shapes_classifier(SIZE, device))
-        key: Any = work.code("features/shape_classifier")
+        key: Any = work.code("features/image_classifiers")
         side = None
         source = f"{len(known)} shapes, small classifier of single frames"
     else:
@@ -292,7 +292,7 @@ def objects(work: Workspace, dataset: str) -> Made:
         known, model = work.once(
             "classifier", lambda: load_classifier(described.model, weights, device)
         )
-        key, side = [work.code("features/torchvision_models"), described.model, origin], 256
+        key, side = [work.code("features/image_classifiers"), described.model, origin], 256
         source = f"{len(known)} ImageNet classes, {described.model}"
     padded = _padded(model, len(names)) if len(names) > len(known) else model
     key = [key, len(names)]
@@ -363,7 +363,7 @@ def boxes(work: Workspace, dataset: str) -> Made:
         found[..., 0] = order[found[..., 0].astype(np.int64)]
         return found
 
-    code = work.code("features/torchvision_models")
+    code = work.code("features/image_classifiers")
     key = [code, described.model, origin, described.most, order.tolist()]
     found, stamp = work.of_frames("boxes", dataset, described.frames, 480, numbered, key)
     made = digest([vocabulary, found]), digest([key_of_names, stamp])

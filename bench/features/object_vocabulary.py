@@ -11,10 +11,9 @@ from bench.config.profile import Profile
 from bench.data.index import Index
 from bench.data.reference import pretraining_classes
 from bench.data.reference.class_names import finder, key
-from bench.data.synthetic.corpus import definitions
-from bench.data.synthetic.vocabulary import PRETEXT_SHAPES, SHAPES
+from bench.data.synthetic.corpus import PRETEXT_SHAPES, SHAPES, definitions
 from bench.errors import UserError
-from bench.features.texts import read_texts, spoken
+from bench.features.text_encoder import read_texts, spoken
 from bench.utils.io import DAMAGED, parsed_json, read_arrays
 
 Vectors = NDArray[np.float32]

@@ -200,7 +200,7 @@ def find_classes(
     published list. ``vectors=False`` looks for no file.
     """
     from bench.data.reference.class_names import finder
-    from bench.data.words.class_words import PUBLIC
+    from bench.data.words.class_vectors import PUBLIC
 
     root = find_root()
     configs = [load_config(root, name) for name in ([profile] if profile else profile_names(root))]

@@ -31,7 +31,7 @@ from bench.errors import UserError, nearest, unknown
 from bench.experiments.cell_cache import read_run
 from bench.experiments.method_registry import load, scan
 from bench.experiments.record import Run
-from bench.features.torchvision_models import is_plain
+from bench.features.image_classifiers import is_plain
 from bench.method import Classes, Method, create
 from bench.models.released_names import Released, released_names
 from bench.training.cell_inputs import open_cell

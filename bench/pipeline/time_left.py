@@ -38,7 +38,7 @@ from bench.training.device import prepare
 from bench.training.job import Job, job_of
 from bench.training.run_cell import run_cell
 from bench.utils.machine import side_by_side, this_processor
-from bench.utils.progress import duration
+from bench.utils.terminal import duration
 
 _BATCH, _STEPS = 4, 6  # of the first trial, whose first step does not count
 _MOST = 24  # steps of the second trial, at the whole batch

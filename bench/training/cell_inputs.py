@@ -19,8 +19,13 @@ from bench.config.paths import Layout
 from bench.config.schema import Network
 from bench.data.formats.checkpoint_file import CheckpointFile
 from bench.data.index import Index
-from bench.data.input_reader import FeatureReader, InputReader
-from bench.data.input_store import read_classes, read_objects, read_videos
+from bench.data.input_store import (
+    FeatureReader,
+    InputReader,
+    read_classes,
+    read_objects,
+    read_videos,
+)
 from bench.data.video.clip_reader import CHANGED, ClipReader
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context, Method, as_tensor_classes

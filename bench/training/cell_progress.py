@@ -11,8 +11,7 @@ from typing import Any
 from bench.errors import visible
 from bench.training.job import Job
 from bench.training.launchers import Outcome, Running
-from bench.utils.progress import duration, per_second
-from bench.utils.terminal import bar_console
+from bench.utils.terminal import bar_console, duration, per_second
 
 _SHOWN = 8  # running cells that have a bar of their own
 _SURE = 10  # steps from which a cell's own pace says how long it takes

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.data.input_reader import InputReader
+from bench.data.input_store import InputReader
 from bench.data.video.decode import VideoError
 from bench.method import Batch, Classes, Method
 from bench.models.r2plus1d import quick_backbones

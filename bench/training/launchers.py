@@ -32,7 +32,7 @@ from bench.errors import UserError
 from bench.training.distributed import World
 from bench.training.job import Job
 from bench.utils.machine import visible_gpus
-from bench.utils.processes import spawned
+from bench.utils.worker_pool import spawned
 
 DIED = "its process died (killed, or out of memory)"
 ASLEEP = 30.0  # seconds between two looks: all processes were stopped (Ctrl-Z), none stalls

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.schema import Network
-from bench.data.input_reader import FeatureReader
+from bench.data.input_store import FeatureReader
 from bench.errors import UserError
 from bench.experiments.method_registry import MethodFile, blame, load
 from bench.method import Batch, Classes, Method, create

@@ -12,7 +12,7 @@ import torch
 from project import Ended, copy_project, keep_methods, run_bench
 from ruamel.yaml import YAML
 
-from bench.data.video.encode import write_h264
+from bench.data.synthetic.moving_shapes import write_h264
 from bench.utils.io import read_json
 
 CLASSES = ["alpha", "beta", "gamma", "delta"]

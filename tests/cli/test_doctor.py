@@ -11,7 +11,7 @@ from project import ROOT, Bench, write_index_file
 from ruamel.yaml import YAML
 
 from bench.experiments.method_registry import scan
-from bench.utils.progress import duration
+from bench.utils.terminal import duration
 
 # Of profile mini, with its three seeds: what does not learn by steps is the same with each.
 CELLS = sum(3 if file.learning == "steps" else 1 for file in scan(ROOT).values())

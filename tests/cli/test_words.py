@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from bench.config.paths import Layout
 from bench.data import reference as facts
-from bench.data.words.class_words import PUBLIC
+from bench.data.words.class_vectors import PUBLIC
 from bench.data.words.word_vectors import write_vectors
 
 

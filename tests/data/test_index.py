@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from bench.config.profile import DataSet
-from bench.data.discovery import list_features
 from bench.data.index import Index, read_features, read_index, write_index
-from bench.data.input_reader import FeatureReader
+from bench.data.input_store import FeatureReader
+from bench.data.manifest import list_features
 from bench.errors import UserError
 from bench.utils.io import file_digest
 

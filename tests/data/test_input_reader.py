@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.input_reader import FeatureReader
+from bench.data.input_store import FeatureReader
 
 
 def test_a_mapped_file_of_features_is_named_to_workers_and_not_copied(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ import pytest
 from hanging import hang_at_b
 from project import ROOT, Bench
 
-from bench.data.manifest import COLUMNS, read_manifest, update_manifest
-from bench.data.probe import Measurement
+from bench.data.manifest import COLUMNS, Measurement, read_manifest, update_manifest
 from bench.errors import UserError
 
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from shown import blocks, commands
 
 from bench.config.profile import DataSet, Words
-from bench.data.video.encode import write_h264
+from bench.data.synthetic.moving_shapes import write_h264
 
 PAGES = sorted((ROOT / "docs" / "data-sets").glob("*.md"))
 every_page = pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])

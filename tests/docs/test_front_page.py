@@ -11,7 +11,7 @@ from follow import Followed
 from project import ROOT, Bench, run_tool
 from shown import commands
 
-from bench.data.video.encode import write_h264
+from bench.data.synthetic.moving_shapes import write_h264
 from bench.experiments.record import read_records, write_record
 
 COMMANDS = list(commands(ROOT / "README.md"))

@@ -12,8 +12,8 @@ from project import copy_project, run_bench
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
+from bench.data.synthetic.moving_shapes import write_h264
 from bench.data.video.decode import read_frames
-from bench.data.video.encode import write_h264
 from bench.features.image_text import HuggingFaceClip, OpenClip, class_embeddings, open_image_text
 
 open_clip: Any = pytest.importorskip("open_clip", reason="needs aurl-bench[clip]")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
-from bench.features.texts import named, read_texts, spoken, words_in
+from bench.features.text_encoder import named, read_texts, spoken, words_in
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from torchvision import models
 
 from bench.data.reference import pretraining_classes
 from bench.errors import UserError
-from bench.features import torchvision_models as classifier
-from bench.features.torchvision_models import load_classifier, load_detector, open_model
+from bench.features import image_classifiers as classifier
+from bench.features.image_classifiers import load_classifier, load_detector, open_model
 
 MODEL = "squeezenet1_1"
 DEVICE = torch.device("cpu")

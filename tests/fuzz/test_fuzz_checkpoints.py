@@ -18,7 +18,7 @@ from hostile import NAMES, changed_bytes, seeds
 from safetensors.torch import save
 
 from bench.cli.options import opened
-from bench.features.torchvision_models import _read
+from bench.features.image_classifiers import _read
 from bench.pipeline.released_checkpoints import import_checkpoint, read_released
 
 

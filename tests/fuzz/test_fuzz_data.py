@@ -19,14 +19,13 @@ from hostile import NAMES, changed_bytes, changed_json, npy, npz, seeds, value
 
 from bench.config.paths import Layout
 from bench.config.profile import DataSet
-from bench.data.discovery import list_features, list_videos
 from bench.data.folders import find_videos
 from bench.data.index import Index, read_index, write_index
 from bench.data.input_store import read_objects, read_videos
-from bench.data.manifest import COLUMNS
+from bench.data.manifest import COLUMNS, list_features, list_videos
 from bench.data.splits.official_lists import read_lists
 from bench.features.object_vocabulary import read_scores, read_signatures, score_names
-from bench.features.texts import named, read_texts
+from bench.features.text_encoder import named, read_texts
 from bench.utils.io import dump_json
 
 PATHS = ["run/a.avi", "run/b.avi", "jump/c.avi"]

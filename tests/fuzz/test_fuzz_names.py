@@ -13,11 +13,11 @@ from hostile import NAMES
 from hypothesis import strategies as st
 
 from bench.config.profile import row_id
-from bench.data.lists import inside
+from bench.data.folders import inside
 from bench.data.reference.class_names import finder, key
-from bench.data.words.class_words import class_words
+from bench.data.words.class_vectors import class_words
 from bench.errors import UserError
-from bench.features.texts import spoken, words_in
+from bench.features.text_encoder import spoken, words_in
 from bench.reports.tables import FORMATS, render
 from bench.reports.tables.typed_table import Table
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from bench.data.input_reader import FeatureReader
+from bench.data.input_store import FeatureReader
 from bench.errors import UserError
 from bench.method import Batch, Classes, Context, create
 from bench.training.cell_inputs import Batches

@@ -17,7 +17,7 @@ NEVER = {
 }  # fmt: skip
 # The import of a method is the user's own code (docs/security.md); a pickle's *errors* are caught.
 MODULES = {"pickle", "marshal", "shelve", "dill", "joblib", "requests", "urllib", "httpx", "socket"}
-CATCHES_ERRORS = {"bench/pipeline/released_checkpoints.py", "bench/features/torchvision_models.py"}
+CATCHES_ERRORS = {"bench/pipeline/released_checkpoints.py", "bench/features/image_classifiers.py"}
 # What `git archive` makes of a commit of this repository: code that is trusted anyway.
 UNPACKS = {"bench/pipeline/verify/clean_tree.py"}
 

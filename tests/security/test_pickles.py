@@ -19,8 +19,8 @@ from bench.data.words.class_vectors import given_class_vectors, load_class_vecto
 from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.evaluation.predictions import read_predictions
+from bench.features.image_classifiers import _read
 from bench.features.object_vocabulary import score_names
-from bench.features.torchvision_models import _read
 from bench.pipeline.released_checkpoints import read_released
 from bench.training.trainer import resume
 from bench.utils.io import write_sealed

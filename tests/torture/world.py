@@ -149,7 +149,7 @@ class World:
             self._write_videos(rng)
 
     def _write_videos(self, rng: np.random.Generator) -> None:
-        from bench.data.video.encode import write_h264
+        from bench.data.synthetic.moving_shapes import write_h264
 
         for folder, classes in (("trained", TRAINED), ("tested", TESTED)):
             for name in classes:

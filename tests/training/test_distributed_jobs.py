@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from bench.config.paths import Layout
 from bench.config.schema import Train
-from bench.data.input_reader import FeatureReader
+from bench.data.input_store import FeatureReader
 from bench.errors import UserError
 from bench.losses import nce
 from bench.method import Batch, Classes, Loss, Method

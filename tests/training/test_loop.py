@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.schema import Train
-from bench.data.input_reader import FeatureReader
+from bench.data.input_store import FeatureReader
 from bench.method import Batch, Classes, Loss, Method
 from bench.training.cell_inputs import Batches
 from bench.training.trainer import Diverged, Log, train

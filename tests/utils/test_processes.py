@@ -7,7 +7,7 @@ from pathlib import Path
 PARENT = """
 import os
 import time
-from bench.processes import spawned
+from bench.utils.worker_pool import spawned
 
 if __name__ == "__main__":
     pool = spawned(2, os.write, 1, b"begun\\n")

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from bench.config.schema import Input
 from bench.data.index import Index
-from bench.data.video.decode import Pixels, VideoError
-from bench.data.video.frame_reader import Frames, VideoFrames
+from bench.data.video.decode import Frames, Pixels, VideoError, VideoFrames
 from bench.data.video.frame_store import build_store
 from bench.errors import UserError
 

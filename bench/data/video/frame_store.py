@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.data.video.decode import Backend, Pixels, VideoError
-from bench.data.video.frame_reader import check_indices, read_resized
+from bench.data.video.decode import Backend, Pixels, VideoError, check_indices, read_resized
 from bench.errors import UserError
 from bench.utils.io import (
     digest,
@@ -30,8 +29,8 @@ from bench.utils.io import (
     replacing,
     write_json,
 )
-from bench.utils.processes import spawned
-from bench.utils.progress import track
+from bench.utils.terminal import track
+from bench.utils.worker_pool import spawned
 
 FORMAT = 5
 SHARD_BYTES = 2**30

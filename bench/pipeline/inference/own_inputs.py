@@ -15,20 +15,25 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.config.schema import Input
 from bench.data.index import Index
-from bench.data.input_reader import FeatureReader, InputReader
-from bench.data.input_store import read_videos
+from bench.data.input_store import FeatureReader, InputReader, read_videos
 from bench.data.reference.class_names import key
 from bench.data.synthetic.corpus import definitions
 from bench.data.video.clip_reader import ClipReader
 from bench.data.video.decode import VideoError, measure_video
-from bench.data.words.class_vectors import Words, class_vectors, load_class_vectors, missing
-from bench.data.words.class_words import class_words, known_words
+from bench.data.words.class_vectors import (
+    Words,
+    class_vectors,
+    class_words,
+    known_words,
+    load_class_vectors,
+    missing,
+)
 from bench.data.words.word_vectors import read_vectors
 from bench.errors import UserError
 from bench.features.image_text import class_embeddings, open_image_text
 from bench.features.input_makers import MAKERS, NotDescribed, Unavailable, Workspace
 from bench.features.object_vocabulary import read_signatures
-from bench.features.texts import named, read_texts
+from bench.features.text_encoder import named, read_texts
 from bench.method import Method
 from bench.utils.io import DAMAGED, digest, read_arrays
 

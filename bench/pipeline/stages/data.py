@@ -10,8 +10,8 @@ import pandas as pd
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
-from bench.data.discovery import hashed, list_features, list_videos, paths_of
 from bench.data.index import read_index, write_index
+from bench.data.manifest import hashed, list_features, list_videos, paths_of
 from bench.data.synthetic.moving_shapes import build_world, world_classes
 from bench.errors import UserError
 from bench.experiments.fingerprint import code_digest

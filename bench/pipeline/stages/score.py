@@ -11,7 +11,7 @@ from bench.evaluation.score_cell import mean_curve
 from bench.experiments.plan import PlannedCell, plan
 from bench.experiments.record import FailuresFile, Run, own_record, write_record
 from bench.utils.io import write_text
-from bench.utils.progress import track
+from bench.utils.terminal import track
 
 
 def run(config: Config, layout: Layout) -> None:

@@ -11,12 +11,11 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.data.formats.index_file import IndexFile
 from bench.data.formats.words_file import FileSample, WordsFile
-from bench.data.words.class_vectors import Words, class_vectors, given_class_vectors
-from bench.data.words.class_words import class_words
+from bench.data.words.class_vectors import Words, class_vectors, class_words, given_class_vectors
 from bench.data.words.word_vectors import read_vectors, write_vectors
 from bench.errors import UserError
 from bench.features.object_vocabulary import object_names
-from bench.features.texts import spoken, text_words
+from bench.features.text_encoder import spoken, text_words
 from bench.utils.io import digest, replacing
 
 Arrays = dict[str, NDArray[np.float32]]

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
-from bench.data.synthetic.corpus import PROPERTIES, sentences, train_vectors
-from bench.data.synthetic.vocabulary import (
+from bench.data.synthetic.corpus import (
     MOTIONS,
     NEAR_DUPLICATES,
+    PROPERTIES,
     SHAPES,
     SYNONYMS,
+    sentences,
+    train_vectors,
     world_classes,
 )
 from bench.utils.io import file_digest

@@ -1,14 +1,16 @@
 """Definitions of the embedded world: all there, in the corpus's words, by one rule."""
 
-from bench.data.synthetic.corpus import PROPERTIES, definitions, sentences
-from bench.data.synthetic.vocabulary import (
+from bench.data.synthetic.corpus import (
     PRETEXT_SHAPES,
+    PROPERTIES,
     SHAPES,
     SYNONYMS,
     canonical,
+    definitions,
+    sentences,
     world_classes,
 )
-from bench.features.texts import words_in
+from bench.features.text_encoder import words_in
 
 FOUND = definitions()
 CLASSES = [name for names in world_classes().values() for name in names]

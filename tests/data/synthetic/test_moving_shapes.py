@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from bench.data.synthetic import moving_shapes as world
-from bench.data.synthetic.moving_shapes import build_world, render, world_classes
-from bench.data.synthetic.vocabulary import (
+from bench.data.synthetic.corpus import (
     MOTIONS,
     NEAR_DUPLICATES,
     PRETEXT_MOTIONS,
@@ -16,7 +15,7 @@ from bench.data.synthetic.vocabulary import (
     SYNONYMS,
     canonical,
 )
-from bench.data.video.encode import write_h264
+from bench.data.synthetic.moving_shapes import build_world, render, world_classes, write_h264
 
 CLASSES = world_classes()
 SEEN = [name for name in CLASSES["mini_kinetics"] if name not in NEAR_DUPLICATES]

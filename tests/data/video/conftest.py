@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.video.encode import write_h264
+from bench.data.synthetic.moving_shapes import write_h264
 
 MakeVideo = Callable[..., Path]
 

@@ -10,11 +10,10 @@ from pydantic import ValidationError
 from torch.nn.functional import interpolate
 
 from bench.config.schema import Input
+from bench.data.synthetic.moving_shapes import write_h264
 from bench.data.video import clip_reader
 from bench.data.video.clip_reader import ClipReader
-from bench.data.video.decode import read_frames
-from bench.data.video.encode import write_h264
-from bench.data.video.frame_reader import VideoFrames, resize
+from bench.data.video.decode import VideoFrames, read_frames, resize
 from bench.errors import UserError
 from bench.training.cell_inputs import Batches, stream
 

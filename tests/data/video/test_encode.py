@@ -6,8 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from bench.data.synthetic.moving_shapes import render
-from bench.data.video.encode import write_h264
+from bench.data.synthetic.moving_shapes import render, write_h264
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,9 @@ def test_refuses_and_leaves_nothing(bad: np.ndarray, tmp_path: Path) -> None:
 def test_failure_half_way_leaves_nothing(
     frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.data.video.encode.CODEC_OPTIONS", {"preset": "no such preset"})
+    monkeypatch.setattr(
+        "bench.data.synthetic.moving_shapes.CODEC_OPTIONS", {"preset": "no such preset"}
+    )
     with pytest.raises(av.FFmpegError):
         write_h264(tmp_path / "a.mp4", frames)
     assert not list(tmp_path.iterdir())

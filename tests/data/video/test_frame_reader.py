@@ -10,9 +10,8 @@ import torch
 from bench.config.paths import Layout
 from bench.data.index import Index
 from bench.data.input_store import read_videos
-from bench.data.video.decode import VideoError, read_frames
-from bench.data.video.encode import write_h264
-from bench.data.video.frame_reader import FrameSampler, reencode_jpeg, resize
+from bench.data.synthetic.moving_shapes import write_h264
+from bench.data.video.decode import FrameSampler, VideoError, read_frames, reencode_jpeg, resize
 from bench.features.input_makers import Workspace
 
 LENGTHS = [10, 3, 0, 1]

@@ -13,8 +13,7 @@ import pytest
 
 from bench.data.video import clip_reader as clips
 from bench.data.video import frame_store as prepare
-from bench.data.video.decode import VideoError
-from bench.data.video.frame_reader import Frames, VideoFrames
+from bench.data.video.decode import Frames, VideoError, VideoFrames
 from bench.data.video.frame_store import FrameStore, build_store
 from bench.errors import UserError
 

@@ -9,7 +9,7 @@ import pytest
 
 from bench.data import reference as facts
 from bench.data.reference.class_names import key
-from bench.data.words.class_words import (
+from bench.data.words.class_vectors import (
     FAMILIES,
     PUBLIC,
     base_forms,

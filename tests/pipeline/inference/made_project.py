@@ -7,7 +7,7 @@ import numpy as np
 from project import copy_project, keep_methods, run_bench
 from ruamel.yaml import YAML
 
-from bench.data.video.encode import write_h264
+from bench.data.synthetic.moving_shapes import write_h264
 
 CLASSES = {
     "clips_train": ["juggling balls", "knitting", "surfing"],

@@ -9,9 +9,8 @@ import pytest
 from bench.config.paths import Layout
 from bench.config.profile import DataSet
 from bench.config.schema import Input
-from bench.data.discovery import list_videos
 from bench.data.index import Index, read_index, write_index
-from bench.data.manifest import update_manifest
+from bench.data.manifest import list_videos, update_manifest
 from bench.data.video.clip_reader import ClipReader
 from bench.errors import UserError
 
@@ -63,8 +62,8 @@ def test_a_manifest_is_believed_without_decoding(
 ) -> None:
     scanned = staged(tmp_path)
     indexed(tmp_path)
-    monkeypatch.setattr("bench.data.discovery.update_manifest", None)
-    monkeypatch.setattr("bench.data.video.decode.measure_video", None)
+    monkeypatch.setattr("bench.data.manifest.update_manifest", None)
+    monkeypatch.setattr("bench.data.manifest.measure_video", None)
     assert staged(tmp_path, "m.parquet").digest == scanned.digest
 
 

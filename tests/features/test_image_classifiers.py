@@ -6,18 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data.synthetic.moving_shapes import SIZE, render
-from bench.data.synthetic.vocabulary import (
+from bench.data.synthetic.corpus import (
     PRETEXT_MOTIONS,
     PRETEXT_SHAPES,
     SHAPES,
     canonical,
     world_classes,
 )
+from bench.data.synthetic.moving_shapes import SIZE, render, write_h264
 from bench.data.video.decode import read_frames
-from bench.data.video.encode import write_h264
-from bench.features import shape_classifier as shapes
-from bench.features.shape_classifier import OBJECTS, shapes_classifier
+from bench.features import image_classifiers as shapes
+from bench.features.image_classifiers import OBJECTS, shapes_classifier
 
 DEVICE = torch.device("cpu")
 
