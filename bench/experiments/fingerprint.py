@@ -29,14 +29,8 @@ NEUTRAL = (
     "bench.experiments.record",
 )
 _DESCRIBES = {"label", "approximates"}  # attributes of a method that tables print
+Target = tuple[str, tuple[str, ...]]  # what an import binds a name to: a module, names in it
 _SAYS = {"print", "warn", "warning", "info", "debug", "error"}  # calls whose texts are messages
-
-
-class Target(NamedTuple):
-    """What an import binds a name to: a module, or a name in it."""
-
-    module: str
-    name: str = ""
 
 
 class Node(NamedTuple):
@@ -53,7 +47,7 @@ class Definition:
     form: str = ""
     uses: dict[str, None] = field(default_factory=dict)  # dotted names, in order
     types: dict[str, None] = field(default_factory=dict)  # names in annotations only
-    imports: dict[str, Target] = field(default_factory=dict)  # within the definition
+    imports: dict[str, Target] = field(default_factory=dict)  # inside the definition
     modules: dict[str, None] = field(default_factory=dict)  # of import_module("…")
 
 
@@ -222,8 +216,8 @@ def _resolve(use: str, imports: Mapping[str, Target], path: Path, root: Path) ->
     head, *rest = use.split(".")
     if head not in imports:
         return Node(path, head) if head in _module(path).definitions else None
-    module, name = imports[head]
-    return _follow(module, [*([name] if name else []), *rest], bool(name), path, root)
+    module, names = imports[head]
+    return _follow(module, [*names, *rest], bool(names), path, root)
 
 
 def _follow(
@@ -242,9 +236,8 @@ def _follow(
     if first in found.definitions:
         return Node(file, first)
     if first in found.imports:
-        target = found.imports[first]
-        more = [*([target.name] if target.name else []), *rest]
-        return _follow(target.module, more, bool(target.name), file, root)
+        target, inside = found.imports[first]
+        return _follow(target, [*inside, *rest], bool(inside), file, root)
     inner = f"{module}{'' if module.endswith('.') else '.'}{first}"
     if _find(inner, path, root) is not None:
         return _follow(inner, rest, False, path, root)
@@ -256,20 +249,12 @@ def _find(module: str, path: Path, root: Path) -> Path | None:
 
     A module in the project's root counts as the project's, as Python imports it from there.
     """
-    if module.startswith("."):
-        up = len(module) - len(module.lstrip("."))
-        place = path.parents[up - 1].joinpath(*filter(None, module[up:].split(".")))
-        return _file(place)
-    parts = module.split(".")
-    base = code_root(root) if parts[0] == "bench" else root
-    return _file(base.joinpath(*parts))
-
-
-def _file(place: Path) -> Path | None:
-    for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
-        if file.is_file():
-            return file
-    return None
+    up = len(module) - len(module.lstrip("."))
+    parts = [part for part in module[up:].split(".") if part]
+    base = path.parents[up - 1] if up else code_root(root) if parts[0] == "bench" else root
+    place = base.joinpath(*parts)
+    files = place.with_name(f"{place.name}.py"), place / "__init__.py"
+    return next((file for file in files if file.is_file()), None)
 
 
 @cache
@@ -280,7 +265,7 @@ def _module(path: Path) -> Module:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for name, target in _bound(node):
                 if name == "*":
-                    found.stars.append(target.module)
+                    found.stars.append(target[0])
                 else:
                     found.imports[name] = target
         else:
@@ -311,7 +296,7 @@ def _defined(node: ast.stmt) -> list[str]:
     elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
         targets = [node.target]
     flat = [one for t in targets for one in (t.elts if isinstance(t, ast.Tuple) else [t])]
-    return [t.id for t in flat if isinstance(t, ast.Name)] if flat else []
+    return [t.id for t in flat if isinstance(t, ast.Name)]
 
 
 def _bound(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Target]]:
@@ -319,11 +304,10 @@ def _bound(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Target]]:
     for alias in node.names:
         if isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            yield alias.asname or alias.name, Target(module, alias.name)
-        elif alias.asname:
-            yield alias.asname, Target(alias.name)
+            yield alias.asname or alias.name, (module, (alias.name,))
         else:
-            yield alias.name.partition(".")[0], Target(alias.name.partition(".")[0])
+            module = alias.name if alias.asname else alias.name.partition(".")[0]
+            yield alias.asname or module, (module, ())
 
 
 def _is_docstring(node: ast.AST) -> bool:
