@@ -124,17 +124,13 @@ def _split_files(config: Config, layout: Layout, split: str) -> dict[tuple[str, 
     for name, described in config.profile.datasets.items():
         for protocol in described.protocols:
             trained = f"{name}.{protocol}."
-            if (
-                split != TRANSFER
-                if protocol in TRANSFER_PROTOCOLS
-                else not split.startswith(trained)
-            ):
-                continue
-            file = split_file(layout, name, protocol)
-            if protocol not in TRANSFER_PROTOCOLS:
-                own = [s for s in file.splits if s["name"] == split.removeprefix(trained)]
-                file = file.model_copy(update={"splits": own})
-            found[name, protocol] = file
+            if protocol in TRANSFER_PROTOCOLS:
+                if split == TRANSFER:
+                    found[name, protocol] = split_file(layout, name, protocol)
+            elif split.startswith(trained):
+                file = split_file(layout, name, protocol)
+                own = [one for one in file.splits if trained + one["name"] == split]
+                found[name, protocol] = file.model_copy(update={"splits": own})
     return found
 
 
@@ -149,18 +145,17 @@ def _rows(
 
     Leaves out a data set that changed since the training; its record is outdated anyway.
     """
-    found = {}
+    found: dict[str, dict[str, int]] = {}
     for dataset in {dataset for (dataset, _), file in files.items() if _lists(file)}:
         index = read_index(layout.index, dataset)
         if index.digest == digests.get(dataset):
-            names = list(map(video_name, index.paths))
-            found[dataset] = {name: row for row, name in enumerate(names)}
-            if len(found[dataset]) < len(names):
-                twice = next(n for i, n in enumerate(names) if found[dataset][n] != i)
-                raise UserError(
-                    f"{dataset}: two videos are named '{twice}', so the official lists cannot tell "
-                    "them apart; leave one out of the data set's folder or manifest"
-                )
+            rows = found[dataset] = dict[str, int]()
+            for row, path in enumerate(index.paths):
+                if rows.setdefault(name := video_name(path), row) != row:
+                    raise UserError(
+                        f"{dataset}: two videos are named '{name}', so the official lists cannot "
+                        "tell them apart; leave one out of the data set's folder or manifest"
+                    )
     return found
 
 

@@ -43,7 +43,7 @@ class MissingInput(Exception):
 
 
 def open_sources(job: Job, method: Method, index: Index) -> dict[str, InputReader]:
-    """Open what the method is given of a data set's videos."""
+    """Open the readers of a data set's videos: input -> reader."""
     sources: dict[str, InputReader] = {}
     for name in inputs_of_videos(method, job.inputs):
         if name == "clips" and index.kind == "features":
@@ -73,7 +73,7 @@ def _stored(job: Job, name: str, index: Index) -> InputReader:
 def open_classes(
     job: Job, index: Index, names: Sequence[str], vectors: Mapping[str, Any], device: torch.device
 ) -> Classes:
-    """Return some classes of a data set with what the method is given of classes."""
+    """Return some classes of a data set with the method's inputs of classes."""
     chosen = [index.classes.index(name) for name in names]
     own = {
         name: read_classes(job.layout.inputs / name, index.name, len(index.classes))[chosen]
@@ -84,7 +84,7 @@ def open_classes(
 
 
 def open_objects(layout: Layout, inputs: Collection[str], device: torch.device) -> Classes | None:
-    """Return the objects that scores, boxes and signatures refer to; None without these inputs."""
+    """Return the objects that scores, boxes and signatures refer to, None without these inputs."""
     if not {"objects", "boxes", "signatures"} & set(inputs):
         return None
     names, vectors, others = read_objects(layout.inputs / "objects")
@@ -92,7 +92,7 @@ def open_objects(layout: Layout, inputs: Collection[str], device: torch.device) 
 
 
 def inputs_of_videos(method: Method, given: Collection[str]) -> list[str]:
-    """Return the inputs of videos that a method reads, of those ``given`` besides videos."""
+    """Return the inputs of videos that a method reads: needed, or wanted and ``given``."""
     wanted = [*method.needs, *(name for name in method.wants if name in given)]
     return [name for name in dict.fromkeys(wanted) if name in (*OF_VIDEOS, "video", "clips")]
 
@@ -134,7 +134,7 @@ def imported_weights(path: Path) -> tuple[dict[str, Tensor], CheckpointFile]:
 
 
 def held_out_rows(paths: Collection[str], index: Index) -> set[int]:
-    """Return the rows of these videos; UserError for one that the index lacks."""
+    """Return the rows of these videos; UserError for one that is not in the index."""
     place = {path: row for row, path in enumerate(index.paths)}
     lost = [path for path in paths if path not in place]
     if lost:
@@ -147,7 +147,7 @@ def held_out_rows(paths: Collection[str], index: Index) -> set[int]:
 def rows_of(
     index: Index, classes: Sequence[str], without: Collection[int] = ()
 ) -> tuple[list[int], list[int]]:
-    """Return the rows of these classes' videos but for ``without``, and their labels."""
+    """Return the rows of these classes' videos except ``without``, and their labels."""
     place = {index.classes.index(name): i for i, name in enumerate(classes)}
     left_out = set(without)
     rows = [i for i, y in enumerate(index.labels.tolist()) if y in place and i not in left_out]
@@ -159,8 +159,8 @@ def without_failures(
 ) -> tuple[list[int], list[int]]:
     """Return the rows that every source can read, and their labels; UserError if none is left.
 
-    UserError, too, for a video that could be read when it was indexed: no training is silently
-    smaller than another of the same fingerprint.
+    Also UserError for a video that could be read when it was indexed: trainings of the same
+    fingerprint use the same videos.
     """
     changed = {row: why for source in sources.values() for row, why in source.changed.items()}
     if found := changed.keys() & set(rows):
@@ -203,7 +203,7 @@ class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
         seed: int,
         part: slice = slice(None),
     ) -> None:
-        """``part`` is what this process takes of each batch, which all of them count alike."""
+        """``part`` is the share of each batch that this process takes."""
         self._part = part
         self._sources, self._batch, self._seed = sources, batch, seed
         self._rows, self._labels = np.asarray(rows), np.asarray(labels)
@@ -211,11 +211,11 @@ class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
 
     @property
     def each(self) -> int:
-        """How many videos of a batch this process takes."""
+        """Number of videos of a batch that this process takes."""
         return len(range(self._batch)[self._part])
 
     def chosen(self, step: int) -> NDArray[np.int64]:
-        """Return which of the rows step ``step`` takes: consecutive parts of shuffled epochs."""
+        """Return the places in ``rows`` that a step takes: consecutive parts of shuffled epochs."""
         count = len(self._rows)
         places = step * self._batch + np.arange(self._batch)
         return np.array([self._order(int(p // count))[p % count] for p in places])
@@ -229,7 +229,7 @@ class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
         return inputs, torch.from_numpy(self._labels[chosen[part]])
 
     def all(self, device: torch.device, size: int = 256) -> Iterator[Batch]:
-        """Yield every training video once, in order, ``size`` at a time, as a test reads them.
+        """Yield every training video once, in order, read as for a test, ``size`` at a time.
 
         For closed forms, which sum over all videos: nothing is random.
         """
@@ -270,7 +270,7 @@ def stream(
 
 
 class _Caught(Dataset[tuple[dict[str, Tensor], Tensor] | UserError]):
-    """Batches, or the user's error: raised in a worker it would arrive as a traceback's text."""
+    """Returns a UserError instead of raising it: from a worker it would come as a traceback."""
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches

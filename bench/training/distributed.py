@@ -1,10 +1,10 @@
-"""One cell on several processes, as ``torchrun`` starts them: a device each, one result.
+"""One cell trained by several processes, as ``torchrun`` starts them: one device each.
 
-Each process computes its part of every batch, or all of it where a loss is no mean over videos
-(``Method.whole_batch``); gradients are averaged, so that batch, learning rate and schedule are
-those of one process. Random numbers are drawn alike everywhere, so that AURL's class generator
-draws one A a step. Batch statistics are those of the whole batch on GPUs (SyncBatchNorm, as in the
-released code) and those of a part on CPUs.
+Each process computes its part of every batch, or all of it if the loss is not a mean over videos
+(``Method.whole_batch``). Gradients are averaged, so batch, learning rate and schedule are those of
+one process. All processes draw the same random numbers, so AURL's class generator draws one A per
+step. Batch statistics are those of the whole batch on GPUs (SyncBatchNorm, as in the released code)
+and those of a part on CPUs.
 """
 
 import os
@@ -32,13 +32,13 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes what all of them made."""
+        """Whether this process writes the result."""
         return self.rank == 0
 
     def part(self, batch: int, method: Method) -> slice:
-        """Return what of a batch this process takes; UserError if the parts were not equal.
+        """Return this process's part of a batch; UserError if the parts would not be equal.
 
-        All of it where the method's loss is no mean over videos, or there is none.
+        The whole batch if the method's loss is not a mean over videos or it has no loss.
         """
         if method.whole_batch or method.fit is not None:
             return slice(None)
@@ -58,7 +58,7 @@ class World:
         return {name: sum(one[name] for one in everywhere) / self.size for name in values}
 
     def gather(self, value: Any) -> list[Any]:
-        """Return what each process gave, in their order, to all of them."""
+        """Return the values of all processes, in the order of their ranks."""
         if self.size == 1:
             return [value]
         found: list[Any] = [None] * self.size
@@ -66,7 +66,7 @@ class World:
         return found
 
     def settle(self, method: Method) -> None:
-        """Give all the first's buffers: on CPUs each has the batch statistics of its parts."""
+        """Copy the first process's buffers to all: on CPUs their batch statistics differ."""
         for buffer in method.buffers() if self.size > 1 else ():
             dist.broadcast(buffer, 0)
 
@@ -75,7 +75,7 @@ ALONE = World()
 
 
 def joined() -> World:
-    """Join the processes that ``torchrun`` started beside this one; ``ALONE`` without it."""
+    """Join the processes that ``torchrun`` started; ``ALONE`` without it."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return ALONE
@@ -91,15 +91,15 @@ def joined() -> World:
 
 @cache
 def _patient() -> Any:
-    """Return the group that waits while the first decodes videos; gradients wait minutes alone."""
+    """Return a group with a long timeout: the first process may decode videos for hours."""
     return dist.new_group(backend="gloo", timeout=timedelta(days=2))
 
 
 def shared_loss(method: Method, seen: Classes, world: World) -> Callable[[Batch, Classes], Loss]:
     """Return the method's loss, whose gradients are the mean over the processes.
 
-    The mean over equal parts is the gradient of the whole batch where the loss is a mean over
-    videos; others get the whole batch (``Method.whole_batch``).
+    For a loss that is a mean over videos, the mean over equal parts is the gradient of the whole
+    batch; other methods get the whole batch (``Method.whole_batch``).
     """
     if world.size == 1:
         return method.loss
@@ -119,7 +119,7 @@ def shared_loss(method: Method, seen: Classes, world: World) -> Callable[[Batch,
 
 
 class _Loss(nn.Module):
-    """A method's loss as a forward pass, which is what DistributedDataParallel watches."""
+    """A method's loss as a forward pass, as DistributedDataParallel expects it."""
 
     def __init__(self, method: Method, seen: Classes) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Embeddings of videos and classes by a trained method, as arrays that scoring can read alone."""
+"""Embeddings of videos and classes by a trained method."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -24,8 +24,10 @@ _DTYPES = {"folded": torch.float32, "bf16": torch.bfloat16}
 
 @dataclass
 class Embedded:
-    """``arrays``: video [N,D], class [K,D], label [N], row [N] of the index and, for methods with a
-    score of their own, score [N,K]; ``names`` are the K classes, ``failed`` maps path to reason.
+    """Embeddings of one data set.
+
+    ``arrays``: video [N,D], class [K,D], label [N], row [N] of the index and, for methods with a
+    score of their own, score [N,K]. ``names`` are the K classes, ``failed`` maps path to reason.
     """
 
     names: Sequence[str]
@@ -47,11 +49,11 @@ def embed(
     inference: Inference = "plain",
     world: World = ALONE,
 ) -> Embedded:
-    """Embed ``rows`` (labels [N] count in ``classes``); a video that fails is listed, not replaced.
+    """Embed ``rows`` (labels [N] index ``classes``); videos that fail are listed, not replaced.
 
-    ``alive`` is called after every few videos. ``inference`` as in the network's settings. The
-    processes of a ``world`` share out the videos, and all get the whole. Raises FloatingPointError
-    if an embedding is not finite.
+    ``alive`` is called after every few videos. ``inference`` is as in the network's settings. The
+    processes of a ``world`` share the videos, and each returns all embeddings. Raises
+    FloatingPointError if an embedding is not finite.
     """
     device = classes.vectors.device
     method.eval()
@@ -132,7 +134,7 @@ def _read(
     paths: Sequence[str],
     failed: dict[str, str],
 ) -> tuple[dict[str, Tensor], list[tuple[int, int]]] | None:
-    """Read a chunk's inputs; if a file breaks, one video at a time, so that it alone is lost."""
+    """Read a chunk's inputs; if a file is broken, read one by one, so that only it is lost."""
     try:
         rows = [row for row, _ in part]
         return {name: s.test(rows) for name, s in sources.items()}, part

@@ -47,7 +47,7 @@ def learning_rates(train: Train) -> NDArray[np.float64]:
 
 
 class Step:
-    """Updates ``method`` by batches; ``chunk`` clips pass its backbone at a time (0: all)."""
+    """Updates ``method`` batch by batch; ``chunk`` clips at a time pass its backbone (0: all)."""
 
     def __init__(
         self,
@@ -61,8 +61,8 @@ class Step:
     ) -> None:
         """``loss`` is the method's own, or what computes it on several devices.
 
-        ``videos`` is how many of a batch this process takes (0: all); ``alone`` is false where
-        others take the rest, and wait for this one.
+        ``videos`` is this process's share of a batch (0: all); ``alone`` is false if other
+        processes take the rest and wait for this one.
         """
         self.device = seen.vectors.device
         self._loss, self._seen, self._meter = loss, seen, meter
@@ -71,11 +71,11 @@ class Step:
         self._batch = videos or settings.batch
         self._weights = [p for p in method.parameters() if p.requires_grad]
         self._backbones = [m for m in method.modules() if hasattr(m, "chunk")]
-        # What a forward pass changes: one that ran out of memory must not have happened.
+        # Changed by a forward pass, and restored if it ran out of memory.
         self._statistics = list(method.buffers()) if self._backbones else []
         self._before = [buffer.clone() for buffer in self._statistics]
         if settings.compile:
-            # Heads alone are many small kernels: CUDA graphs start them all at once.
+            # Without a backbone there are many small kernels: CUDA graphs start them all at once.
             graphs = self.device.type == "cuda" and not self._backbones
             mode = "reduce-overhead" if graphs else "default"
             self._loss = torch.compile(loss, dynamic=False, mode=mode)
@@ -86,13 +86,13 @@ class Step:
 
     @property
     def micro_batches(self) -> int:
-        """In how many parts a batch, or this process's part of it, passes the backbone."""
+        """Parts in which this process's share of a batch passes the backbone."""
         return math.ceil(self._batch / self.chunk) if self.chunk else 1
 
     def __call__(self, batch: Batch, rate: float) -> Loss:
         """Update once at this learning rate; return the loss and its parts, detached.
 
-        Raises UserError where one clip at a time is too much for the device's memory.
+        Raises UserError if one clip at a time is too much for the device's memory.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -131,7 +131,7 @@ class Step:
 
     def _halve(self, videos: int) -> None:
         now = self.chunk or videos
-        if not self._alone:  # the others are amid a step that this one would begin again
+        if not self._alone:  # this process would repeat a step that the others are still in
             raise UserError(
                 f"a device's memory is too small for {now} clips at a time; set train.micro_batch "
                 f"to {max(1, now // 2)} or start more processes"
@@ -171,7 +171,7 @@ class Trained:
 
     log: Log
     speed: Speed | None
-    micro_batches: int  # parts in which a batch passed the backbone
+    micro_batches: int
 
 
 def train(
@@ -187,12 +187,12 @@ def train(
 ) -> Trained:
     """Minimise ``method.loss``.
 
-    Starts from ``state`` where that file is (a training that was killed), and writes it each
-    ``checkpoint_every`` steps; a resumed run ends in the very numbers of an unbroken one. A damaged
-    ``state`` counts as none. ``report`` gets the number of finished steps after each and the last
-    loss that was logged (NaN before). On a GPU no step waits for the device but those that log.
-    All processes of a ``world`` call this, with their parts of ``batches``; the log is of all.
-    Raises Diverged with the step at which the loss is not finite.
+    Resumes from the file ``state`` if a killed training left it, and writes it every
+    ``checkpoint_every`` steps; a resumed run gives exactly the numbers of an uninterrupted one. A
+    damaged ``state`` is ignored. After each step ``report`` gets the number of finished steps and
+    the last logged loss (NaN before). On a GPU only the steps that log wait for the device. All
+    processes of a ``world`` call this, with their parts of ``batches``; the log is of all. Raises
+    Diverged with the step at which the loss is not finite.
     """
     device = seen.vectors.device
     meter = Meter(device)
@@ -202,7 +202,7 @@ def train(
     first, log, sums = resume(state, method, step.optimiser)
     sums = {name: value.to(device) for name, value in sums.items()}
     method.train()
-    world.gather(None)  # all have read the state that the first will write over
+    world.gather(None)  # all processes have read the state that the first will overwrite
     read = stream(batches, first, settings.steps, workers)
     for number, batch in enumerate(feed(read, device, meter), first):
         loss, parts = step(batch, float(rates[number]))
@@ -211,15 +211,16 @@ def train(
         done = number + 1
         last = done == settings.steps
         logged = last or done % settings.log_every == 0
-        if device.type == "cpu" and world.size == 1:  # elsewhere a look at each step costs time
-            _check_finite(sums["loss"].item(), loss.item(), number)
+        local = device.type == "cpu" and world.size == 1  # elsewhere a look at each step takes time
+        if local and not math.isfinite(sums["loss"].item()):
+            raise Diverged(f"the loss is {loss.item()} at step {number}")
         if logged:
             count = (done - 1) % settings.log_every + 1
             means = world.mean({name: value.item() / count for name, value in sums.items()})
-            _check_finite(means["loss"], means["loss"], number)
-            for name, mean in means.items():  # a log can hold no other, and fails at the end
+            for name, mean in means.items():  # the loss comes first
                 if not math.isfinite(mean):
-                    raise Diverged(f"the part {name} of the loss is {mean} at step {number}")
+                    what = "loss" if name == "loss" else f"part {name} of the loss"
+                    raise Diverged(f"the {what} is {mean} at step {number}")
             log.append({"step": done, "lr": float(rates[number]), **means})
             sums = {}
         meter.stop()
@@ -231,17 +232,12 @@ def train(
                 method.train()
         every = settings.checkpoint_every
         if every and done % every == 0 and not last:
-            if world.size > 1:  # whoever goes on from here has the sums of all
+            if world.size > 1:  # the state holds the sums of all processes
                 means = world.mean({name: value.item() for name, value in sums.items()})
                 sums = {name: torch.tensor(value, device=device) for name, value in means.items()}
             if world.first:
                 _save(state, method, step.optimiser, done, log, sums)
     return Trained(log, meter.speed(settings.batch), step.micro_batches)
-
-
-def _check_finite(total: float, shown: float, step: int) -> None:
-    if not math.isfinite(total):
-        raise Diverged(f"the loss is {shown} at step {step}")
 
 
 def _save(
@@ -270,7 +266,7 @@ def _save(
 def resume(
     state: Path, method: Method, optimiser: torch.optim.Optimizer
 ) -> tuple[int, Log, dict[str, Tensor]]:
-    """Load a training's state; return finished steps, log and sums since, nothing without it."""
+    """Load a training's state; return finished steps, log, and sums since the last log entry."""
     content = read_sealed(state)
     if content is None:
         return 0, [], {}
