@@ -1,5 +1,6 @@
 """One update: memory that runs out, bfloat16, torch.compile, and what it all costs."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from bench.config.schema import Train
 from bench.errors import UserError
 from bench.method import Batch, Classes, Loss, Method
 from bench.models.r2plus1d import R2Plus1D
+from bench.training import device
 from bench.training.device import PARTS, Meter
 from bench.training.trainer import Step
 
@@ -112,3 +114,13 @@ def test_the_meter_counts_whole_steps_without_the_first_ones_and_what_lies_betwe
     assert speed and speed.memory_mb > 0
     assert sum(speed.shares.values()) == pytest.approx(1, abs=0.01)
     assert speed.clips_per_s == pytest.approx(4 / speed.step_s, rel=0.01)
+
+
+def test_normalise_moves_channels_and_scales_each() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 6, 7, 3), np.uint8)
+    mean, std = np.array(device.MEAN), np.array(device.STD)
+    expected = np.moveaxis((pixels / 255 - mean) / std, -1, 2)
+    result = device.normalise(torch.from_numpy(pixels))
+    assert result.shape == (2, 5, 3, 4, 6, 7)
+    assert result.dtype == torch.float32
+    assert np.allclose(result.numpy(), expected, atol=1e-5)
