@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.pipeline.inference.cell_lookup import default_row, find_cell, opened
+from bench.pipeline.inference.trained_row import default_row, find_cell, opened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,8 +88,8 @@ def table(
 def results(profile: str | None = None, *, root: Root = None) -> "pd.DataFrame":
     """Return one row a cell: what it is, whether it is current, and every metric as a column."""
     from bench.api.dataframes import one_row_a_cell
-    from bench.reports.tables.cell_states import cells
     from bench.reports.tables.context import read_context
+    from bench.reports.tables.rows import cells
 
     return one_row_a_cell(cells(read_context(*opened(profile, root))))
 

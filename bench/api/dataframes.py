@@ -9,7 +9,7 @@ import pandas as pd
 from bench.data.formats.split_file import SplitFile
 from bench.errors import visible
 from bench.reports.tables import Table
-from bench.reports.tables.cell_states import Cell
+from bench.reports.tables.rows import Cell
 
 SIDES = ("seen", "unseen", "validation")
 

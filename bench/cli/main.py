@@ -13,7 +13,6 @@ import typer
 from typer.core import TyperGroup
 
 from bench.cli import (
-    audit_command,
     checkpoint_commands,
     data_commands,
     method_commands,
@@ -23,7 +22,7 @@ from bench.cli import (
     split_commands,
     stage_commands,
     status_commands,
-    verify_command,
+    verify_commands,
 )
 from bench.errors import UserError, nearest
 from bench.utils.terminal import plain_output
@@ -100,7 +99,7 @@ app.add_typer(record_commands.app, name="record")
 for command in (
     stage_commands.stage, stage_commands.train, status_commands.status, status_commands.doctor,
     result_commands.table, result_commands.report, result_commands.sweep, result_commands.compare,
-    verify_command.verify, audit_command.audit, split_commands.words, method_commands.methods,
+    verify_commands.verify, verify_commands.audit, split_commands.words, method_commands.methods,
     method_commands.new, method_commands.check, prediction_commands.classify,
     prediction_commands.score,
 ):  # fmt: skip

@@ -29,8 +29,8 @@ def show(
     Example: bench record show aurl.transfer.seed0
     """
     from bench.experiments.record import read_record, record_path
-    from bench.reports.tables.cell_states import cells
     from bench.reports.tables.context import read_context
+    from bench.reports.tables.rows import cells
 
     config, layout = opened(profile)
     record = read_record(record_path(layout.records, cell, config.name))

@@ -26,7 +26,7 @@ from bench.utils.terminal import (
 if TYPE_CHECKING:
     from bench.config.profile import Config
     from bench.pipeline.time_left import MethodTime
-    from bench.reports.tables.cell_states import Cell
+    from bench.reports.tables.rows import Cell
 
 # State of a cell -> word and colour in the output.
 STATES = {
@@ -162,8 +162,8 @@ def overview(commands: Collection[str]) -> None:
 
 def _all_cells(config: "Config", layout: Layout) -> "list[Cell]":
     """Return every planned or recorded cell with its state."""
-    from bench.reports.tables.cell_states import cells
     from bench.reports.tables.context import read_context
+    from bench.reports.tables.rows import cells
 
     return cells(read_context(config, layout))
 

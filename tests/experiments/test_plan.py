@@ -17,7 +17,7 @@ from bench.errors import UserError
 from bench.experiments import fingerprint as sources
 from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.plan import Given, Inputs, PlannedCell, plan
-from bench.reports.tables.cell_states import changed
+from bench.reports.tables.rows import changed
 from bench.training.job import job_of
 
 
@@ -127,7 +127,7 @@ def test_all_fingerprints_differ_and_repeat(root: Path) -> None:
             "visual_centres_loss: bool = False",
             {"aurl"},
         ),
-        ("bench/reports/tables/columns.py", "import", "import os\nimport", set()),
+        ("bench/reports/tables/typed_table.py", "import", "import os\nimport", set()),
         ("bench/cli/main.py", "import errno", "import errno, json", set()),
         ("bench/experiments/method_registry.py", "import sys", "import sys, json", set()),
         ("bench/training/run_cell.py", "seed(job.seed)", "seed(1 + job.seed)", {"all"}),

@@ -17,8 +17,8 @@ from bench.reports.figures.material import Material
 from bench.reports.page.examples import examples
 from bench.reports.report_model import Figure, Report, Video
 from bench.reports.tables import TABLES, build
-from bench.reports.tables.cell_states import cells
 from bench.reports.tables.context import TableContext
+from bench.reports.tables.rows import cells
 from bench.utils.io import replacing, write_text
 
 

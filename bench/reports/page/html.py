@@ -11,8 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.errors import visible
-from bench.reports.page.evidence import anchors, quotes, records
-from bench.reports.page.grid import Behind, Grid, grid, plain_grid
+from bench.reports.page.evidence import Behind, Grid, anchors, grid, plain_grid, quotes, records
 from bench.reports.report_model import Report
 from bench.reports.tables.context import EMBEDDED
 

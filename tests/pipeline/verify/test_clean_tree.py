@@ -15,8 +15,13 @@ from bench.errors import UserError
 from bench.experiments.fingerprint import code_digest
 from bench.experiments.method_registry import scan
 from bench.experiments.record import Record, write_record
-from bench.pipeline.verify.clean_tree import other_data, put_code, put_splits
-from bench.pipeline.verify.parameters import link_files, put_parameters
+from bench.pipeline.verify.clean_tree import (
+    link_files,
+    other_data,
+    put_code,
+    put_parameters,
+    put_splits,
+)
 
 METHOD = "base_ls"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.experiments.record import Coverage, Record
-from bench.pipeline.verify.compare import compare
+from bench.pipeline.verify.rerun import compare
 
 HERE = {"device": "cpu", "capability": "AVX512", "torch": "2.14.1"}
 
