@@ -87,7 +87,7 @@ def test_a_project_runs_and_an_unchanged_one_does_not(site: Path, tmp_path: Path
     assert again.code == 0 and "Running stage 'train'" not in again.out
     assert again.out.count("Running stage") == 1  # code
     (record, *_) = sorted((tmp_path / "results" / "records" / "tiny").glob("*.json"))
-    parts = read_json(record, parts={str: str})["parts"]
+    parts = read_json(record)["parts"]
     assert parts["core"] == code_digest(ROOT / CORE, ROOT)  # as a checkout has it
     method = ROOT / "methods" / "base_ls.py"
     assert parts["source"] == code_digest(method, ROOT)

@@ -134,23 +134,14 @@ def unsealed(value: Any) -> Any:
     return plain
 
 
-def read_json(path: Path, *texts: str, whole: Any = object, **shapes: Any) -> Any:
-    """Return a JSON file's value, or None where there is no such file.
-
-    Raises UserError for a damaged file: no JSON, a checksum that does not fit, not of the shape
-    ``whole``, or not an object with a text under each of ``texts`` and what ``shapes`` say
-    (``unfit``) under their names.
-    """
+def read_json(path: Path) -> Any:
+    """Return a JSON file's value; None if there is no such file, UserError if it is damaged."""
     try:
-        value = unsealed(parsed_json(path.read_text(encoding="utf-8")))
-        wanted = {**dict.fromkeys(texts, str), **shapes} or whole
-        if wrong := unfit(value, wanted):
-            raise ValueError(wrong)
+        return unsealed(parsed_json(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); delete it and rerun its stage") from None
-    return value
 
 
 def write_sealed(path: Path, content: "bytes | memoryview") -> None:
@@ -166,36 +157,6 @@ def read_sealed(path: Path) -> bytes | None:
         return None
     found = path.read_bytes()
     return found[32:] if hashlib.sha256(found[32:]).digest() == found[:32] else None
-
-
-def unfit(value: Any, shape: Any, at: str = "") -> str:
-    """Return what in a JSON value is not of a shape, "" if it fits.
-
-    A shape is a type (float takes integers), ``[shape]`` of a list's entries, ``{str: shape}`` of
-    an object's values, or ``{"name": shape, …}`` of those under names; "name?" may be missing.
-    """
-    here = f"'{at}'" if at else "it"
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return f"{here} is no list"
-        found = (unfit(one, shape[0], f"{at}[{i}]") for i, one in enumerate(value))
-        return next(filter(None, found), "")
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return f"{here} is no object"
-        for name, inner in shape.items():
-            keys = value if name is str else [name.removesuffix("?")]
-            for key in keys:
-                if key not in value and not name.endswith("?"):
-                    return f"without '{at}{'.' * bool(at)}{key}'"
-                path = f"{at}.{key}" if at else key
-                if key in value and (wrong := unfit(value[key], inner, path)):
-                    return wrong
-        return ""
-    kinds = (int, float) if shape is float else shape
-    if (isinstance(value, bool) and shape in (int, float)) or not isinstance(value, kinds):
-        return f"{here} is no {shape.__name__}"
-    return ""
 
 
 _ODD = re.compile(r"NaN|Infinity|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{300}")

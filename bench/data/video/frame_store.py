@@ -13,11 +13,11 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from bench.data.formats.frame_store_file import FrameStoreFile, Shard, ShardFile
 from bench.data.video.decode import Backend, Pixels, VideoError, check_indices, read_resized
 from bench.errors import UserError
 from bench.utils.io import (
@@ -25,16 +25,13 @@ from bench.utils.io import (
     file_digest,
     known_digest,
     locked,
-    read_json,
     replacing,
-    write_json,
 )
 from bench.utils.terminal import track
 from bench.utils.worker_pool import spawned
 
 FORMAT = 5
 SHARD_BYTES = 2**30
-SHARD = {"videos": int, "bytes": int, "mtime": int, "digest": str}
 
 
 class FrameStore:
@@ -46,19 +43,14 @@ class FrameStore:
         An open store does not change while another process rebuilds it. Raises UserError if the
         index is missing or damaged, or a shard is not as it was written.
         """
-        content = read_json(
-            index, shape=[int], paths=[str], lengths=[int], failures={str: str}, shards=[SHARD]
-        )
-        if content is None:
-            raise UserError(f"{index} is missing: its store is being rebuilt; try again later")
+        content = FrameStoreFile.read(index)
         self._index = index
-        self._shape: tuple[int, ...] = tuple(content["shape"])  # of a frame
-        self._paths: list[str] = content["paths"]
-        self._lengths: list[int] = content["lengths"]
-        self._shards: list[dict[str, int | str]] = content["shards"]
-        self.failures: dict[int, str] = {int(i): why for i, why in content["failures"].items()}
-        self._pixels = [self._mapped(number) for number in range(len(self._shards))]
-        if not index.is_file():
+        if content is not None:
+            self._shape, self._paths, self._lengths = content.shape, content.paths, content.lengths
+            self._shards = content.shards
+            self.failures = {int(i): why for i, why in content.failures.items()}
+            self._pixels = [self._mapped(number) for number in range(len(self._shards))]
+        if content is None or not index.is_file():
             raise UserError(f"{index} is missing: its store is being rebuilt; try again later")
 
     def __len__(self) -> int:
@@ -94,9 +86,9 @@ class FrameStore:
         for number, shard in enumerate(self._shards):
             path = shard_path(self._index, number)
             found = path.stat() if path.is_file() else None
-            if found is None or found.st_size != shard["bytes"]:
+            if found is None or found.st_size != shard.bytes:
                 return False
-            if found.st_mtime_ns != shard["mtime"] and known_digest(path) != shard["digest"]:
+            if found.st_mtime_ns != shard.mtime and known_digest(path) != shard.digest:
                 return False
         return True
 
@@ -105,12 +97,12 @@ class FrameStore:
         """The shard of each video and its first frame there."""
         places: list[tuple[int, int]] = []
         for number, shard in enumerate(self._shards):
-            part = self._lengths[len(places) :][: int(shard["videos"])]
+            part = self._lengths[len(places) :][: shard.videos]
             places += [(number, end - n) for n, end in zip(part, accumulate(part), strict=True)]
         return places
 
     def _mapped(self, number: int) -> Pixels:
-        path, size = shard_path(self._index, number), self._shards[number]["bytes"]
+        path, size = shard_path(self._index, number), self._shards[number].bytes
         if not size:  # only failed videos; an empty file cannot be mapped
             return np.empty((0, *self._shape), np.uint8)
         try:
@@ -171,7 +163,7 @@ def build_store(
                 return store
             _part(index, store.shard(recovered[0])).unlink(missing_ok=True)
         shards = _written(index, sizes)
-        done = sum(len(one["lengths"]) for one in shards)
+        done = sum(len(one.lengths) for one in shards)
         todo = [known.get(i, video) for i, video in enumerate(videos)][done:]
         there = [one.is_file() for one in todo if isinstance(one, Path)]
         if there and not any(there):
@@ -179,40 +171,35 @@ def build_store(
                 f"{root}: none of the {len(there)} videos to decode exists; is its disk mounted?"
             )
         index.unlink(missing_ok=True)
-        for old in directory.glob(
-            "*frames-*"
-        ):  # including those that a killed process left; there is one writer
+        for old in directory.glob("*frames-*"):  # also what a killed process left
             if not old.name.startswith(f"{index.stem}."):
                 old.unlink()
         decoded = _decode_all(decode, todo, jobs)
         written = _shard_by_shard(index, shards, decoded, sizes)
         for video in track(written, len(videos), "decoding videos"):
             del video
-        lengths = [length for one in shards for length in one["lengths"]]
-        failures = {i: why for one in shards for i, why in one["failures"].items()}
-        write_json(
-            index,
-            {
-                "shape": [*size, 3],
-                "paths": list(paths),
-                "sizes": [size for one in shards for size in one["sizes"]],
-                "lengths": lengths,
-                "failures": failures,
-                "shards": [{name: one[name] for name in SHARD} for one in shards],
-            },
-        )
+        lengths = [length for one in shards for length in one.lengths]
+        failures = {i: why for one in shards for i, why in one.failures.items()}
+        FrameStoreFile(
+            shape=[*size, 3],
+            paths=list(paths),
+            sizes=[size for one in shards for size in one.sizes],
+            lengths=lengths,
+            failures=failures,
+            shards=[Shard(**one.model_dump(include=set(Shard.model_fields))) for one in shards],
+        ).write(index)
         return FrameStore(index)
 
 
 def _opened(index: Path, sizes: Sequence[int]) -> FrameStore | None:
     """Return the store of an index; None if it is missing, damaged or of other files."""
     try:
-        if (content := read_json(index, sizes=[int])) is None:
+        if (content := FrameStoreFile.read(index)) is None:
             return None
         store = FrameStore(index)
     except UserError:
         return None
-    same = _are_same(content["sizes"], sizes, store.failures)
+    same = _are_same(content.sizes, sizes, store.failures)
     return store if same and store.is_whole() else None
 
 
@@ -233,35 +220,34 @@ def _part(index: Path, number: int) -> Path:
     return shard_path(index, number).with_suffix(".json")
 
 
-def _written(index: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
+def _written(index: Path, sizes: Sequence[int]) -> list[ShardFile]:
     """Return the descriptions of the shards that are finished, up to the first bad one."""
-    shards: list[dict[str, Any]] = []
-    shape = {**SHARD, "sizes": [int], "lengths": [int], "failures": {str: str}}
+    shards: list[ShardFile] = []
     done = 0
     while True:
         number = len(shards)
         try:
-            one = read_json(_part(index, number), **shape)
+            one = ShardFile.read(_part(index, number))
         except UserError:
             one = None
         path = shard_path(index, number)
-        if one is None or not path.is_file() or file_digest(path) != one["digest"]:
+        if one is None or not path.is_file() or file_digest(path) != one.digest:
             return shards
-        now = sizes[done : done + len(one["sizes"])]
-        if not _are_same(one["sizes"], now, {int(i) - done for i in one["failures"]}):
+        now = sizes[done : done + len(one.sizes)]
+        if not _are_same(one.sizes, now, {int(i) - done for i in one.failures}):
             return shards
         done += len(now)
-        shards.append({**one, "mtime": path.stat().st_mtime_ns})
+        shards.append(one.model_copy(update={"mtime": path.stat().st_mtime_ns}))
 
 
 def _shard_by_shard(
     index: Path,
-    shards: list[dict[str, Any]],
+    shards: list[ShardFile],
     decoded: Iterator[Pixels | str],
     sizes: Sequence[int],
 ) -> Iterator[None]:
     """Append shards until ``decoded`` ends; yield once per video, including those done before."""
-    done = sum(len(one["lengths"]) for one in shards)
+    done = sum(len(one.lengths) for one in shards)
     for _ in range(done):
         yield
     more = next(decoded, None)
@@ -282,12 +268,17 @@ def _shard_by_shard(
                 more = next(decoded, None)
             handle.flush()
             found = file_digest(part)
-        facts: dict[str, Any] = {"videos": len(lengths), "bytes": written, "digest": found}
-        facts |= {"mtime": path.stat().st_mtime_ns, "lengths": lengths}
-        facts["sizes"] = list(sizes[done - len(lengths) : done])
-        facts["failures"] = {str(i): why for i, why in failures.items()}
-        write_json(_part(index, len(shards)), facts)
-        shards.append(facts)
+        shard = ShardFile(
+            videos=len(lengths),
+            bytes=written,
+            mtime=path.stat().st_mtime_ns,
+            digest=found,
+            sizes=list(sizes[done - len(lengths) : done]),
+            lengths=lengths,
+            failures={str(i): why for i, why in failures.items()},
+        )
+        shard.write(_part(index, len(shards)))
+        shards.append(shard)
 
 
 def _decode(path: Path, size: tuple[int, int], jpeg: int | None, backend: Backend) -> Pixels | str:
