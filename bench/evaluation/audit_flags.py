@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict
@@ -15,7 +14,7 @@ from bench.errors import unknown
 from bench.experiments.method_registry import MethodFile, scan
 from bench.experiments.plan import TRANSFER, PlannedCell, plan
 from bench.experiments.record import Record, read_records
-from bench.utils.io import digest, file_digest, read_json
+from bench.utils.io import digest, known_digest, read_json
 
 SEEN, UNKNOWN, CHOSEN = "†", "‡", "§"
 ON_TEST = "the checkpoint was chosen on test data"
@@ -62,22 +61,12 @@ def audit_digest(config: Config, layout: Layout) -> str:
     weights = str(profile.network.weights)
     parts = [splits, profile.model_dump(mode="json", include=said), weights]
     named = {one for names in profile.pretrained.values() for one in names if one.endswith(".txt")}
-    lists = {one: _bytes(layout.root / one) for one in sorted(named)}
+    lists = {one: known_digest(layout.root / one) for one in sorted(named)}
     return digest([*parts, lists] if lists else parts)
 
 
-def _bytes(path: Path) -> str:
-    try:
-        return file_digest(path)
-    except OSError:
-        return ""
-
-
 def stored_audit(config: Config, layout: Layout) -> dict[str, Any] | None:
-    """Return the audit that the stage wrote; None if missing or made from other splits or sources.
-
-    UserError for a damaged file.
-    """
+    """Return the stored audit; None if it is missing or was made from other splits or sources."""
     found = _AuditFile.read(layout.audit)
     return found.content() if found and found.of == audit_digest(config, layout) else None
 
@@ -119,21 +108,17 @@ def flags(
     found = set()
     for key in touched(cells, file, audit):
         source = audit["sources"][key]
-        kind = (
-            "training" if key.startswith("training") else f"pre-training ({key}: {source['what']})"
-        )
+        of_input = not key.startswith("training")
+        kind = f"pre-training ({key}: {source['what']})" if of_input else "training"
         if source["unknown"]:
-            text = f"cannot be excluded that test classes were seen in {kind}"
-            found.add(Flag(UNKNOWN, text))
+            found.add(Flag(UNKNOWN, f"cannot be excluded that test classes were seen in {kind}"))
         for dataset, compared in source["tests"].items():
             if compared["seen"]:
-                count = f"{len(compared['seen'])} of {compared['tested']}"
-                text = f"{count} test classes of {dataset} seen in {kind}: {listed(compared)}"
-                found.add(Flag(SEEN, text))
+                text = f"{len(compared['seen'])} of {compared['tested']} test classes of {dataset}"
+                found.add(Flag(SEEN, f"{text} seen in {kind}: {listed(compared)}"))
         for dataset, videos in source.get("videos", {}).items():
             if videos["shared"]:
-                text = f"{videos['shared']} videos of {dataset} seen in {kind}"
-                found.add(Flag(SEEN, text))
+                found.add(Flag(SEEN, f"{videos['shared']} videos of {dataset} seen in {kind}"))
     if any("checkpoint" in one.reading for one in cells):
         found.add(Flag(UNKNOWN, _OF_OTHERS))
     if any(record.checkpoint == "best_on_test" for record in records):
@@ -143,15 +128,13 @@ def flags(
 
 def listed(compared: Mapping[str, Any]) -> str:
     """List the first test classes that were seen, each with the reason."""
-    texts = [f"{one['name']} ({_how(one)})" for one in compared["seen"][:SHOWN]]
+    texts = []
+    for one in compared["seen"][:SHOWN]:
+        near = one["by"] == "distance"
+        how = f"{one['distance']:.3f} from {one['source']}" if near else f"the same {one['by']}"
+        texts.append(f"{one['name']} ({how})")
     more = len(compared["seen"]) - SHOWN
     return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
-
-
-def _how(one: Mapping[str, Any]) -> str:
-    if one["by"] == "distance":
-        return f"{one['distance']:.3f} from {one['source']}"
-    return f"the same {one['by']}"
 
 
 def audit_rows(
@@ -187,9 +170,7 @@ def audit_rows(
                 "flags": [flag.text for flag in flags(cells, done, file, audit)],
                 "checkpoints": sorted({one.checkpoint for one in done}),
                 "also_best_on_test": any(one.metrics_best_on_test for one in done),
-                "missing": next(
-                    (c.missing for c in cells if isinstance(c, PlannedCell) and c.missing), ""
-                ),
+                "missing": next(filter(None, (getattr(c, "missing", "") for c in cells)), ""),
             }
         )
     return found

@@ -27,7 +27,7 @@ from bench.data.words.class_vectors import class_words, load_class_vectors
 from bench.errors import UserError, unknown
 from bench.evaluation.audit_flags import audit_digest
 from bench.features.object_vocabulary import object_names
-from bench.utils.io import DAMAGED
+from bench.utils.io import DAMAGED, read_arrays
 
 Vector = NDArray[np.float32]
 
@@ -137,8 +137,8 @@ def draws(config: Config, layout: Layout) -> Iterator[tuple[str, str, list[Split
 
 def _word_vectors(path: Path) -> dict[str, Vector]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(zip(map(str, arrays["words"]), arrays["vectors"], strict=True))
+        arrays = read_arrays(path, "words", "vectors")
+        return dict(zip(map(str, arrays["words"]), arrays["vectors"], strict=True))
     except FileNotFoundError:
         return {}
     except DAMAGED as error:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,11 +207,9 @@ def _has(
 
 
 def _once(file: Path, names: Sequence[str], what: str = "video") -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise UserError(f"{file}: {what} '{name}' appears twice")
-        seen.add(name)
 
 
 def _columns(
@@ -300,7 +299,7 @@ def _split_columns(given: Predictions, split: Mapping[str, Any]) -> list[int]:
 
 
 def _rows(given: Predictions, split: Mapping[str, Any]) -> Any:
-    """Return the rows of the videos that a split lists; all where it lists none."""
+    """Return the rows of the videos that a split lists; all rows if it lists none."""
     if "held_out" in split:
         raise UserError(
             "the protocol holds out videos of seen classes, which a file of predictions cannot name"
@@ -312,7 +311,7 @@ def _rows(given: Predictions, split: Mapping[str, Any]) -> Any:
             "the protocol scores listed videos only, and the file does not name its videos"
         )
     listed = set(split["videos"])
-    rows: dict[str, int] = {}  # by name, for a video may be there in two spellings
+    rows: dict[str, int] = {}  # by name: the file may have a video in two spellings
     for i, video in enumerate(given.videos):
         name = video if video in listed else video_name(video)
         if name in rows:

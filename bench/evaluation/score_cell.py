@@ -157,8 +157,7 @@ class _Parts:
 def mean_curve(logs: Iterable[Path]) -> str:
     """Return a CSV: step, cells, then every logged value, mean over the cells that logged it.
 
-    Return "" if no cell has a log, as of methods not trained by steps. ValueError for a damaged
-    log.
+    Return "" if no cell has a log (methods not trained by steps). ValueError for a damaged log.
     """
     values: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     names: dict[str, None] = {}

@@ -81,8 +81,8 @@ class McNemar:
 def mcnemar(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> McNemar:
     """Compare two models on the same videos, right or wrong [N] (McNemar 1947, exact binomial).
 
-    If both models are equally good, each video that only one gets right is either one's with chance
-    ½; videos are taken as independent.
+    The null hypothesis is that a video which only one model gets right is equally likely to be
+    either one's; videos are taken as independent.
     """
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     n = only_a + only_b
@@ -389,5 +389,5 @@ def percentiles(resampled: Floats, units: int, level: float = 0.95) -> tuple[flo
 
 
 def turned(resampled: Floats, difference: float) -> float:
-    """Return the share of resamples in which the order of the two rows is reversed or equal."""
+    """Return the share of resamples that reverse the order of the two rows or make them equal."""
     return float((resampled * np.sign(difference) <= 0).mean())
