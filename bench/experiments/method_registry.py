@@ -21,6 +21,11 @@ from bench.experiments.fingerprint import (
 )
 from bench.utils.io import dump_json
 
+if TYPE_CHECKING:
+    from bench.method import Method
+
+LEARNING = ("steps", "closed form", "none")
+
 
 def declared(path: Path, root: Path) -> dict[str, Any]:
     """Return name -> literal value of the Method class in ``path``, its bases' values included.
@@ -64,17 +69,11 @@ def annotation_of(path: Path, name: str) -> tuple[str, int]:
 
 
 def known_inputs(root: Path) -> tuple[str, ...]:
-    """Return the INPUTS of ``bench.method``, from its text: to import it takes torch."""
+    """Return the INPUTS of ``bench.method`` from its text: importing it would import torch."""
     for node in parsed(code_root(root) / "bench" / "method.py").body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "INPUTS":
             return tuple(ast.literal_eval(node.value))
     return ()
-
-
-if TYPE_CHECKING:
-    from bench.method import Method
-
-LEARNING = ("steps", "closed form", "none")
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ class MethodFile:
 
 def scan(root: Path) -> dict[str, MethodFile]:
     """Read what every method file declares from its text, running nothing."""
-    # "." begins what editors and systems leave: locks, which are dangling links, and attributes.
+    # A leading dot marks files of editors and systems: locks (dangling links), attributes.
     files = sorted((root / "methods").glob("[!_.]*.py"))
     return {f.stem: _read(f, root) for f in files if f.is_file()}
 
@@ -142,8 +141,10 @@ def load(file: MethodFile) -> "type[Method]":
 
 
 def _check_parameters(kind: "type[Method]", path: Path) -> None:
-    """Refuse, before anything trains, a type that is not there or that its default does not have,
-    and a default that no file holds: a trained cell is opened again with what its record says.
+    """Raise UserError for parameters that a record could not restore.
+
+    A type that is missing or that its default does not have, or a default that JSON cannot hold:
+    trained cells are opened again with the values in their records.
     """
     from pydantic import PydanticUserError
 

@@ -36,6 +36,7 @@ from bench.utils.io import file_digest
 
 OF_VIDEOS = ("features", "objects", "boxes", "clip")
 OF_CLASSES = ("texts", "signatures", "clip")
+_ORDER, _SAMPLE = 1, 2  # independent streams of random numbers
 
 
 class MissingInput(Exception):
@@ -186,9 +187,6 @@ def first_per_class(
         if taken[label] <= count:
             chosen.append((row, label))
     return [r for r, _ in chosen], [y for _, y in chosen]
-
-
-_ORDER, _SAMPLE = 1, 2  # independent streams of random numbers
 
 
 class Batches(Dataset[tuple[dict[str, Tensor], Tensor]]):
