@@ -212,7 +212,7 @@ def compare(
 
     Example: bench compare aurl base_ls
     """
-    from bench.reports.tables.comparability import opening
+    from bench.reports.tables.columns import opening
     from bench.reports.tables.context import read_context
     from bench.reports.tables.row_gaps import compare as compared
     from bench.utils.io import dump_json

@@ -1,4 +1,4 @@
-"""Draw figures: one sheet, one palette, ink in the page's text colour, labels beside points."""
+"""Drawing: the style, the colours and the sheet that all figures share."""
 
 import io
 import math
@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import product
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -53,11 +52,11 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Look:
-    """How a row is drawn in every figure: by colour and marker, never by colour only."""
+    """How figures draw a row: with a colour and a marker, or as a grey number."""
 
     colour: str = GREY
     marker: str = "."
-    number: str = ""  # of a row without a colour, beside its marker and in the figure's table
+    number: str = ""  # of a row without a colour; the figure's table has it too
 
     @property
     def cell(self) -> Value:
@@ -83,63 +82,78 @@ def short(text: str, most: int = 30) -> str:
 
 @dataclass
 class Sheet:
-    """A figure being drawn: ``width`` × ``height`` in inches, ``grid`` of rows and columns."""
+    """A figure being drawn, with ``panels`` in ``columns``; sizes are in inches."""
 
     key: str
-    width: float
     height: float
-    grid: tuple[int, int] = (1, 1)
+    panels: int = 1
+    columns: int = 1
+    per_line: float = 0.0  # more height for each line of panels
+    width: float = 7.2
     share: tuple[bool, bool] = (False, False)  # x, y
-    heights: Sequence[float] | None = None  # of the grid's rows, to each other
-    hovers: dict[str, str] = field(default_factory=dict)
+    heights: Sequence[float] | None = None  # of the lines, to each other
     axes: list["Axes"] = field(init=False)
-    _laid_out: bool = field(init=False, default=False)
+    _hovers: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         from matplotlib.figure import Figure as Canvas
 
-        self._canvas = Canvas((self.width, self.height), layout="constrained")
+        columns = min(self.columns, self.panels)
+        lines = math.ceil(self.panels / columns)
+        size = self.width, self.height + self.per_line * lines
+        self._canvas = Canvas(size, layout="constrained")
         found = self._canvas.subplots(
-            *self.grid, squeeze=False, sharex=self.share[0], sharey=self.share[1],
+            *(lines, columns), squeeze=False, sharex=self.share[0], sharey=self.share[1],
             height_ratios=self.heights,
         )  # fmt: skip
-        self.axes = list(found.flat)
-
-    @property
-    def dpi(self) -> float:
-        """Pixels per inch of matplotlib's coordinates."""
-        return float(self._canvas.dpi)
-
-    def lay_out(self) -> None:
-        """Fix the layout, once, so that labels can be placed in it."""
-        if not self._laid_out:
-            self._laid_out = True
-            engine = self._canvas.get_layout_engine()
-            assert engine is not None  # it was asked for
-            engine.execute(self._canvas)
-            self._canvas.set_layout_engine("none")
+        self.axes = list(found.flat)[: self.panels]
+        for axes in list(found.flat)[self.panels :]:
+            axes.set_axis_off()
 
     def hover(self, text: str, *artists: "Artist") -> None:
         """Show ``text`` when the mouse rests on one of the artists."""
         for artist in artists:
-            name = f"hover{len(self.hovers)}"
+            name = f"hover{len(self._hovers)}"
             artist.set_gid(name)
-            self.hovers[name] = text
+            self._hovers[name] = text
 
-    def legend(self, handles: Sequence[Any] | None = None, columns: int = 3) -> None:
-        """Put one legend of all labelled lines into unused axes, or else below the figure."""
-        if handles is None:
-            named = {
-                label: handle
-                for axes in self.axes
-                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-            }
-            handles = list(named.values())
-        spare = [axes for axes in self.axes if not axes.axison]
-        if handles and spare:
-            spare[0].legend(handles=handles, loc="upper left")
-        elif handles:
-            self._canvas.legend(handles=handles, loc="outside lower left", ncols=columns)
+    def point(
+        self,
+        axes: "Axes",
+        at: tuple[float, float],
+        look: Look,
+        said: str,
+        label: str = "",
+        bars: tuple[float | None, float | None] = (None, None),
+    ) -> None:
+        """Draw a row's point with its bars (half lengths along x and y) and its hover text."""
+        (x, y), (across, up) = at, (bar or 0 for bar in bars)
+        grey = bool(look.number)
+        drawn: list[Artist] = []
+        drawn += axes.plot(  # one line with a gap
+            (x - across, x + across, math.nan, x, x), (y, y, math.nan, y - up, y + up),
+            color=look.colour, lw=0.5 if grey else 1.2, alpha=0.5 if grey else 1, zorder=2,
+        )  # fmt: skip
+        if grey:
+            style: Any = {"color": GREY, "fontsize": 6.5, "ha": "center", "va": "center"}
+            drawn.append(axes.text(x, y, look.number, **style))
+        else:
+            drawn += axes.plot(
+                x, y, look.marker, color=look.colour, label=short(label), zorder=3, clip_on=False
+            )
+        self.hover(said, *drawn)
+
+    def legend(self, columns: int = 3) -> None:
+        """Put one legend of all labelled artists below the figure."""
+        named = {
+            label: handle
+            for axes in self.axes
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        if named:
+            self._canvas.legend(
+                handles=list(named.values()), loc="outside lower left", ncols=columns
+            )
 
     def figure(
         self,
@@ -150,35 +164,22 @@ class Sheet:
         rows: Sequence[Sequence[Value]] = (),
     ) -> Figure:
         """Return the finished figure."""
+        svg = self._saved("svg", metadata={"Date": None, "Creator": None}, transparent=True)
         return Figure(
             self.key,
             title,
             text,
-            svg=_svg(self._saved("svg").decode(), self.key, alt, self.hovers),
+            svg=_svg(svg.decode(), self.key, alt, self._hovers),
             alt=alt,
             columns=tuple(columns),
             rows=tuple(map(tuple, rows)),
-            png=self._saved("png"),
+            png=self._saved("png", metadata={"Software": None}, dpi=144, facecolor="white"),
         )
 
-    def _saved(self, kind: str) -> bytes:
+    def _saved(self, kind: str, **options: Any) -> bytes:
         out = io.BytesIO()
-        plain: dict[str, Any] = (
-            {"metadata": {"Date": None, "Creator": None}, "transparent": True}
-            if kind == "svg"
-            else {"metadata": {"Software": None}, "dpi": 144, "facecolor": "white"}
-        )
-        self.lay_out()
-        self._canvas.savefig(out, format=kind, **plain)
+        self._canvas.savefig(out, format=kind, **options)
         return out.getvalue()
-
-
-NOT_MEASURED = "No row is measured yet; run 'dvc repro', then 'bench report'."
-
-
-def not_drawn(key: str, title: str, why: str) -> Figure:
-    """Return a figure that cannot be drawn, with the reason and what to do."""
-    return Figure(key, title, "", lacking=why)
 
 
 _SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
@@ -209,52 +210,3 @@ def _svg(text: str, key: str, alt: str, hovers: dict[str, str]) -> str:
     )
     text = _SIZE.sub(lambda _: root, text, count=1)
     return re.sub(r"\n\s*", "\n", text).strip()
-
-
-_RADII = (5.0, 11.0, 18.0, 26.0, 36.0)  # distances of a label from its point, in 1/72 inch
-_ANGLES = tuple(math.radians(degrees) for degrees in (35, -35, 145, -145, 90, -90, 0, 180))
-_FAR = 10.0  # from this distance on, a thin line leads from the point to its label
-
-
-def place(
-    sheet: Sheet,
-    axes: "Axes",
-    labels: Sequence[tuple[float, float, str]],
-    taken: Sequence[tuple[float, float]] = (),
-    size: float = 7.0,
-) -> None:
-    """Write each (x, y, text) near its point, clear of the ``taken`` points and of each other.
-
-    A label without room within half an inch is left out; its point still has a hover text.
-    """
-    sheet.lay_out()
-    scale = 72 / sheet.dpi
-    x0, y0, x1, y1 = (float(side) * scale for side in axes.get_window_extent().extents)
-    points = [*taken, *((x, y) for x, y, _ in labels)]
-    dots = [tuple(map(float, axes.transData.transform(point) * scale)) for point in points]
-    boxes = [(x - 2.5, y - 2.5, x + 2.5, y + 2.5) for x, y in dots]
-    line = {"arrowstyle": "-", "lw": 0.4, "color": INK, "alpha": 0.5, "shrinkA": 0, "shrinkB": 2}
-    for (x, y, text), here in zip(labels, dots[len(taken) :], strict=True):
-        width = 0.56 * size * len(text)
-        for radius, angle in product(_RADII, _ANGLES):
-            across, up = math.cos(angle), math.sin(angle)
-            left = here[0] + radius * across - width * (1 - across) / 2
-            low = here[1] + radius * up - size * (1 - up) / 2
-            right, high = left + width, low + size
-            inside = left >= x0 and low >= y0 and right <= x1 + 4 and high <= y1
-            if inside and all(
-                right <= a or c <= left or high <= b or d <= low for a, b, c, d in boxes
-            ):
-                boxes.append((left, low, right, high))
-                axes.annotate(
-                    text,
-                    (x, y),
-                    (left - here[0], low - here[1]),
-                    textcoords="offset points",
-                    fontsize=size,
-                    va="bottom",
-                    ha="left",
-                    arrowprops=line if radius >= _FAR else None,
-                    annotation_clip=False,
-                ).set_in_layout(False)
-                break

@@ -1,17 +1,29 @@
-"""The rows that figures show, how they are drawn, and which are compared."""
+"""What figures are drawn from: the measured rows, and the trainings in runs/ behind them."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.config.paths import Layout
 from bench.errors import UserError, unknown
 from bench.evaluation.statistics import Gap, draws_gap, t_quantile
+from bench.experiments.cell_cache import AGAIN, EMBEDDINGS
+from bench.experiments.record import Record
+from bench.experiments.record import Run as RunFile
+from bench.models.similarity import cosine
 from bench.reports.figures.drawing import MARKERS, PALETTE, Look
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row, collect
+from bench.utils.io import known_digest
 
-TABLE = "ablation"  # of the published ones: its rows lead in every figure
+Floats = NDArray[np.float64]
+NOT_MEASURED = "No row is measured yet; run 'dvc repro', then 'bench report'"
 
 
 @dataclass(frozen=True)
@@ -34,10 +46,10 @@ class Material:
     @cached_property
     def rows(self) -> list[Row]:
         """Every measured row, with readings; the label of a row that is not current says so."""
-        found = [row for row in collect(self.context, TABLE, "sota", "modern") if row.values]
         return [
             row if row.is_current else replace(row, label=f"{row.label} ({row.status})")
-            for row in found
+            for row in collect(self.context, "ablation", "sota", "modern")
+            if row.values
         ]
 
     @cached_property
@@ -48,8 +60,7 @@ class Material:
     @cached_property
     def leading(self) -> list[Row]:
         """The rows of the published ablation, or else the first rows; at most five."""
-        published = [row for row in collect(self.context, TABLE) if row.published]
-        names = {row.name for row in published}
+        names = {row.name for row in collect(self.context, "ablation") if row.published}
         return ([row for row in self.own if row.name in names] or self.own)[: len(PALETTE)]
 
     @cached_property
@@ -92,22 +103,106 @@ class Material:
         scope = key.rpartition(".")[0]
         if self.context.per_draw(scope):
             level = dict.fromkeys(row.values[key], to)
-            return _cut(draws_gap(row.values[key], level, *self.context.draw_sizes(scope)), to)
-        middle = found.mean - to
-        if found.std is None:
-            return Gap(middle, None)
-        half = t_quantile(found.n - 1) * found.std / found.n**0.5
-        return _cut(Gap(middle, (middle - half, middle + half)), to)
+            gap = draws_gap(row.values[key], level, *self.context.draw_sizes(scope))
+        else:
+            gap = Gap(found.mean - to, None)
+            if found.std is not None:
+                half = t_quantile(found.n - 1) * found.std / found.n**0.5
+                gap = replace(gap, interval=(gap.difference - half, gap.difference + half))
+        if gap.interval is None:
+            return gap
+        low, high = gap.interval
+        return replace(gap, interval=(max(low, 0.0 - to), min(high, 100.0 - to)))
 
 
-def _cut(gap: Gap, to: float) -> Gap:
-    """Cut the interval of an accuracy minus ``to`` at 0 and 100 %."""
-    if gap.interval is None:
-        return gap
-    low, high = gap.interval
-    return replace(gap, interval=(max(low, 0.0 - to), min(high, 100.0 - to)))
+@dataclass(frozen=True)
+class Run:
+    """One finished training whose fingerprint is that of its record."""
+
+    record: Record
+    folder: Path
+    names: dict[str, list[str]]  # data set, or "seen" -> its classes, as they were embedded
+    files: dict[str, str]  # name -> digest of a file that the training wrote
+
+    def log(self) -> dict[str, list[float]]:
+        """Return column -> values of the training's log; empty if it wrote none."""
+        path = self._file("log.csv")
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            return {name: [float(row[name]) for row in rows] for name in (rows or [{}])[0]}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError, csv.Error, UnicodeError) as error:
+            raise _damaged(path, error) from None
+
+    def arrays(self, dataset: str) -> dict[str, NDArray[Any]]:
+        """Return the embeddings of a data set: video [N,D], class [K,D], label, row, score."""
+        found = _tensors(self._file(EMBEDDINGS), f"{dataset}.")
+        return {name.removeprefix(f"{dataset}."): value for name, value in found.items()}
+
+    def centres(self) -> Floats | None:
+        """Return the visual class centres W [K,D] of the seen classes; None if it has none."""
+        path = self._file("model.safetensors")
+        found = _tensors(path, "W").get("W") if path.is_file() else None
+        return None if found is None else found.astype(np.float64)
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        found, written = known_digest(path), self.files.get(name, "")
+        if found and written not in ("", found):
+            raise UserError(f"{path}: not the file that the training wrote; {AGAIN}")
+        return path
 
 
-def points(values: Sequence[float]) -> str:
-    """Return numbers as ``81.0, 84.5``."""
-    return ", ".join(f"{value:.1f}" for value in values)
+def runs_of(layout: Layout, records: Iterable[Record]) -> list[Run]:
+    """Return the trainings behind records that are still in runs/.
+
+    A missing or retrained folder is left out; UserError for a damaged one.
+    """
+    found = []
+    for record in records:
+        folder = layout.runs / record.cell
+        run = RunFile.read(folder / "run.json")
+        if run and run.fingerprint == record.fingerprint:
+            names = {name: one.names for name, one in run.embedded.items()}
+            found.append(Run(record, folder, names, run.files))
+    return found
+
+
+def runs_of_row(layout: Layout, row: Row | None) -> tuple[Row, list[Run]]:
+    """Return a row and its trainings; UserError if there is no row, or nothing in runs/."""
+    if row is None:
+        raise UserError(NOT_MEASURED)
+    if runs := runs_of(layout, row.records):
+        return row, runs
+    raise UserError(no_runs(layout, row.name))
+
+
+def no_runs(layout: Layout, row: str) -> str:
+    """Return the message for a row without a training in runs/."""
+    return (
+        f"{layout.runs.relative_to(layout.root)} does not contain the trainings of '{row}' behind "
+        "its records; run 'dvc pull' or 'dvc repro', then 'bench report'"
+    )
+
+
+def ranking(arrays: dict[str, NDArray[Any]]) -> Floats:
+    """Return the score of every video with every class [N,K]: the method's own, or the cosine."""
+    if "score" in arrays:
+        return np.asarray(arrays["score"], np.float64)
+    return cosine(arrays["video"], arrays["class"])
+
+
+def _tensors(path: Path, start: str) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return {k: file.get_tensor(k) for k in list(file.keys()) if k.startswith(start)}
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: damaged ({error}); delete its folder and run 'bench train'")

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from bench.data.index import Index, read_index
 from bench.data.video.decode import Pixels, VideoError, read_frames
 from bench.errors import UserError
-from bench.reports.figures.material import Material
-from bench.reports.figures.training_runs import Run, no_runs_message, ranking, runs_of
+from bench.reports.figures.material import Material, Run, ranking, runs_of_row
 from bench.reports.report_model import Video
 
 COUNT = 12
@@ -19,49 +18,40 @@ HEIGHT = 80  # pixels
 LARGEST = 6 * 1024  # bytes of a picture
 
 
-def examples(material: Material) -> tuple[tuple[Video, ...], str]:
-    """Return up to ``COUNT`` test videos of the row's first training, or why there are none.
+def examples(material: Material) -> tuple[Video, ...]:
+    """Return up to ``COUNT`` test videos of the first training of ``material.row``.
 
-    UserError for damaged files in runs/ or data/.
+    UserError if there are none, or for damaged files in runs/ or data/.
     """
-    row, layout = material.row, material.layout
-    if row is None:
-        return (), "No row is measured yet; run 'dvc repro', then 'bench report'."
-    runs = runs_of(layout, row.records)
-    if not runs:
-        return (), no_runs_message(layout, row.name)
+    row, (run, *_) = runs_of_row(material.layout, material.row)
     found: list[Video] = []
     missing = ""
     for dataset in material.context.tests:
-        if dataset not in runs[0].names:
+        if dataset not in run.names:
             continue
         try:
-            index = read_index(layout.index, dataset)
+            index = read_index(material.layout.index, dataset)
         except UserError:
-            missing = (
-                f"The videos of {dataset} are not indexed here; run 'dvc pull' or 'dvc repro'."
-            )
+            missing = f"The videos of {dataset} are not indexed here; run 'dvc pull' or 'dvc repro'"
             continue
         if index.kind != "videos":
-            missing = f"{dataset} is a file of features: there are no frames to show."
-        elif index.digest != runs[0].record.data.get(dataset):
-            missing = f"The videos of {dataset} are not those on which '{row.name}' was tested."
+            missing = f"{dataset} is a file of features: there are no frames to show"
+        elif index.digest != run.record.data.get(dataset):
+            missing = f"The videos of {dataset} are not those on which '{row.name}' was tested"
         else:
-            share = COUNT // max(1, len(material.context.tests))
-            found += _of(runs[0], index, share)
-            missing = missing or f"No video file of {dataset} can be read at {index.root}."
-    return tuple(found), "" if found else missing
+            found += _of(run, index, COUNT // len(material.context.tests))
+            missing = missing or f"No video file of {dataset} can be read at {index.root}"
+    if not found:
+        raise UserError(missing)
+    return tuple(found)
 
 
 def _of(run: Run, index: Index, count: int) -> Iterator[Video]:
-    arrays = run.arrays(index.name)
-    names = run.names[index.name]
-    first = ranking(arrays).argmax(1)
-    right = first == arrays["label"]
-    for wanted in (True, False):
-        chosen = spread_out(np.flatnonzero(right == wanted), arrays["label"], len(names))
+    arrays, names = run.arrays(index.name), run.names[index.name]
+    first, labels = ranking(arrays).argmax(1), arrays["label"]
+    for right in (True, False):
         taken = 0
-        for at in chosen:
+        for at in spread_out(np.flatnonzero((first == labels) == right), labels, len(names)):
             row = int(arrays["row"][at])
             if taken == count // 2:
                 break
@@ -70,14 +60,9 @@ def _of(run: Run, index: Index, count: int) -> Iterator[Video]:
             except (VideoError, OSError):
                 continue
             taken += 1
-            yield Video(
-                f"{index.name}/{index.paths[row]}",
-                names[int(arrays["label"][at])],
-                names[int(first[at])],
-                wanted,
-                image,
-                run.record.row,
-            )
+            label, predicted = names[int(labels[at])], names[int(first[at])]
+            path = f"{index.name}/{index.paths[row]}"
+            yield Video(path, label, predicted, right, image, run.record.row)
 
 
 def spread_out(

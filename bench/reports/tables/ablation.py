@@ -5,27 +5,31 @@ from functools import partial
 
 from bench.data.reference import published
 from bench.evaluation.statistics import spread
-from bench.reports.tables.comparability import comparable, opening, with_marks
+from bench.reports.tables.columns import (
+    ALSO,
+    STATUS,
+    comparable,
+    coverage,
+    delta,
+    heading,
+    measured,
+    opening,
+    quoted,
+    repeats,
+    with_marks,
+    within,
+)
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.row_gaps import corrected, gap, with_ties
 from bench.reports.tables.rows import Row, collect
 from bench.reports.tables.typed_table import (
-    ALSO,
     SCATTER,
-    STATUS,
     Column,
     Difference,
     Number,
     Table,
     Value,
-    coverage,
-    delta,
     filled,
-    heading,
-    measured,
-    quoted,
-    repeats,
-    within,
 )
 
 

@@ -64,13 +64,8 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _measured(context: TableContext, row: Row) -> str:
-    found = []
-    for scope in context.primary:
-        key = context.headline(scope)
-        spread = row.spread(key)
-        if spread is not None:
-            text = number_text(spread.mean, spread.std, key)
-            found.append(f"{scope.replace('.', ' ')} {text} (n = {spread.n})")
+    texts = ((scope, row.text(context.headline(scope))) for scope in context.primary)
+    found = [f"{scope.replace('.', ' ')} {text}" for scope, text in texts if text]
     if not found and row.status != "quoted":
         return (
             f"{context.profile}: {row.reasons[0].partition(': ')[2] if row.reasons else row.state}"

@@ -11,7 +11,7 @@ from typing import Any
 from bench.errors import unknown, visible
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.rows import Row, collect
-from bench.reports.tables.typed_table import SCATTER, Number, Table, number_text, text_of
+from bench.reports.tables.typed_table import SCATTER, Number, Table, text_of
 from bench.utils.io import dump_json, rounded
 
 _TEXT_COLUMNS = {"method", "reading", "note", "source", "status", "protocol"}
@@ -209,8 +209,7 @@ def plots(context: TableContext) -> dict[str, str]:
         for scope in context.primary:
             key = context.headline(scope)
             if (spread := row.spread(key)) is not None:
-                text = f"{number_text(spread.mean, spread.std, key)} (n = {spread.n})"
-                bar = {"row": f"{row.label}, {scope.replace('.', ' ')}: {text}"}
+                bar = {"row": f"{row.label}, {scope.replace('.', ' ')}: {row.text(key)}"}
                 accuracy.append(bar | {"top1": f"{spread.mean:.4f}"})
             pair = {metric: row.spread(f"{scope}.{metric}") for metric in SCATTER}
             if all(pair.values()):

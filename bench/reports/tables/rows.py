@@ -14,6 +14,7 @@ from bench.experiments.method_registry import MethodFile
 from bench.experiments.plan import TRANSFER, PlannedCell, code_parts
 from bench.experiments.record import Coverage, Record
 from bench.reports.tables.context import TableContext
+from bench.reports.tables.typed_table import number_text
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,11 @@ class Row:
         """Return mean, deviation and n of one metric over its units, ``None`` if not measured."""
         values = self.values.get(key)
         return spread(list(values.values())) if values else None
+
+    def text(self, key: str) -> str | None:
+        """Return one metric as ``85.1 ± 2.0 (n = 3)``, ``None`` if not measured."""
+        found = self.spread(key)
+        return f"{number_text(found.mean, found.std, key)} (n = {found.n})" if found else None
 
     def repeats(self, key: str) -> str:
         """Return what the units of a metric are: seeds or draws."""

@@ -7,24 +7,23 @@ from typing import Any
 
 from bench.data.reference import Published, published
 from bench.errors import unknown
-from bench.reports.tables.comparability import comparable, opening, with_marks
+from bench.reports.tables.columns import (
+    ALSO,
+    STATUS,
+    comparable,
+    coverage,
+    delta,
+    measured,
+    opening,
+    quoted,
+    repeats,
+    with_marks,
+    within,
+)
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.row_gaps import with_ties
 from bench.reports.tables.rows import Row, collect
-from bench.reports.tables.typed_table import (
-    ALSO,
-    STATUS,
-    Column,
-    Table,
-    Value,
-    coverage,
-    delta,
-    filled,
-    measured,
-    quoted,
-    repeats,
-    within,
-)
+from bench.reports.tables.typed_table import Column, Table, Value, filled
 
 MODERN = (
     "'modern' rows (CLIP era) stand apart: their image-text pre-training is uncontrolled and may "

@@ -18,13 +18,11 @@ from bench.experiments.method_registry import scan
 from bench.experiments.plan import code_parts
 from bench.experiments.record import Coverage
 from bench.experiments.saved_sweeps import other_settings
-from bench.reports.figures import accuracy, confusion, curves, gap, plane, tau
-from bench.reports.figures import class_differences as classes
-from bench.reports.figures import data_coverage as coverage
-from bench.reports.figures import embedding_map as map_figure
-from bench.reports.figures.drawing import GREY, INK, PALETTE, style
-from bench.reports.figures.material import Material
-from bench.reports.figures.training_runs import confusions, runs_of
+from bench.reports.figures import draw as draw_figure
+from bench.reports.figures.class_figures import confusions
+from bench.reports.figures.drawing import GREY, INK, PALETTE
+from bench.reports.figures.material import Material, runs_of
+from bench.reports.figures.training_figures import plane
 from bench.reports.page.gather import gather, write
 from bench.reports.report_model import Figure
 from bench.reports.tables.typed_table import text_of
@@ -44,9 +42,8 @@ def material(root: Path, records: Any, planned: Any, **other: Any) -> Material:
     return Material(context(root, records, planned, **other), Layout(root, "mini"), **asked)
 
 
-def draw(module: Any, given: Material) -> Figure:
-    with style():
-        figure: Figure = module.draw(given)
+def draw(key: str, given: Material) -> Figure:
+    figure = draw_figure(key, given)
     assert bool(figure.svg) != bool(figure.lacking)
     return figure
 
@@ -56,7 +53,7 @@ def number(text: str) -> float:
 
 
 def test_no_gap_to_published_numbers_is_drawn_in_the_embedded_world(tmp_path: Path) -> None:
-    figure = draw(gap, material(tmp_path, *full()))
+    figure = draw("gap", material(tmp_path, *full()))
     assert "no evidence for or against the paper" in figure.text
     assert {row[2] for row in texts(figure)} == {"—"}
     assert "published" not in figure.svg.lower()
@@ -78,7 +75,7 @@ def comparable(root: Path, **other: Any) -> Material:
 
 
 def test_a_gap_is_measured_minus_published_with_its_interval(tmp_path: Path) -> None:
-    figure = draw(gap, comparable(tmp_path))
+    figure = draw("gap", comparable(tmp_path))
     assert len(texts(figure)) == 10
     for _, _, published, measured, n, shown, interval in texts(figure):
         assert float(shown) == pytest.approx(number(measured) - float(published), abs=0.051)
@@ -88,13 +85,13 @@ def test_a_gap_is_measured_minus_published_with_its_interval(tmp_path: Path) -> 
 
 
 def test_numbers_with_other_clips_are_no_gap(tmp_path: Path) -> None:
-    figure = draw(gap, comparable(tmp_path, clips=7))
+    figure = draw("gap", comparable(tmp_path, clips=7))
     assert "as many clips" in figure.text
     assert {row[2] for row in texts(figure)} == {"—"}
 
 
 def test_without_a_spread_there_is_no_interval(tmp_path: Path) -> None:
-    figure = draw(gap, material(tmp_path, *full(1)))
+    figure = draw("gap", material(tmp_path, *full(1)))
     assert {row[-1] for row in texts(figure)} == {"—"}
     assert "±" not in "".join(row[3] for row in texts(figure))
 
@@ -106,7 +103,7 @@ def test_no_interval_of_an_accuracy_leaves_0_to_100_percent(tmp_path: Path) -> N
         for seed in range(2)
     ]
     planned = [planned_cell("aurl", seed) for seed in range(2)]
-    figure = draw(gap, material(tmp_path, records, planned))
+    figure = draw("gap", material(tmp_path, records, planned))
     # 5 ± 12.706 · 4 and 95 ± 12.706 · 4
     assert [row[-1] for row in texts(figure)] == ["0.0 to 55.8", "44.2 to 100.0"]
 
@@ -116,7 +113,7 @@ def test_accuracy_stands_by_the_number_of_classes_with_chance(tmp_path: Path) ->
     split = {"name": "0", "seen": ["a"], "unseen": list("cdef")}
     stored = json.loads((tmp_path / "mini_ucf.full.json").read_text()) | {"splits": [split]}
     (tmp_path / "mini_ucf.full.json").write_text(split_json(stored))
-    figure = draw(accuracy, material(tmp_path, *full()))
+    figure = draw("accuracy", material(tmp_path, *full()))
     assert "mini_ucf · full (4 classes)" in figure.columns
     chance = dict(zip(figure.columns, texts(figure)[0], strict=True))
     assert chance["mini_ucf · full (4 classes)"] == "25.0"
@@ -125,7 +122,7 @@ def test_accuracy_stands_by_the_number_of_classes_with_chance(tmp_path: Path) ->
 def test_the_plane_shows_means_and_names_rows_that_have_no_colour(tmp_path: Path) -> None:
     records, planned = full()
     other = [record("zeta", seed, 50) for seed in range(2)]
-    figure = draw(plane, material(tmp_path, [*records, *other], planned))
+    figure = draw("plane", material(tmp_path, [*records, *other], planned))
     (line,) = [row for row in texts(figure) if row[1] == "zeta"]
     assert line[0] == "1" and ">1</text>" in figure.svg
     assert line[2] == "0.20 ± 0.00 (n = 2)"
@@ -137,7 +134,7 @@ def test_classes_are_paired_over_common_seeds_only(tmp_path: Path) -> None:
 
     records = [one("aurl", 0, 9), one("aurl", 1, 7), one("base_ls", 1, 4), one("base_ls", 2, 0)]
     planned = [planned_cell(r.row, r.seed) for r in records]
-    figure = draw(classes, material(tmp_path, records, planned, chosen=("aurl", "base_ls")))
+    figure = draw("classes", material(tmp_path, records, planned, chosen=("aurl", "base_ls")))
     assert texts(figure) == (("cat", "mini_ucf", "70.0", "40.0", "+30.0", "1", "30.0"),)
 
 
@@ -155,7 +152,7 @@ def test_rows_that_cannot_be_compared_are_named(
 def test_a_compared_row_that_nothing_plans_says_so(tmp_path: Path) -> None:
     records, planned = full()
     planned = [one for one in planned if one.row != "base_ls"]
-    figure = draw(classes, material(tmp_path, records, planned, chosen=("aurl", "base_ls")))
+    figure = draw("classes", material(tmp_path, records, planned, chosen=("aurl", "base_ls")))
     assert "(no file), class by class" in figure.title
 
 
@@ -179,14 +176,14 @@ def test_tau_counts_kept_classes_and_takes_accuracy_from_sweeps(tmp_path: Path) 
     old = row | {"set": {"tau": 0.25}, "parts": row["parts"] | {"core": "older"}}
     sweep = {"profile": "mini", "parameters": ["tau"], "rows": [row, old]}
     write_json(tmp_path / "results" / "sweeps" / "mini" / "tau.json", sweep)
-    figure = draw(tau, material(tmp_path, *full()))
+    figure = draw("tau", material(tmp_path, *full()))
     assert "fall from 15 at τ = 0 to 6 at τ = 0.3" in figure.alt
     assert "measured at τ = 0.05, 0.2" in figure.text and "on test data" in figure.text
     assert texts(figure)[0] == ("k0", "c0", "mini_ucf", "0.000", "left out")
 
 
 def test_a_profile_without_transfer_has_no_tau(tmp_path: Path) -> None:
-    figure = draw(tau, material(tmp_path, *full(), train=""))
+    figure = draw("tau", material(tmp_path, *full(), train=""))
     assert "it trains on no other data set" in figure.lacking
 
 
@@ -195,14 +192,13 @@ def test_coverage_takes_the_least_complete_record_and_all_reasons(tmp_path: Path
     part = Coverage(digest="d", expected=400, scored=398, failed=lost)
     records = [record("aurl", 0), record("aurl", 1, coverage={"mini_ucf": part})]
     given = material(tmp_path, records, [planned_cell("aurl", seed) for seed in range(2)])
-    with style():
-        figure = coverage.draw(coverage.gather(given.rows))
+    figure = draw("coverage", given)
     assert texts(figure) == (("mini_ucf", "400", "398", "2", "truncated (2)"),)
 
 
-@pytest.mark.parametrize("module", [confusion, map_figure, curves])
-def test_what_needs_runs_says_so_in_a_clone_without_them(tmp_path: Path, module: Any) -> None:
-    figure = draw(module, material(tmp_path, *full()))
+@pytest.mark.parametrize("key", ["confusion", "map", "curves"])
+def test_what_needs_runs_says_so_in_a_clone_without_them(tmp_path: Path, key: str) -> None:
+    figure = draw(key, material(tmp_path, *full()))
     assert "'dvc pull' or 'dvc repro'" in figure.lacking
 
 
@@ -217,7 +213,7 @@ def trained(tmp_path: Path) -> Material:
 
 
 def test_confusion_counts_what_is_taken_for_what(trained: Material) -> None:
-    figure = draw(confusion, trained)
+    figure = draw("confusion", trained)
     assert texts(figure) == (("dog", "eel", "50.0", "1", "2"),)
 
 
@@ -236,7 +232,7 @@ def test_damaged_embeddings_take_one_figure_and_not_the_report(trained: Material
 
 
 def test_the_map_shows_synthetic_classes_by_the_methods_law(trained: Material) -> None:
-    figure = draw(map_figure, trained)
+    figure = draw("map", trained)
     assert "by the law 'uniform'" in figure.text
     assert "Z, synthetic: 4 classes" in figure.svg and "Θ, synthetic: 4 classes" in figure.svg
     assert [row[3:] for row in texts(figure)] == [("2", "2"), ("2", "1"), ("1", "1"), ("1", "1")]
@@ -244,13 +240,13 @@ def test_the_map_shows_synthetic_classes_by_the_methods_law(trained: Material) -
 
 def test_the_axes_of_the_map_are_those_of_most_variance() -> None:
     points = np.random.default_rng(0).normal(0, [1, 9, 3, 0.1], (500, 4))
-    _, axes, shares = map_figure.plane(points)
+    _, axes, shares = plane(points)
     assert np.abs(axes).argmax(1).tolist() == [1, 2] and axes.max(1).min() > 0.9
     assert shares == pytest.approx([81 / 91, 9 / 91], abs=0.03)
 
 
 def test_curves_show_the_floor_of_a_loss(trained: Material) -> None:
-    figure = draw(curves, trained)
+    figure = draw("curves", trained)
     assert [row[1] for row in texts(figure)] == ["L_S", "L_US", "L_US_floor"]
     assert "if both sides were perfectly aligned" in figure.text
 
@@ -275,15 +271,15 @@ def test_every_file_is_one_closed_element_that_follows_the_page(
 
 
 def test_the_same_records_give_the_same_bytes(trained: Material) -> None:
-    for module in (plane, map_figure):
-        assert draw(module, trained) == draw(module, trained)
+    for key in ("plane", "map"):
+        assert draw(key, trained) == draw(key, trained)
 
 
 def test_names_of_others_are_text_and_nothing_else(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script> $x_1$ \u202e& " + "long " * 20
     records = [record("aurl", seed, label=evil) for seed in range(2)]
     planned = [planned_cell("aurl", seed, label=evil) for seed in range(2)]
-    figure = draw(gap, material(tmp_path, records, planned))
+    figure = draw("gap", material(tmp_path, records, planned))
     ElementTree.fromstring(figure.svg)
     assert "<script" not in figure.svg and "\u202e" not in figure.svg and "$x_1$" in figure.svg
 
