@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from bench.errors import UserError, unknown
 from bench.evaluation.statistics import (
     Floats,
-    Gap,
     draws_gap,
     effective_df,
     holm,
@@ -49,7 +48,7 @@ def pairing(context: TableContext, scope: str) -> str:
     return "splits" if any(key in record.per_split for record in context.records) else "classes"
 
 
-def compared(context: TableContext, a: Row, b: Row, key: str) -> Gap | None:
+def gap(context: TableContext, a: Row, b: Row, key: str) -> Json | None:
     """Compare row ``a`` with ``b`` on one accuracy; ``None`` if one of them was not measured."""
     values_a, values_b = a.values.get(key), b.values.get(key)
     if not values_a or not values_b:
@@ -57,24 +56,20 @@ def compared(context: TableContext, a: Row, b: Row, key: str) -> Gap | None:
     scope = key.rpartition(".")[0]
     over = pairing(context, scope)
     fixed = (a.learning != "steps", b.learning != "steps")
+    splits = [[r.per_split[key] for r in row.records if key in r.per_split] for row in (a, b)]
     if over == "draws":
-        return draws_gap(values_a, values_b, *context.draw_sizes(scope))
-    if over == "splits":
-        of_a, of_b = (
-            [r.per_split[key] for r in row.records if key in r.per_split] for row in (a, b)
-        )
-        if of_a and of_b:
-            return splits_gap(of_a, of_b, context.split_sizes(scope), fixed)
-    in_a, in_b = (
-        [r.per_class[scope] for r in row.records if scope in r.per_class] for row in (a, b)
-    )
-    return transfer_gap(list(values_a.values()), list(values_b.values()), in_a, in_b, fixed)
+        found = draws_gap(values_a, values_b, *context.draw_sizes(scope))
+    elif over == "splits" and all(splits):
+        found = splits_gap(splits[0], splits[1], context.split_sizes(scope), fixed)
+    else:
+        classes = [_per_class(row, scope) for row in (a, b)]
+        values = [list(values.values()) for values in (values_a, values_b)]
+        found = transfer_gap(values[0], values[1], classes[0], classes[1], fixed)
+    return {"metric": key, "to": b.name} | asdict(found)
 
 
-def gap(context: TableContext, a: Row, b: Row, key: str) -> Json | None:
-    """Return ``compared`` in its JSON form, before ``corrected``."""
-    found = compared(context, a, b, key)
-    return None if found is None else {"metric": key, "to": b.name} | asdict(found)
+def _per_class(row: Row, scope: str) -> list[Mapping[str, tuple[int, int]]]:
+    return [record.per_class[scope] for record in row.records if scope in record.per_class]
 
 
 def corrected(family: Iterable[Json]) -> None:
@@ -141,37 +136,6 @@ def with_ties(
     return [replace(row, gaps=gaps[row.name], tied=tied[row.name]) for row in rows], notes
 
 
-@dataclass(frozen=True)
-class ByClass:
-    """Per class: number of test videos [C], and how many more of them row a gets right [C].
-
-    Means over seeds; with draws, sums over the draws that both rows have.
-    """
-
-    classes: list[str]
-    videos: Floats
-    gain: Floats
-
-    @property
-    def difference(self) -> float:
-        """Accuracy over videos of a minus that of b, in points."""
-        return 100 * float(self.gain.sum() / self.videos.sum())
-
-
-@dataclass(frozen=True)
-class ByVideo:
-    """Per class: right of a − right of b for each video [n], and the number of draws testing it."""
-
-    gains: list[Floats]
-    tested: list[int]
-
-    @property
-    def difference(self) -> float:
-        """Accuracy over videos of a minus that of b, in points."""
-        videos = sum(len(gain) * n for gain, n in zip(self.gains, self.tested, strict=True))
-        return 100 * float(sum(gain.sum() for gain in self.gains)) / videos
-
-
 def rightness(record: Record, scope: str) -> dict[str, Right]:
     """Return class -> [n] whether each of its videos, in the manifest's order, was right.
 
@@ -229,8 +193,11 @@ def _both(a: Row, b: Row, scope: str) -> list[tuple[list[Record], list[Record]]]
     return pairs
 
 
-def by_class(a: Row, b: Row, scope: str) -> ByClass:
-    """Pair two rows over the classes of ``<data set>.<protocol>``; UserError where they differ."""
+def by_class(a: Row, b: Row, scope: str) -> tuple[Floats, Floats]:
+    """Return the test videos [C] of each class, and how many more of them row a gets right [C].
+
+    Means over seeds; with draws, sums over the draws that both rows have.
+    """
     videos: dict[str, float] = defaultdict(float)
     gain: dict[str, float] = defaultdict(float)
     for pair in _both(a, b, scope):
@@ -241,37 +208,27 @@ def by_class(a: Row, b: Row, scope: str) -> ByClass:
         for name, (count, _) in pair[0][0].per_class[scope].items():
             videos[name] += count
     names = sorted(name for name, count in videos.items() if count)
-    return ByClass(names, np.array([videos[n] for n in names]), np.array([gain[n] for n in names]))
+    return np.array([videos[name] for name in names]), np.array([gain[name] for name in names])
 
 
-def by_video(a: Row, b: Row, scope: str) -> ByVideo:
-    """Pair two rows over videos; UserError as ``by_class`` and ``rightness``."""
+def by_video(a: Row, b: Row, scope: str) -> tuple[list[Floats], list[int]]:
+    """Return for each class right of a − right of b by video, and the number of draws testing it.
+
+    Means over seeds, and sums over draws, as ``by_class``.
+    """
     gains: dict[str, Floats] = {}
     tested: dict[str, int] = defaultdict(int)
     for pair in _both(a, b, scope):
-        means = []
-        for records in pair:
-            found = [rightness(record, scope) for record in records]
-            means.append({c: np.mean([one[c] for one in found], axis=0) for c in found[0]})
-        for name in means[0]:
-            gain = means[0][name] - means[1][name]
+        of_a, of_b = ([rightness(record, scope) for record in side] for side in pair)
+        for name in of_a[0]:
+            gain = np.mean([r[name] for r in of_a], axis=0) - np.mean([r[name] for r in of_b], 0)
             if len(gain):
                 if len(gains.get(name, gain)) != len(gain):
                     raise UserError(f"the draws of {scope} do not test the same videos of {name}")
                 gains[name] = gains.get(name, 0.0) + gain
                 tested[name] += 1
     names = sorted(gains)
-    return ByVideo([gains[name] for name in names], [tested[name] for name in names])
-
-
-def by_seed(a: Row, b: Row, scope: str) -> dict[int, tuple[Right, Right]]:
-    """Return seed -> rightness [N] of a and of b, for the seeds that both rows have."""
-    (pair,) = _both(a, b, scope)
-    of_a, of_b = (
-        {record.seed: np.concatenate(list(rightness(record, scope).values())) for record in side}
-        for side in pair
-    )
-    return {seed: (of_a[seed], of_b[seed]) for seed in sorted(of_a.keys() & of_b.keys())}
+    return [gains[name] for name in names], [tested[name] for name in names]
 
 
 def compare(
@@ -297,34 +254,40 @@ def compare(
             hint = "; run 'dvc repro'" if state.startswith("not run") else ""
             raise UserError(f"row '{name}' has no measured number under {scope} ({state}){hint}")
     a, b = (rows[name] for name in names)
-    gap = compared(context, a, b, key)
-    assert gap is not None  # both are measured
+    found = gap(context, a, b, key)
+    assert found is not None  # both are measured
     over = pairing(context, scope)
     rng = np.random.default_rng(seed)
 
     def classes() -> Json:
-        found = by_class(a, b, scope)
-        units = len(found.classes)
-        _require(units, FEWEST_CLASSES)
-        resampled = over_classes(found.videos, found.gain, rng, resamples)
-        return _bootstrapped(found.difference, units, resampled)
+        videos, gain = by_class(a, b, scope)
+        _require(len(videos), FEWEST_CLASSES)
+        resampled = over_classes(videos, gain, rng, resamples)
+        return _bootstrapped(100 * float(gain.sum() / videos.sum()), len(videos), resampled)
 
     def videos(classes_too: bool) -> Json:
-        found = by_video(a, b, scope)
-        if max(map(len, found.gains)) < 2:
+        gains, tested = by_video(a, b, scope)
+        if max(map(len, gains)) < 2:
             raise UserError("no class has two videos to draw from")
-        units = len(found.gains) if classes_too else sum(map(len, found.gains))
+        units = len(gains) if classes_too else sum(map(len, gains))
         _require(units, FEWEST_CLASSES if classes_too else 2)
-        resampled = over_videos(found.gains, rng, resamples, classes_too, found.tested)
-        return _bootstrapped(found.difference, units, resampled)
+        resampled = over_videos(gains, rng, resamples, classes_too, tested)
+        scored = sum(len(gain) * n for gain, n in zip(gains, tested, strict=True))
+        difference = 100 * float(sum(gain.sum() for gain in gains)) / scored
+        return _bootstrapped(difference, units, resampled)
 
     def tests() -> Json:
         if over == "draws":
             raise UserError("a video is tested in many draws, so its results are not one pair")
-        pairs = by_seed(a, b, scope)
-        if not pairs:
+        ((of_a, of_b),) = _both(a, b, scope)
+        sides = [
+            {one.seed: np.concatenate(list(rightness(one, scope).values())) for one in side}
+            for side in (of_a, of_b)
+        ]
+        common = sorted(sides[0].keys() & sides[1].keys())
+        if not common:
             raise UserError("the two rows have no seed in common")
-        return {f"seed {at}": asdict(mcnemar(*pair)) for at, pair in pairs.items()}
+        return {f"seed {at}": asdict(mcnemar(sides[0][at], sides[1][at])) for at in common}
 
     def part(make: Callable[[], Json], of_top1: bool = True) -> Json:
         if of_top1 and not key.endswith(".top1"):
@@ -334,7 +297,6 @@ def compare(
         except UserError as error:
             return {"missing": str(error)}
 
-    means = [row.spread(key) for row in (a, b)]
     common = len(a.values[key].keys() & b.values[key].keys()) if over == "draws" else None
     return {
         "a": a.name,
@@ -342,11 +304,11 @@ def compare(
         "metric": key,
         "profile": context.profile,
         "paired_over": over,
-        "means": [one and asdict(one) for one in means],
+        "means": [(one := row.spread(key)) and asdict(one) for row in (a, b)],
         "common_draws": common,
-        "difference": gap.difference,
-        "t": {"interval": gap.interval, "p": gap.p, "variances": gap.variances, "floor": gap.floor}
-        if gap.interval
+        "difference": found["difference"],
+        "t": {name: found[name] for name in ("interval", "p", "variances", "floor")}
+        if found["interval"]
         else {"missing": _why_no_interval(context, (a, b), scope, over)},
         "over_classes": part(classes),
         "over_videos": part(lambda: videos(False)),
@@ -367,12 +329,8 @@ def _why_no_interval(context: TableContext, rows: tuple[Row, Row], scope: str, o
     inside, among = context.split_sizes(scope) if over == "splits" else (1, 1)
     if 1 < among <= inside:
         return "every split holds all classes, so that splits say nothing about other classes"
-    tested = [
-        {name for name, (videos, _) in record.per_class[scope].items() if videos}
-        for row in rows
-        for record in row.records
-        if scope in record.per_class
-    ]
+    counts = [one for row in rows for one in _per_class(row, scope)]
+    tested = [{name for name, (videos, _) in one.items() if videos} for one in counts]
     if over == "classes" and any(one != tested[0] for one in tested):
         return "the rows were not scored on the same classes"
     return f"fewer than two {'draws in common' if over == 'draws' else f'seeds or {over}'}"
