@@ -162,7 +162,7 @@ def _method_json(config: "Config", layout: Layout, file: "MethodFile") -> dict[s
 
 def _print_page(root: Path, found: "dict[str, MethodFile]") -> None:
     from bench.reports.tables.context import read_context
-    from bench.reports.tables.method_pages import methods_page
+    from bench.reports.tables.exports import methods_page
 
     folder = root / "results" / "records"
     profiles = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []

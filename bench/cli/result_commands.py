@@ -138,7 +138,7 @@ def sweep(
     """
     from bench.experiments.saved_sweeps import saved_sweep
     from bench.pipeline.sweeps import read_sweep
-    from bench.reports.tables.sweep_table import build_sweep
+    from bench.reports.tables.result_tables import build_sweep
     from bench.utils.io import dump_sealed, write_text
 
     if name and (save or over):

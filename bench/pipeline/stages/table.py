@@ -4,7 +4,7 @@ from bench.config.paths import Layout
 from bench.config.profile import Config
 from bench.reports.tables import TABLES, render_all
 from bench.reports.tables.context import read_context
-from bench.reports.tables.render import metrics, plots
+from bench.reports.tables.exports import metrics, plots
 from bench.utils.io import dump_json, rounded, write_text
 
 

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 
 from bench.errors import unknown
-from bench.reports.tables.ablation import build_ablation, build_readings
 from bench.reports.tables.context import TableContext
 from bench.reports.tables.render import FORMATS, render
-from bench.reports.tables.sota import build_protocols, build_sota
+from bench.reports.tables.result_tables import (
+    build_ablation,
+    build_protocols,
+    build_readings,
+    build_sota,
+)
 from bench.reports.tables.split_tables import build_overlap, build_splits
 from bench.reports.tables.typed_table import Table
 

@@ -10,7 +10,7 @@ from bench.reports.tables.typed_table import (
     State,
     Table,
     Value,
-    filled,
+    tabled,
     text_of,
 )
 
@@ -101,5 +101,4 @@ def build_overlap(context: TableContext) -> Table:
         nearest = len(shown) - len(removed)
         notes = [f"All {len(removed)} removed classes, then the {nearest} nearest kept."]
     title = f"Training classes near a test class, profile {context.profile}"
-    names = [column[:2] for column in columns]
-    return Table(title, header, names, filled(columns, shown), notes, shown)
+    return tabled(title, header, columns, shown, notes, shown)

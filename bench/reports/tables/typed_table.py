@@ -119,6 +119,19 @@ class Table:
         return [[text_of(value) for value in row] for row in self.rows]
 
 
+def tabled(
+    title: str,
+    header: list[str],
+    columns: Sequence[Column],
+    rows: Sequence[Any],
+    notes: list[str],
+    data: list[dict[str, Any]],
+) -> Table:
+    """Return the table of ``columns`` with a line for each row."""
+    names = [column[:2] for column in columns]
+    return Table(title, header, names, filled(columns, rows), notes, data)
+
+
 def filled(columns: Sequence[Column], rows: Iterable[Any]) -> list[list[Value]]:
     """Return the cells of every row."""
     return [[column.value(row) for column in columns] for row in rows]

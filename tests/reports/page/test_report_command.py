@@ -13,7 +13,7 @@ from bench.config.paths import Layout
 from bench.config.profile import load_config
 from bench.experiments.plan import plan
 from bench.experiments.record import read_record, write_record
-from bench.reports.page.examples import LARGEST, spread_out, sprite
+from bench.reports.page.gather import LARGEST, spread_out, sprite
 
 CELLS = [f"{row}.transfer.seed{seed}.json" for row in ("aurl", "base_ls") for seed in range(2)]
 

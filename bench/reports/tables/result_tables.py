@@ -1,18 +1,21 @@
-"""The comparison with other systems, and the same rows grouped by method."""
+"""The tables of results: ablation, alternative readings, other systems, protocols, sweeps."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
 from bench.data.reference import Published, published
 from bench.errors import unknown
+from bench.evaluation.statistics import spread
 from bench.reports.tables.columns import (
     ALSO,
     STATUS,
     comparable,
     coverage,
     delta,
+    heading,
     measured,
     opening,
     quoted,
@@ -20,10 +23,154 @@ from bench.reports.tables.columns import (
     with_marks,
     within,
 )
-from bench.reports.tables.context import TableContext
-from bench.reports.tables.row_gaps import with_ties
+from bench.reports.tables.context import EMBEDDED, TableContext
+from bench.reports.tables.row_gaps import corrected, gap, with_ties
 from bench.reports.tables.rows import Row, collect
-from bench.reports.tables.typed_table import Column, Table, Value, filled
+from bench.reports.tables.typed_table import (
+    SCATTER,
+    Column,
+    Counts,
+    Difference,
+    Number,
+    State,
+    Table,
+    Value,
+    digits_of,
+    filled,
+    tabled,
+)
+
+
+def build_ablation(context: TableContext) -> Table:
+    """Build the ablation table; the primary protocol of each data set (JSON has all)."""
+    facts = [number for number in published() if number.table == "ablation"]
+    compared = dict.fromkeys(number.key for number in facts if comparable(context, number))
+    scopes = context.primary
+    top1 = [context.headline(scope) for scope in scopes]
+    seen = [f"seen_{scope}" if context.per_split(scope) else "seen.full" for scope in scopes]
+    others = {number.method for number in published()} - {number.method for number in facts}
+    rows = [
+        row
+        for row in collect(context, "ablation")
+        if not row.is_variant and row.method not in others  # those are in the comparison
+    ]
+    rows, ties = with_ties(context, rows, top1)
+    rows, legend = with_marks(context, rows)
+    also = within(context, top1, top1)
+    columns = [
+        Column("", "method", lambda row: row.name_shown),
+        *(quoted(key) for key in dict.fromkeys(number.key for number in facts)),
+        *(measured(key) for key in top1),
+        *(delta(context, key) for key in compared),
+        *(
+            measured(f"{scope}.{metric}")
+            for metric in SCATTER
+            for scope in dict.fromkeys([*scopes, *seen])
+        ),
+        repeats(top1),
+        *also,
+        coverage(context, scopes),
+        STATUS,
+    ]
+    header = [
+        *opening(context),
+        f"Published ({facts[0].source}): Kinetics-700 with τ = 0.05, 1 clip, every test class; "
+        "it does not say on which classes closeness and dispersion were taken.",
+        f"Measured ({', '.join(scopes)}): top-1 in percent of videos, mean ± sample deviation "
+        f"over n {context.repeated(scopes)}. C↓ closeness and D↑ dispersion are cosine distances "
+        "on the test classes of the named data set and on the seen (training) classes.",
+        *([ALSO] if also else []),
+        *(["Δ = measured − published, in points."] if compared else []),
+    ]
+    return tabled(
+        f"Ablation, profile {context.profile}",
+        header,
+        columns,
+        rows,
+        [*legend, *ties, *(reason for row in rows for reason in row.reasons)],
+        [row.as_json() | {"gaps": row.gaps} for row in rows],
+    )
+
+
+LOSSES = {"L_US": "L_US", "L_US_floor": "L_US at Z≡Θ", "cos_Z": "cos Z", "cos_Theta": "cos Θ"}
+
+
+def _loss(row: Row, name: str) -> float | None:
+    found = [record.losses[name] for record in row.records if name in record.losses]
+    return spread(found).mean if found else None
+
+
+def _final(row: Row, name: str) -> Value:
+    value = _loss(row, name)
+    return None if value is None else Number(value, digits=3)
+
+
+def _to_default(row: Row, key: str) -> Value:
+    found = next((one for one in row.gaps if one["metric"] == key), None)
+    if found is None:
+        return None
+    return Difference(
+        found["difference"],
+        signed=True,
+        in_doubt=not found["larger_than_noise"],
+        interval=found["interval"],
+        against=found["to"],
+    )
+
+
+def _reading(row: Row) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in row.reading.items()) or "default"
+
+
+def build_readings(context: TableContext) -> Table:
+    """Build the table of readings; a method without readings is in it if it logs L_US."""
+    every = [row for row in collect(context) if row.is_variant or not row.reading]
+    default = {row.method: row for row in every if not row.reading}
+    varied = {row.method for row in every if row.is_variant}
+    top1 = [context.headline(scope) for scope in context.primary]
+    rows = []
+    for row in every:
+        if row.method in varied or _loss(row, "L_US") is not None:
+            to = default.get(row.method) if row.is_variant and row.is_current else None
+            gaps = [gap(context, row, to, key) for key in top1] if to and to.is_current else []
+            rows.append(replace(row, gaps=[found for found in gaps if found]))
+    for key in top1:  # the readings of one data set are one family of comparisons
+        corrected(found for row in rows for found in row.gaps if found["metric"] == key)
+    rows, legend = with_marks(context, rows)
+    columns = [
+        Column(
+            "", "method", lambda row: f"{default.get(row.method, row).label} {row.marks}".rstrip()
+        ),
+        Column("", "reading", _reading),
+        *(measured(key) for key in top1),
+        *(Column("to default", heading(key), partial(_to_default, key=key)) for key in top1),
+        *(Column("final", title, partial(_final, name=name)) for name, title in LOSSES.items()),
+        repeats(top1),
+        STATUS,
+    ]
+    header = [
+        *opening(context),
+        f"Top-1 in percent ({', '.join(context.primary)}), mean ± sample deviation over n "
+        f"{context.repeated(context.primary)}; 'to default' is the difference to the method's own "
+        "default, in parentheses where it is not larger than noise (p > 0.05 after Holm's "
+        "correction over the readings of a data set) or n is too small to tell.",
+        "Final: L_US at the end of training beside the value that it has where Z and Θ agree "
+        "perfectly, and the mean pairwise cosines of the synthetic classes Z and Θ.",
+    ]
+    none = "No alternative reading is planned: run 'bench train --readings && bench stage score'."
+    return tabled(
+        f"Alternative readings, profile {context.profile}",
+        header,
+        columns,
+        rows,
+        [*legend, *([] if varied else [none]), *(reason for row in rows for reason in row.reasons)],
+        [
+            row.as_json()
+            | {"gaps": row.gaps, "losses": {name: _loss(row, name) for name in LOSSES}}
+            for row in rows
+        ],
+    )
+
 
 MODERN = (
     "'modern' rows (CLIP era) stand apart: their image-text pre-training is uncontrolled and may "
@@ -224,3 +371,88 @@ def build_protocols(context: TableContext) -> Table:
     shown_rows = [found[0][2] for found in by_row.values()]
     _, legend = with_marks(context, shown_rows)
     return Table(title, header, names, table, legend, data)
+
+
+_ON_TEST = (
+    "Every setting was scored on test classes: a value chosen by this table is chosen on test "
+    "data, and a number reported with it must say so."
+)
+
+
+def build_sweep(sweep: Mapping[str, Any], title: str, is_embedded_world: bool) -> Table:
+    """Build the table of a sweep, saved or not; ``title`` is the profile's."""
+    rows = sweep["rows"]
+    keys = list(dict.fromkeys(key for row in rows for key in row["metrics"]))
+    names = dict.fromkeys(sweep["parameters"])
+    counted = [
+        *([Column("", "classes kept", _classes)] if any(row["classes"] for row in rows) else []),
+        *(Column("", _heading(key), partial(_number, key=key)) for key in keys),
+        Column("", "n", _n),
+        Column("", "coverage", _coverage),
+        Column("", "status", lambda row: State(row["status"], row["state"])),
+    ]
+    columns = [
+        Column("", "method", lambda row: row["label"]),
+        *(Column("", _short(name, names), partial(_set, name=name)) for name in names),
+        *counted,
+    ]
+    known = all("settings" in row for row in rows)
+    others = "as in params.yaml" if known else "as it was when this was saved"
+    over = sorted({one["over"] for row in rows for one in row["metrics"].values()})
+    header = [
+        title,
+        *([EMBEDDED] if is_embedded_world else []),
+        f"Top-1 in percent of videos, mean ± sample deviation over n {' or '.join(over) or 'seeds'}"
+        f"; swept: {', '.join(names)}; everything else {others}.",
+        _ON_TEST,
+    ]
+    if "tau" in names:
+        header.append(
+            "Settings of τ that keep the same classes are one training: their numbers are the same."
+        )
+    reasons = dict.fromkeys(
+        row["reason"] for row in rows if row["reason"] and row["status"] != "ok"
+    )
+    return tabled(
+        f"Sweep over {', '.join(names)}, profile {sweep['profile']}",
+        header,
+        columns,
+        rows,
+        list(reasons),
+        rows,
+    )
+
+
+def _short(name: str, names: Mapping[str, Any]) -> str:
+    last = name.rpartition(".")[2]
+    return last if sum(other.rpartition(".")[2] == last for other in names) == 1 else name
+
+
+def _heading(key: str) -> str:
+    dataset, protocol, metric = key.split(".")
+    return f"{'H ' * (metric == 'harmonic')}{dataset} {protocol}"
+
+
+def _set(row: Mapping[str, Any], name: str) -> Value:
+    value = row["set"].get(name)
+    return str(value).lower() if isinstance(value, bool) else value if value is None else str(value)
+
+
+def _number(row: Mapping[str, Any], key: str) -> Value:
+    found = row["metrics"].get(key)
+    return found and Number(found["mean"], found["std"], digits_of(key))
+
+
+def _n(row: Mapping[str, Any]) -> Value:
+    counts = tuple((one["n"], None) for one in row["metrics"].values())
+    return Counts(counts) if counts else None
+
+
+def _coverage(row: Mapping[str, Any]) -> Value:
+    scored, expected = row["coverage"] or (0, 0)
+    return Counts.of(scored, expected) if expected else None
+
+
+def _classes(row: Mapping[str, Any]) -> Value:
+    found = row["classes"]
+    return found and Counts.of(found["kept"], found["of"])
