@@ -1,8 +1,8 @@
 """AURL-Bench: a reproducibility benchmark for zero-shot video classification.
 
 In a notebook: ``bench.load``, ``bench.classify``, ``bench.table``, ``bench.results`` and
-``bench.splits`` (docs in ``bench.api``); they raise ``bench.UserError`` for what is yours to mend.
-They are loaded when first used: importing bench is free.
+``bench.splits`` (docs in ``bench.api``); they raise ``bench.UserError`` for bad
+input. They are loaded when first used, so that importing bench costs nothing.
 """
 
 from importlib import import_module

@@ -6,7 +6,7 @@ from bench.models.centres import Centred, synthetic_loss
 
 
 class AURLNoCG(Centred):
-    """AURL with A = I (inferred); the second reading, L_S + L_C alone, is ``us_loss: false``."""
+    """AURL with A = I (inferred); the second reading, only L_S + L_C, is ``us_loss: false``."""
 
     label = "AURL w/o CG"
     us_loss: bool = True

@@ -14,7 +14,7 @@ class PSGNN(Method):
 
     φ are word vectors at unit length, p_i(o) is object o's probability in frame i of n:
     (1) prototypes: P_c = the output at node c of a graph network over actions and objects, → E;
-    (2) objects: q_o = the output at node o of a second network over the objects alone, → E;
+    (2) objects: q_o = the output at node o of a second network over only the objects, → E;
     (3) a frame: x_i = Σ_o p_i(o) q_o; a video: v = mean over i of the self-attention of x_1 … x_n;
     (4) score(v, c) = v·P_c; (5) L = CE of the scores over the seen classes. (Numbered here.)
 

@@ -70,11 +70,11 @@ def table(
     profile: str | None = None,
     root: Root = None,
 ) -> "pd.DataFrame":
-    """Return a table as `bench table --which …` prints it; it shows its header and notes, too.
+    """Return a table as `bench table --which …` prints it, with its header and notes.
 
-    Columns are (group, name): published and measured stand apart. The texts carry ± and *; with
-    ``numbers`` the columns are (metric, published/mean/std/n) as floats. ``attrs`` has the title,
-    header and notes.
+    Columns are (group, name); the groups separate published from measured numbers. The texts carry
+    ± and *; with ``numbers`` the columns are (metric, published/mean/std/n) as floats. ``attrs``
+    has the title, header and notes.
     """
     from bench.api.dataframes import numbers_of, shown
     from bench.reports.tables import build

@@ -171,7 +171,7 @@ def _print_page(root: Path, found: "dict[str, MethodFile]") -> None:
 
 
 def _missing_input(config: "Config", layout: Layout, file: "MethodFile") -> str:
-    """Return the first input that a method needs and the profile lacks, with the remedy, or ""."""
+    """Return the first input that a method needs and that is missing, with the remedy, or ""."""
     from bench.experiments.plan import Inputs
 
     profile = config.profile

@@ -1,4 +1,4 @@
-"""``bench verify``: train recorded cells again, rebuild tables, or compare two trainings."""
+"""``bench verify`` and ``bench audit``: can a result be repeated, and were its classes unseen?"""
 
 import sys
 from collections import Counter

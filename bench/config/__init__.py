@@ -1,1 +1,1 @@
-"""params.yaml as checked objects, and where a profile's files are."""
+"""params.yaml as validated objects, and the paths of a profile's files."""

@@ -1,4 +1,4 @@
-"""Where each stage writes, per profile."""
+"""Paths of the files of each stage, per profile."""
 
 import re
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Layout:
 
     @property
     def inputs_status(self) -> Path:
-        """Which inputs exist, their sources, and why others are missing (stage inputs), in git."""
+        """Sources of the inputs, and why others are missing (stage inputs), in git."""
         return self.root / "results" / "inputs" / f"{self.profile}.json"
 
     @property
@@ -64,7 +64,7 @@ class Layout:
 
     @property
     def audit(self) -> Path:
-        """Which test classes training and pre-training have seen (stage audit), in git."""
+        """Test classes seen in training and pre-training (stage audit), in git."""
         return self.root / "results" / "audit" / f"{self.profile}.json"
 
     @property

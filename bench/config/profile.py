@@ -23,7 +23,7 @@ Protocol = Literal["full", "half10", "official3", "k220", "fifty-fifty", "gzsl",
 
 
 def named(dataset: str) -> str:
-    """Return a data set's name; ValueError if files and metrics cannot be named after it."""
+    """Return the name of a data set; ValueError if it cannot be part of file and metric names."""
     if not re.fullmatch(r"[\w-]+", dataset):
         raise ValueError(f"data set '{dataset}': a name has letters, digits, '-' and '_' only")
     return dataset
@@ -39,7 +39,7 @@ def _once(what: str, given: Iterable[str]) -> None:
 
 
 class DataSet(Settings):
-    """A data set as a description.
+    """How a data set is described in params.yaml.
 
     ``videos``: the embedded world (``generate: world``), or files under ``root`` listed by a
     ``manifest`` (the .parquet of ``bench data index``, or a .csv) or found as class folders.
@@ -105,7 +105,7 @@ class FiftyFifty(Settings):
 
 
 class Schedule(Train):
-    """The block `train` with what cannot be checked where it stands, in the code of each record."""
+    """The block `train` with the checks that must not be part of every cell's fingerprint."""
 
     @field_validator("seeds")
     @classmethod
@@ -115,7 +115,7 @@ class Schedule(Train):
 
 
 class Own(Settings):
-    """A method's own values in the blocks `input` and `train`, instead of the profile's."""
+    """Values of a method in the blocks `input` and `train` that replace the profile's."""
 
     input: dict[str, Any] = {}
     train: dict[str, Any] = {}
@@ -125,7 +125,7 @@ class Profile(Settings):
     """One complete setting: data, words, protocols, inputs, network, schedule.
 
     ``own``: method -> its own input and schedule, e.g. the published ones of a system.
-    ``pretrained``: input -> what made it was trained on, for `bench audit`: kinetics400,
+    ``pretrained``: input -> training data of the network behind it, for `bench audit`: kinetics400,
     imagenet1k, coco, web, nothing, … or a .txt of class names.
     """
 
@@ -186,7 +186,7 @@ class Profile(Settings):
         return [n for n, d in self.datasets.items() if set(d.protocols) & set(TRANSFER)]
 
     def per_split(self) -> list[tuple[str, str]]:
-        """Return (data set, protocol) wherever a model is trained for every split."""
+        """Return the (data set, protocol) pairs that train a model for every split."""
         sets = self.datasets.items()
         return [(n, p) for n, d in sets for p in d.protocols if p in PER_SPLIT]
 
@@ -222,7 +222,7 @@ class Readings(Settings):
 
 
 class Config(Settings):
-    """What params.yaml says for one profile."""
+    """The configuration of one profile."""
 
     name: str
     profile: Profile
@@ -235,7 +235,7 @@ class Config(Settings):
     def _without_defaults(cls, methods: Any) -> Any:
         """Drop parameters that are null: they keep the default and are named for `dvc exp run -S`.
 
-        A method with only nulls is dropped: its file may be deleted.
+        A method with only nulls is dropped, since its file may be deleted.
         """
         if not isinstance(methods, dict):
             return methods
@@ -251,7 +251,7 @@ _TOP = ("profile", "train", "tau", "methods", "only", "readings", "profiles")
 
 
 def load_config(root: Path, profile: str | None = None) -> Config:
-    """Read ``root/params.yaml``; ``profile`` replaces the one that the file names.
+    """Read ``root/params.yaml``; ``profile`` replaces the one in the file.
 
     Raises UserError with the key, what is wrong with it and the nearest known name.
     """
@@ -311,7 +311,7 @@ def _without(own: Any, overrides: Collection[str]) -> Any:
 
 
 def _first(error: ValidationError, profile: str, overrides: Collection[str]) -> str:
-    """Return one of pydantic's errors in one line: an unknown key first."""
+    """Return the first of pydantic's errors as one line; unknown keys come first."""
     found = error.errors()
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     loc = [str(part) for part in first["loc"]]

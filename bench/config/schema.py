@@ -122,7 +122,9 @@ class Sentences(Settings):
     @model_validator(mode="after")
     def _has_a_folder(self) -> Self:
         if (self.kind == "transformers") != (self.folder is not None):
-            raise ValueError("kind transformers, and it alone, needs 'folder: MODEL DIRECTORY'")
+            raise ValueError(
+                "kind transformers needs 'folder: MODEL DIRECTORY', no other kind has it"
+            )
         return self
 
 
@@ -172,7 +174,7 @@ class Clip(Settings):
 
 
 class Inputs(Settings):
-    """What a profile gives to the methods that ask for it; an absent one is missing there."""
+    """Inputs that a profile provides to methods besides videos."""
 
     features: Features = Features()
     texts: Texts | None = None

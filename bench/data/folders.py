@@ -1,4 +1,9 @@
-"""CSV files that say which videos belong to which class: the official Kinetics ones, and plain."""
+"""Find the videos of a data set, with their classes and splits, in folders and in CSV lists.
+
+A file's class is that of its row in a list, else the name of its folder, else the class in a
+UCF101 file name. Its split is that of its row, else the one of a folder train, val or test above
+it. Folders may be nested and linked; a loop of links is entered once.
+"""
 
 import os
 import re
@@ -27,17 +32,17 @@ Where = tuple[str, str]  # class and split
 
 
 class Lists:
-    """Rows of one or more lists, found by a file's path or by the clip that its name says."""
+    """Rows of one or more lists, found by the path of a file or by the clip in its name."""
 
     def __init__(self) -> None:
         self.odd: dict[str, list[str]] = {}
         self._paths: dict[str, Where] = {}
-        self._clips: dict[str, tuple[Where, ...]] = {}  # id_start_end, or the id alone
+        self._clips: dict[str, tuple[Where, ...]] = {}  # id_start_end, or only the id
         self._ids: dict[str, tuple[Where, ...]] = {}  # ids of clips with times
         self._seen: set[str] = set()
 
     def find(self, path: str) -> list[Where]:
-        """Return the class and split of each row that a file fulfils, and note that it is there."""
+        """Return the class and split of each row that matches a file, and mark the row as found."""
         if path in self._paths:
             self._seen.add(path)
             return [self._paths[path]]
@@ -53,16 +58,16 @@ class Lists:
         return ((path, where) for path, where in self._paths.items() if path not in self._seen)
 
     def unseen_clips(self) -> list[str]:
-        """Return the clips of id lists that no file is named after."""
+        """Return the clips of id lists without a file of their name."""
         ids = self._seen & self._ids.keys()
         missing = (clip for clip in self._clips if clip not in self._seen)
         return [clip for clip in missing if not ids or clip[:-14] not in ids]
 
     def add_path(self, path: str, where: Where, file: Path) -> None:
-        """Add a row of a plain list; raise UserError for a path that leads out or stands twice."""
+        """Add a row of a plain list; raise UserError for a path outside the root or a duplicate."""
         plain = inside(path, str(file))
         if self._paths.setdefault(plain, where) != where:
-            raise UserError(f"{file}: '{path}' stands in two classes or splits; keep one row")
+            raise UserError(f"{file}: '{path}' has two classes or splits; keep one row")
 
     def add_clip(self, video: str, times: str, where: Where) -> None:
         """Add a row of an id list; ``times`` is _start_end of six digits each, or empty."""
@@ -72,7 +77,7 @@ class Lists:
 
 
 def inside(path: str, source: str) -> str:
-    """Return a path below a root in its plain form; raise UserError if it could lead out of it."""
+    """Return a relative path in normal form; raise UserError if it leads out of its root."""
     parts = PurePosixPath(path)
     if any("\ud800" <= char <= "\udfff" for char in path):
         raise UserError(f"{source}: the path '{path}' is no text; rename the file")
@@ -150,7 +155,7 @@ def _splits(table: pd.DataFrame, file: Path) -> list[str]:
 
 
 def _times(table: pd.DataFrame, file: Path) -> list[str]:
-    """Return how the names of clips say their times, "" where the list has none."""
+    """Return the times as in file names of clips (_000001_000011), "" where the list has none."""
     if not {"time_start", "time_end"} <= set(table):
         return [""] * len(table)
     numbers = table[["time_start", "time_end"]].apply(pd.to_numeric, errors="coerce")
@@ -170,7 +175,7 @@ NOT_UTF8 = "left out, file names that are not UTF-8 (rename them)"
 
 
 class Found(NamedTuple):
-    """Videos (path, class, split, bytes, mtime_ns; sorted by path) and what to tell the user."""
+    """Videos (path, class, split, bytes, mtime_ns; sorted by path) and notes for the user."""
 
     rows: pd.DataFrame
     notes: list[str]
@@ -179,8 +184,8 @@ class Found(NamedTuple):
 def find_videos(name: str, root: Path, lists: Sequence[Path] = ()) -> Found:
     """List the videos of data set ``name`` under ``root``, by class folders or by ``lists``.
 
-    Raises UserError for a folder with videos that no class is called, and for a list that cannot be
-    read, names an unknown class or leads out of ``root``.
+    Raises UserError for a folder of videos that is not named after a class, and for a list that
+    cannot be read, has an unknown class or has a path outside ``root``.
     """
     known, meant = _known_classes(name)
     resolve = _resolver(name, known)
@@ -252,7 +257,7 @@ def _by_lists(listed: Lists, resolve: Callable[[str], str]) -> Place:
     def place(path: str) -> Where | str:
         _, folder, split = _folders(path)
         candidates = listed.find(path)
-        # One clip may stand in lists of two classes or splits: its folders decide.
+        # One clip may be listed under two classes or splits: its folders decide.
         for part, wanted in ((0, hint(folder)), (1, split)):
             narrowed = [one for one in candidates if one[part] == wanted]
             candidates = narrowed or candidates
@@ -326,7 +331,7 @@ def _is_dir(entry: "os.DirEntry[str]") -> bool:
 
 
 def _named(root: Path, path: str, label: str, split: str) -> tuple[str, str, str, int, int]:
-    """Return the row of a path that only a list names; it must not leave ``root`` by a link."""
+    """Return the row of a path that only a list has; UserError if a link leads out of ``root``."""
     file = root / path
     if not os.path.exists(file):
         return path, label, split, 0, 0
@@ -349,7 +354,7 @@ def _resolver(name: str, known: Sequence[str]) -> Callable[[str], str]:
 
 
 def _one_spelling(name: str, classes: Iterable[str]) -> None:
-    """Raise UserError where two classes are two spellings of one: their words would be the same."""
+    """Raise UserError if two classes are spellings of one: they would have the same words."""
     spelt: dict[str, str] = {}
     for one in dict.fromkeys(classes):
         first = spelt.setdefault(key(one) or one, one)
@@ -368,7 +373,7 @@ def _is_utf8(path: str) -> bool:
 
 
 def _line(what: str, items: Sequence[str]) -> str:
-    """Say how many ``items`` there are, and show the first three."""
+    """Return a line with the number of ``items`` and the first three."""
     first = ", ".join(nsmallest(3, items))
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in first)
     return f"{what}: {len(items)} ({shown}{', …' if len(items) > 3 else ''})"

@@ -43,7 +43,7 @@ class Index:
     reasons: list[str]  # [N] why a video cannot be used, "" where that is not known
 
     def broken_rows(self, reason: str) -> dict[int, str]:
-        """Return the rows that stage ``data`` found unusable, with its or else this reason."""
+        """Return the rows that stage ``data`` found unusable -> its reason, by default this one."""
         return {int(i): self.reasons[i] or reason for i in np.flatnonzero(self.frames == 0)}
 
 
@@ -58,7 +58,7 @@ def write_index(
 ) -> None:
     """Write ``<name>.parquet`` (path, class, frames, …) and ``<name>.json``, sorted by class.
 
-    A column ``reason`` does not count in the digest: another wording outdates nothing.
+    The column ``reason`` is not part of the digest: a new wording outdates nothing.
     """
     rows = rows.sort_values(["class", "path"], kind="stable").reset_index(drop=True)
     counted = rows.drop(columns="reason", errors="ignore").to_csv(index=False)
@@ -115,8 +115,8 @@ def _index(folder: Path, name: str, facts: IndexFile, rows: pd.DataFrame) -> Ind
 def read_features(file: Path, keys: Mapping[Any, str]) -> tuple[Array, Array, Array]:
     """Return features [N,D] (or [N,n,D] of n segments), labels [N] and ids [N] of a file.
 
-    It is an .npz or .parquet.
-    ``keys`` names the arrays or columns where they are not called features, labels and ids.
+    The file is an .npz or .parquet. ``keys`` maps features, labels and ids to the names of its
+    arrays or columns where they differ.
     """
     if not file.is_file():
         raise UserError(

@@ -113,7 +113,7 @@ def write_videos(
 ) -> None:
     """Write what ``parts`` yields, rows [k,n,...] in the index's order, ``count`` rows in all.
 
-    Memory holds one part. ``failures`` is read at the end, so that the iterable may fill it.
+    One part is in memory at a time. ``failures`` is read at the end, so the iterable may fill it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / f"{dataset}.npy") as part:
@@ -151,7 +151,7 @@ def write_objects(
     texts: Array | None = None,
     scored: int | None = None,
 ) -> str:
-    """Write the objects that scores or boxes count in; return their digest.
+    """Write the objects to which scores and boxes refer; return their digest.
 
     The first ``scored`` of them (default: all) have probabilities.
     """
@@ -167,10 +167,10 @@ def write_objects(
 
 
 def is_current(folder: Path, dataset: str, key: str) -> str:
-    """Return the digest of a data set's videos if they are whole and of this key, else ""."""
+    """Return the digest of a data set's array if it is undamaged and has this key, else ""."""
     try:
         facts = VideoArrayFile.read(folder / f"{dataset}.json")
-    except UserError:  # damaged: they are made anew
+    except UserError:  # damaged: they are made again
         return ""
     if not facts or facts.key != key:
         return ""

@@ -1,4 +1,12 @@
-"""What worker processes do with one video: measure it, or check that its frames are there."""
+"""The manifest of a data set on disk: measure each video once, later only those that changed.
+
+A parquet file with one row per video, sorted by ``path`` (posix, relative to the root): class,
+split (train, val, test or ""), frames (decodable; 0: unusable), fps, width, height, bytes,
+mtime_ns, sha256 ("" unless asked for) and reason (why the video is unusable, or what is odd about
+it). The metadata of the file name the data set and its root. ``list_videos`` and ``list_features``
+make the rows of an index; ``check_manifest`` decodes a few frames of every video to find files
+that were truncated or replaced later.
+"""
 
 import errno
 import fcntl
@@ -34,9 +42,9 @@ TRUNCATED = 0.9
 
 
 class Measurement(NamedTuple):
-    """One video: decodable frames (0: unusable), frames a second, pixels as shown, a note.
+    """One video: decodable frames (0: unusable), frames per second, displayed size, a note.
 
-    ``reason`` says why it is unusable, or what is odd about a usable one.
+    ``reason`` is why it is unusable, or what is odd about it.
     """
 
     frames: int
@@ -48,7 +56,7 @@ class Measurement(NamedTuple):
 
 
 def measure_file(path: str, root: Path, sha256: bool = False) -> Measurement:
-    """Decode all of ``root / path``; with ``sha256`` hash its bytes, too. Raises nothing."""
+    """Decode all of ``root / path``; with ``sha256`` also hash its bytes. Never raises."""
     file = root / path
     try:
         if file.is_file() and not file.stat().st_size:
@@ -69,7 +77,7 @@ def check_file(task: tuple[str, int, int], root: Path, seed: int) -> str:
     """Decode the first, the last and three random frames of a video; return what is wrong, or "".
 
     ``task`` is path, frames and bytes as a manifest has them. The random frames are drawn with
-    ``seed`` and the path, so that each run looks at the same ones. Raises nothing.
+    ``seed`` and the path, so that each run looks at the same ones. Never raises.
     """
     path, frames, size = task
     rng = np.random.default_rng([seed, zlib.crc32(path.encode())])
@@ -124,8 +132,8 @@ def update_manifest(
     """Write the manifest of the videos under ``root`` to ``out``, and return its rows.
 
     Only files that ``out`` does not have with the same bytes and mtime are decoded. Each
-    measurement goes to a journal beside ``out`` at once, so that a kill loses none. ``say`` gets
-    the report, line by line. Raises UserError for wrong input.
+    measurement is written to a journal beside ``out`` at once, so that a kill loses none. ``say``
+    gets the report, line by line. Raises UserError for bad input.
     """
     root = root.resolve()
     with _journal(out.with_name(f".{out.name}.journal")) as (lines, resumed):
@@ -170,7 +178,7 @@ def read_manifest(file: Path, name: str = "") -> tuple[pd.DataFrame, Path]:
             if kind == "str":
                 "".join(rows[column]).encode()
         if rows["path"].duplicated().any():
-            raise ValueError("a path stands there twice")
+            raise ValueError("a path is listed twice")
     except FileNotFoundError:
         raise UserError(
             f"manifest {file} is missing; 'bench data index {name or 'NAME'} --root FOLDER' "
@@ -204,7 +212,7 @@ def _fill(
     journal: TextIO,
     jobs: int,
 ) -> str:
-    """Fill in the rows ``todo``, each in the journal first; return the rate in a line."""
+    """Fill in the rows ``todo``, after writing each to the journal; return a line with the rate."""
     text = ("sha256", "reason")
     columns = {c: rows[c].to_numpy(object if c in text else float, copy=True) for c in MEASURED}
     place = {path: i for path, i in zip(rows["path"].iloc[todo], todo, strict=True)}
@@ -267,7 +275,7 @@ def _row(line: str) -> list[Any] | None:
 
 
 def _reasons(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield a line on the unusable videos and one on the odd ones, with the first three."""
+    """Yield a line about the unusable videos and one about the odd ones."""
     broken = rows["frames"] == 0
     for what, some in (("unusable videos", broken), ("usable, but odd videos", ~broken)):
         chosen = rows[some & (rows["reason"] != "")]
@@ -300,10 +308,10 @@ def check_manifest(
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> pd.DataFrame:
-    """Decode first, last and three random frames of each video; return the bad ones, sorted.
+    """Decode the first, the last and three random frames of each video; return the bad videos.
 
-    They are written to ``<manifest's stem>.bad.csv`` beside it: path, class, reason. What the
-    manifest calls unusable is bad without another look. ``root`` replaces the manifest's.
+    They are written to ``<stem of the manifest>.bad.csv``: path, class, reason. Videos that are
+    unusable by the manifest are bad without being decoded. ``root`` replaces the manifest's.
     """
     rows, known = read_manifest(manifest, name)
     root = (root or known).resolve()
@@ -337,9 +345,9 @@ def check_manifest(
 def list_videos(name: str, described: DataSet, layout: Layout, jobs: int) -> pd.DataFrame:
     """List a data set of video files: path, class, frames, bytes, sha256 ("") and reason.
 
-    A .parquet manifest of ``bench data index`` is believed, but for files that are gone or have
-    another size: those are unusable. Else the videos of ``root``, or those of a .csv of path and
-    class, are measured by ``jobs`` processes, each once for as long as it does not change.
+    A .parquet manifest of ``bench data index`` is trusted, except for files that are gone or have
+    another size: those are unusable. Otherwise ``jobs`` processes measure the videos of ``root``,
+    or those of a .csv of path and class; an unchanged file is measured once.
     """
     assert described.root is not None
     root = layout.root / described.root
@@ -380,7 +388,7 @@ def _still_there(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def hashed(root: Path, rows: pd.DataFrame, frames: int) -> pd.DataFrame:
-    """Add the known frame count, bytes and SHA-256: for files that the project itself wrote."""
+    """Add the known frame count, bytes and SHA-256 of files that the project itself wrote."""
     files = [root / path for path in rows["path"]]
     return rows.assign(
         frames=frames,
@@ -390,7 +398,7 @@ def hashed(root: Path, rows: pd.DataFrame, frames: int) -> pd.DataFrame:
 
 
 def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.DataFrame]:
-    """List a file of features: one row a video; frames is 0 where a feature is not finite."""
+    """List a file of features, one row per video; frames is 0 where a feature is not finite."""
     file = (base / cast(Path, described.file)).resolve()
     features, labels, ids = read_features(file, described.keys)
     if not len(labels) or len(ids) != len(labels):
@@ -416,7 +424,7 @@ def list_features(name: str, described: DataSet, base: Path) -> tuple[Path, pd.D
 
 
 def paths_of(classes: dict[str, list[Path]], root: Path) -> pd.DataFrame:
-    """Make rows of path and class from class -> files."""
+    """Return rows of path and class from class -> files."""
     pairs: Iterable[tuple[str, str]] = (
         (f.relative_to(root).as_posix(), c) for c, files in classes.items() for f in files
     )

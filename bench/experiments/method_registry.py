@@ -158,7 +158,7 @@ def _check_parameters(kind: "type[Method]", path: Path) -> None:
         name, line = annotation_of(path, str(getattr(error, "name", None) or ""))
         raise UserError(
             f"{_short(path)}:{line} annotation of '{name}': {' '.join(str(error).split())}; import "
-            "what it names where the file runs, not under TYPE_CHECKING alone"
+            "what it names where the file runs, not only under TYPE_CHECKING"
         ) from None
     for name, value in values.items():
         try:

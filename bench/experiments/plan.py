@@ -176,7 +176,7 @@ def _readings(
             if not re.fullmatch(r"[\w.=+-]*", row_id("", {parameter: value})):
                 raise UserError(
                     f"params.yaml: readings.rows: {one.method} has {parameter}: {value!r}, which "
-                    "names files; take a value of letters, digits and _ . = + - alone"
+                    "names files; use only letters, digits and _ . = + -"
                 )
         rows.append((files[one.method], dict(one.set)))
     return rows

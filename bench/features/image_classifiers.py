@@ -1,4 +1,4 @@
-"""Torchvision's ImageNet classifiers and COCO detectors, run on frames."""
+"""Networks that name objects in frames: torchvision's, and a small one for the embedded world."""
 
 import pickle
 import warnings

@@ -64,7 +64,7 @@ Block = TypeVar("Block")
 class Made:
     """An input of one data set.
 
-    ``digest`` is the hash of its numbers. Numbers that a network computes differ between types of
+    ``digest`` is the hash of its values. Numbers that a network computes differ between types of
     CPUs and GPUs; ``key`` then identifies what decides them (code, weights, settings, videos) and
     is the same everywhere. Otherwise it is empty.
     """

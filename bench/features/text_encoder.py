@@ -1,4 +1,4 @@
-"""Definitions of classes and objects, and the words in them that need vectors."""
+"""Read the definitions of classes and objects, and encode sentences."""
 
 import re
 from collections.abc import Mapping, Sequence

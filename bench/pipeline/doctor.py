@@ -235,7 +235,7 @@ def _stages(config: Config, layout: Layout) -> Iterator[Finding]:
 
 
 def _inputs(config: Config, layout: Layout) -> Iterator[Finding]:
-    """Say which methods lack an input: they are rows without numbers, and stop nothing."""
+    """List the methods without an input: their rows have no numbers, and nothing else stops."""
     lacking: dict[str, list[str]] = {}
     for cell in plan(config, layout) if _are_split(config, layout) else ():
         if cell.missing and cell.method not in lacking.setdefault(cell.missing, []):

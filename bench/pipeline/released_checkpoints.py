@@ -67,7 +67,7 @@ class Kind:
         return found
 
     def built(self, classes: int = 1, words: int = 1) -> Method:
-        """Return the method on clips without storage, for names and shapes alone."""
+        """Return the method on clips without storage, only for names and shapes."""
         with torch.device("meta"):
             method = create(self.method, self.values)
             seen = Classes([str(i) for i in range(classes)], torch.zeros(classes, words))

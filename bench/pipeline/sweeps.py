@@ -52,7 +52,7 @@ def read_sweep(config: Config, layout: Layout, over: Sequence[str] = ()) -> dict
         others = [point for point in others if _differing(base, point) <= set(chosen)]
     keys = chosen or known
     if not others or not keys:
-        which = f" in which {', '.join(over)} alone differs" if over else ""
+        which = f" in which only {', '.join(over)} differs" if over else ""
         raise UserError(
             f"no experiment of profile {config.name}{which}; queue some with 'dvc exp run --queue "
             "-S tau=0,0.1 -S only=[METHOD]', run them with 'dvc exp run --run-all' (docs/sweeps.md)"
@@ -114,7 +114,7 @@ def _differing(a: Point, b: Point) -> set[str]:
 
 
 def _named(name: str, known: Sequence[str]) -> str:
-    """Return the parameter that ``name`` means: its full name, or the end of one alone."""
+    """Return the parameter that ``name`` means: its full name, or the unambiguous end of one."""
     if not known:
         raise UserError(f"--over {name}: no experiment changes a parameter (docs/sweeps.md)")
     ends = [key for key in known if key == name or key.endswith(f".{name}")]

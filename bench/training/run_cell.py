@@ -78,7 +78,7 @@ def run_cell(
     rows: list[int] = []
     held_out: set[int] = set()
     usable: tuple[list[int], list[int]] = [], []
-    if job.checkpoint:  # its classes are known by number alone
+    if job.checkpoint:  # only the number of its classes is known
         width = len(next(iter(vectors[names[0]].values())))
         seen = as_tensor_classes(job.seen, np.zeros((len(job.seen), width)), device)
     elif trains:

@@ -1,1 +1,1 @@
-"""What every room uses: atomic file I/O, hashing, locks, processes, the terminal."""
+"""Used by every room: atomic file I/O, hashing, locks, processes, the terminal."""

@@ -1,7 +1,7 @@
-"""Yes or no for each of many videos, as a short text: hexadecimal digits of packed bits.
+"""One bit per video (classified right or not) as text: hexadecimal digits of packed bits.
 
 The first video is the highest bit of the first byte; the last byte is filled up with zeros. So
-``[True, False, False, True]`` is ``90``, and no video at all is the empty text.
+``[True, False, False, True]`` is ``90``, and no videos give the empty text.
 """
 
 from collections.abc import Iterable

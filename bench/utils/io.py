@@ -111,7 +111,7 @@ def dump_sealed(value: Mapping[Any, Any]) -> str:
 
 
 def write_json(path: Path, value: Mapping[Any, Any]) -> None:
-    """Write an object as JSON with its checksum, whole or not at all (NaN: ``ValueError``)."""
+    """Write an object as JSON with its checksum, completely or not at all (NaN: ``ValueError``)."""
     write_text(path, dump_sealed(value))
 
 
@@ -145,14 +145,14 @@ def read_json(path: Path) -> Any:
 
 
 def write_sealed(path: Path, content: "bytes | memoryview") -> None:
-    """Write bytes after their SHA-256, whole or not at all."""
+    """Write bytes after their SHA-256, completely or not at all."""
     with replacing(path) as part, part.open("wb") as handle:
         handle.write(hashlib.sha256(content).digest())
         handle.write(content)
 
 
 def read_sealed(path: Path) -> bytes | None:
-    """Return what ``write_sealed`` wrote; None if the file is not there or damaged."""
+    """Return what ``write_sealed`` wrote; None if the file is missing or damaged."""
     if not path.is_file():
         return None
     found = path.read_bytes()
@@ -165,8 +165,8 @@ _ODD = re.compile(r"NaN|Infinity|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{300}")
 def parsed_json(text: str) -> Any:
     """Return the value of a JSON text that can be written again.
 
-    Raises ValueError also for what Python's own reader takes beyond JSON (NaN, infinity, a number
-    or a nesting too large) and for half a surrogate pair, which no file could hold.
+    Raises ValueError also for what Python's parser accepts beyond JSON (NaN, infinity, numbers or
+    nesting too large) and for lone surrogates, which cannot be written to a file.
     """
     try:
         value = json.loads(text)
@@ -180,7 +180,7 @@ def parsed_json(text: str) -> Any:
 def read_arrays(
     path: Path | BytesIO, *names: str, optional: Collection[str] = ()
 ) -> "dict[str, Array]":
-    """Return arrays of an .npz by name; nothing of it is unpickled.
+    """Return arrays of an .npz by name, without unpickling anything.
 
     Raises one of ``DAMAGED`` for anything but an .npz with all ``names``.
     """
@@ -219,11 +219,10 @@ def file_digest(path: Path) -> str:
 
 
 def known_digest(path: Path) -> str:
-    """Return ``file_digest``, computed once a process while size and mtime stay; "" if absent."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
+    """Return ``file_digest``, cached until size or mtime change; "" if there is no such file."""
+    if not path.is_file():
         return ""
+    found = path.stat()
     return _digest_of(path, found.st_size, found.st_mtime_ns)
 
 
@@ -233,9 +232,9 @@ def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
 
 
 def sweep(folder: Path, name: str = "") -> None:
-    """Remove what a killed ``replacing`` or ``replace_folder`` left; while nobody else writes.
+    """Remove what a killed ``replacing`` or ``replace_folder`` left behind; nobody else may write.
 
-    With ``name`` only what belongs to that file.
+    With ``name``, only temporary copies of that file.
     """
     for part in list(folder.rglob(f".{name}.*part" if name else ".*.part")):
         if part.is_dir() and not part.is_symlink():
@@ -262,9 +261,9 @@ def read_table(path: Path | BytesIO) -> "pd.DataFrame":
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on ``path``; say so and wait if another process has it.
+    """Hold an exclusive lock on ``path``; print who holds it and wait if it is taken.
 
-    The kernel drops the lock when the process ends, however it ends, so no stale lock survives.
+    The kernel releases the lock when the process ends in any way, so there are no stale locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
@@ -279,7 +278,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def lock_holder(path: Path) -> str:
-    """Return the id of the process that holds ``locked(path)``, or "" ; the lock is not touched."""
+    """Return the id of the process that holds ``locked(path)``, or "", without taking the lock."""
     table = Path("/proc/locks")  # Linux only
     if not (path.is_file() and table.is_file()):
         return ""

@@ -30,7 +30,7 @@ def gpu_count() -> int:
 
 
 def side_by_side(device: str, jobs: int = 0) -> tuple[int, int]:
-    """Return how many cells train in parallel, and the number of GPUs that they use.
+    """Return how many cells train in parallel and how many GPUs they use.
 
     ``jobs`` cells; 0 means BENCH_JOBS, else one per GPU, else one per core. ``device`` is
     train.device.

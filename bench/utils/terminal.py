@@ -1,4 +1,4 @@
-"""What goes to a terminal: no control characters of others, no wider than it, colour if wanted."""
+"""Terminal output: escaped control characters, wrapped text, colour, progress bars."""
 
 import os
 import shutil
@@ -20,13 +20,13 @@ _RESET = "\x1b[0m"
 
 
 class Plain:
-    """A text stream: names and reasons come from files of others, and a terminal obeys escapes."""
+    """A text stream that escapes control characters, which names in foreign files may have."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write ``text`` with its control characters made visible."""
+        """Write ``text`` with escaped control characters."""
         if text == _RESET:  # colorama, where a library started it, when the process ends
             return 0
         return self.stream.write(visible(text))
@@ -46,12 +46,12 @@ def plain_output() -> Iterator[None]:
 
 
 def on_terminal() -> bool:
-    """Return whether stdout is a terminal: a person reads it, who wants it to fit."""
+    """Return whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
 def bar_console() -> "Console | None":
-    """Return a console on stderr for a moving bar; None where none can move (a file, TERM=dumb)."""
+    """Return a console on stderr for a progress bar; None if it is a file or TERM is dumb."""
     if not sys.stderr.isatty() or _is_dumb():
         return None
     return _console(sys.stderr)
@@ -60,20 +60,20 @@ def bar_console() -> "Console | None":
 def console() -> "Console":
     """Return a console on stdout as wide as the terminal; what it prints must be ``shown``.
 
-    No escape at all leaves it where NO_COLOR is set or TERM is dumb.
+    It writes no escape sequences if NO_COLOR is set or TERM is dumb.
     """
     return _console(sys.stdout)
 
 
 def shown(text: str, style: str = "") -> "Text":
-    """Return ``text`` in one line, control characters made visible, in a style of rich."""
+    """Return ``text`` as one line with escaped control characters, in a style of rich."""
     from rich.text import Text
 
     return Text(visible(" ".join(text.split())), style)
 
 
 def print_title(text: str) -> None:
-    """Print a line, which a terminal shows bold and wraps."""
+    """Print a line; on a terminal it is bold and wrapped."""
     if on_terminal():
         console().print(shown(text, "bold"))
     else:
@@ -81,7 +81,7 @@ def print_title(text: str) -> None:
 
 
 def print_hanging(line: str, indent: int) -> None:
-    """Print a line; a terminal wraps it, and what is wrapped begins at column ``indent``."""
+    """Print a line; on a terminal it is wrapped with a hanging ``indent``."""
     if not on_terminal():
         print(line)
         return
@@ -95,7 +95,7 @@ def print_hanging(line: str, indent: int) -> None:
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]], style: str = "bold", indent: int = 0) -> None:
-    """Print names, in ``style`` on a terminal, and beside them texts, which wrap there."""
+    """Print names, in ``style`` on a terminal, and their texts beside them, wrapped."""
     listed = list(pairs)
     width = max((len(name) for name, _ in listed), default=0)
     if not on_terminal():
@@ -164,7 +164,7 @@ def track(items: Iterable[T], total: int, what: str, every: float = 10.0) -> Ite
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them: 45 s, 12 min, 45 h, 130 days."""
+    """Return seconds in readable form: 45 s, 12 min, 45 h, 130 days."""
     for unit, length, most in (("s", 1, 100), ("min", 60, 100), ("h", 3600, 100)):
         if seconds < most * length:
             return f"{seconds / length:.{1 if seconds < 10 * length else 0}f} {unit}"
@@ -172,7 +172,7 @@ def duration(seconds: float) -> str:
 
 
 def per_second(rate: float) -> str:
-    """Return a rate with the digits that count: 412/s, 3.2/s, 0.04/s."""
+    """Return a rate with significant digits: 412/s, 3.2/s, 0.04/s."""
     return f"{rate:.{0 if rate >= 10 else 1 if rate >= 1 else 2}f}/s"
 
 

@@ -1,4 +1,4 @@
-"""Processes that work for this one and end with it, however it ends: ``kill -9`` leaves none."""
+"""Worker processes that exit when their parent dies, even on SIGKILL."""
 
 import os
 import signal
@@ -21,8 +21,7 @@ def spawned(
 ) -> ProcessPoolExecutor:
     """Return an executor of ``count`` fresh processes, each of which first runs ``initialise``.
 
-    They are spawned, not forked: a fork copies a library's locks, but not the threads that would
-    open them.
+    They are spawned: a fork copies the locks of libraries without the threads that release them.
     """
     return ProcessPoolExecutor(count, get_context("spawn"), _begin, (initialise, args))
 
@@ -34,9 +33,9 @@ def _begin(initialise: Callable[..., object] | None, args: tuple[Any, ...]) -> N
 
 
 def _end_with_parent() -> None:
-    """End this process, idle or not, when its parent is killed: nobody waits for its results.
+    """End this process, idle or not, when its parent is killed.
 
-    The executor's queue would not tell it: every worker holds both ends of that.
+    The executor's queue does not show this: every worker holds both of its ends.
     """
     parent = parent_process()
     if parent is not None:
@@ -56,7 +55,7 @@ DIED = "its process died"
 
 @dataclass(frozen=True)
 class Lost:
-    """In place of a result: why there is none."""
+    """Why a task has no result."""
 
     reason: str
 
@@ -112,7 +111,7 @@ def _start(function: Callable[[T], R], timeout: float) -> tuple[BaseProcess, Con
 
 
 def _ready(started: tuple[BaseProcess, Connection]) -> tuple[BaseProcess, Connection]:
-    """Wait until a process has imported what it needs: that is no task's time."""
+    """Wait until a process has imported its modules, which does not count as a task's time."""
     process, pipe = started
     try:
         pipe.recv()
@@ -134,7 +133,7 @@ def _send(
 
 
 def _serve(pipe: Connection, function: Callable[[T], R], timeout: float) -> None:
-    """Answer tasks until the pipe ends, which it does with the parent."""
+    """Run tasks until the parent closes the pipe or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     # The kernel ends this process at the alarm, even in a library's endless loop, even if the
     # parent has been killed meanwhile.

@@ -95,7 +95,7 @@ def class_lists() -> set[str]:
 def classes(dataset: str) -> dict[str, list[str]]:
     """Return the words of each class of a public data set, classes sorted by code point.
 
-    An unknown data set is a ``UserError`` that names the nearest known one.
+    Raises UserError for an unknown data set, with the nearest known name.
     """
     rows = table("classes.csv")
     found = {row["class"]: row["words"].split() for row in rows if row["dataset"] == dataset}
@@ -105,9 +105,9 @@ def classes(dataset: str) -> dict[str, list[str]]:
 
 
 def pretraining_classes(dataset: str) -> list[str]:
-    """Return the class names, in the network's order, of ``imagenet1k`` or ``coco``; else none.
+    """Return the class names of ``imagenet1k`` or ``coco`` in the network's order; else [].
 
-    They are torchvision's as words: in lower case, without the numbers that COCO leaves unused.
+    They are torchvision's, in lower case, without the numbers that COCO leaves unused.
     """
     rows = table("pretraining_classes.csv")
     return [row["class"] for row in rows if row["data set"] == dataset]
@@ -128,7 +128,7 @@ def published_videos(dataset: str) -> int:
 
 
 def exceptions(dataset: str) -> set[str]:
-    """Return the classes of a public data set whose words follow no rule."""
+    """Return the classes of a public data set whose words do not follow the rule."""
     rows = table("classes.csv")
     return {row["class"] for row in rows if row["dataset"] == dataset and row["exception"]}
 
@@ -136,7 +136,7 @@ def exceptions(dataset: str) -> set[str]:
 def published_splits(published: str, dataset: str) -> list[dict[str, list[str]]]:
     """Return the splits of a list: each {"seen", "unseen", "validation"} -> names, some empty.
 
-    A data set that the list does not have is a ``UserError`` that names those it has.
+    Raises UserError for a data set that is not in the list.
     """
     rows = [row for row in table("splits.csv") if row["list"] == published]
     own = [row for row in rows if row["dataset"] == dataset]

@@ -1,4 +1,4 @@
-"""Names as people write them: case, spaces, underscores and punctuation do not count."""
+"""Compare class names without regard to case, spaces, underscores and punctuation."""
 
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -9,8 +9,7 @@ from bench.errors import unknown
 def key(name: str) -> str:
     """Return what two spellings of one name share (``Hand_stand Pushups``: handstandpushups).
 
-    Accents and vowel signs count, but not whether an accent is a character of its own, as in file
-    names of macOS.
+    Accents and vowel signs count; composed and decomposed forms (file names of macOS) are equal.
     """
     letters = unicodedata.normalize("NFC", name).casefold()
     return "".join(c for c in letters if c.isalnum() or unicodedata.category(c)[0] == "M")

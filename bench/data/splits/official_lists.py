@@ -1,7 +1,7 @@
-"""The data sets' own test lists, read from a folder or an archive as they were released.
+"""Read the official test lists of a data set from the released folder or archive.
 
-UCF101: ``testlist01.txt`` to ``03``, one "Class/video.avi" a line. HMDB51:
-``<class>_test_split1.txt`` to ``3``, one "video.avi FLAG" a line: 1 training, 2 test, 0 neither.
+UCF101: ``testlist01.txt`` to ``03``, one "Class/video.avi" per line. HMDB51:
+``<class>_test_split1.txt`` to ``3``, one "video.avi FLAG" per line: 1 training, 2 test, 0 neither.
 """
 
 import re
@@ -20,16 +20,16 @@ _HMDB = re.compile(r"([^.].*)_test_split([123])\.txt")
 
 
 def video_name(path: str) -> str:
-    """Return a video's name as the lists have it: the file's, without folder and suffix."""
+    """Return the name of a video as in the lists: its file name without folder and suffix."""
     return PurePosixPath(path).stem
 
 
 def read_lists(path: Path, dataset: str, classes: Sequence[str]) -> list[list[str]]:
     """Return the video names of the three test lists.
 
-    ``path`` is a folder (searched with all below it), .zip or .tar(.gz). Raises UserError for a
-    missing or damaged file, an archive whose paths lead out of it, an unknown class, a video that
-    is listed twice, and a list that lacks a class.
+    ``path`` is a folder (searched recursively), .zip or .tar(.gz). Raises UserError for a missing
+    or damaged file, an archive with a path that leads out of it, an unknown class, a video that is
+    listed twice, and a list without one of the classes.
     """
     find = finder(f"class of {dataset}", classes)
     tests: list[dict[str, str]] = [{}, {}, {}]  # video name -> class

@@ -1,4 +1,4 @@
-"""The overlap exclusion τ: training classes too near to a test class, of any union of test sets."""
+"""The overlap exclusion τ: drop training classes that are too close to any test class."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Nearest:
     distance: float
 
     def kept(self, tau: float) -> bool:
-        """Survive iff distance ≥ τ; τ = 0 is no filter (rounding makes −1e-16 possible)."""
+        """Return whether the distance is at least τ; τ = 0 filters nothing (−1e-16 is possible)."""
         return tau <= 0 or self.distance >= tau
 
 
@@ -82,7 +82,8 @@ def fits_tau(overlap: OverlapFile, tau: float) -> bool:
 def at_tau(overlap: Mapping[str, Any], tau: float, borderline: int | None = None) -> dict[str, Any]:
     """Return which classes of an overlap file or of ``public_overlap`` are kept and removed at τ.
 
-    "borderline" has ``borderline`` classes on each side of τ, or all within ``BORDERLINE`` of it.
+    "borderline" has ``borderline`` classes on each side of τ, by default all within
+    ``BORDERLINE`` of it.
     """
     undecided: list[dict[str, Any]] = overlap.get("undecided", [])
     kept: list[str] = list(overlap.get("far", []))

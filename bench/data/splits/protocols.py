@@ -47,7 +47,7 @@ def half10(classes: Sequence[str], seen: Sequence[str]) -> list[Split]:
 
 
 def fifty_fifty(classes: Sequence[str], draws: int, seed: int) -> list[Split]:
-    """``draws`` random halves; of an odd count the seen half has one more (UCF101: 51/50)."""
+    """``draws`` random halves; for an odd count the seen half has one more (UCF101: 51/50)."""
     ordered = sorted(classes)
     random = np.random.RandomState(seed)
     splits = []
@@ -67,7 +67,7 @@ def fifty_fifty(classes: Sequence[str], draws: int, seed: int) -> list[Split]:
 def official3(
     classes: Sequence[str], seen: Sequence[str], lists: Sequence[Sequence[str]]
 ) -> list[Split]:
-    """All classes at once, one split a test list of video names."""
+    """All classes at once, one split per test list of video names."""
     return [
         Split(name=f"{i}", seen=sorted(seen), unseen=sorted(classes), videos=sorted(videos))
         for i, videos in enumerate(lists, 1)
@@ -119,7 +119,7 @@ def given_splits(raw: Any, dataset: str, classes: Sequence[str], where: str) -> 
     dict of such lists by data set. Names may be spelled as
     ``bench.data.reference.class_names`` allows.
 
-    Raises UserError for a class that the data set lacks or that stands twice.
+    Raises UserError for a class that is not in the data set or that is listed twice.
     """
     if isinstance(raw, Mapping):
         raw = raw.get(dataset)
@@ -134,7 +134,7 @@ def given_splits(raw: Any, dataset: str, classes: Sequence[str], where: str) -> 
         sides = [one.get("seen", one.get("train")), one.get("unseen", one.get("test"))]
         for side in sides:
             if not side or not isinstance(side, list):
-                raise UserError(f"{at} lacks 'seen' or 'unseen' classes")
+                raise UserError(f"{at} has no 'seen' or no 'unseen' classes")
             if not all(isinstance(name, str) for name in side):
                 raise UserError(f"{at}: a class is not a name")
         try:
@@ -144,7 +144,7 @@ def given_splits(raw: Any, dataset: str, classes: Sequence[str], where: str) -> 
         for side in (seen, unseen):
             twice = [a for a, b in pairwise(side) if a == b]
             if twice:
-                raise UserError(f"{at}: class '{twice[0]}' stands twice on one side")
+                raise UserError(f"{at}: class '{twice[0]}' is listed twice on one side")
         both = sorted(set(seen) & set(unseen))
         if both:
             raise UserError(f"{at}: class '{both[0]}' is on both sides")
@@ -158,10 +158,10 @@ def given_splits(raw: Any, dataset: str, classes: Sequence[str], where: str) -> 
 
 
 def fits_draws(name: str, splits: Sequence[Mapping[str, Any]], draws: FiftyFifty) -> bool:
-    """Return whether a data set's splits are those that ``draws`` asks for.
+    """Return whether the splits of a data set match ``draws``.
 
-    A split file does not store its seed, so the splits are drawn again and compared. Of draws from
-    a file only the number is compared.
+    A split file does not store its seed, so the splits are drawn again and compared. For
+    draws from a file, only their number is compared.
     """
     if draws.file or not splits:
         return 0 < len(splits) <= draws.draws

@@ -1,4 +1,7 @@
-"""The names of the embedded world: which shape-and-motion pairs are seen, tested or pretext."""
+"""The words of the embedded world: its class names, a text corpus and vectors trained on it.
+
+A class is a pair of a shape and a motion; seen, test and pretext classes share both parts.
+"""
 
 import os
 import random
@@ -72,7 +75,7 @@ def canonical(class_name: str) -> tuple[str, str]:
     return shapes[0], motions[0]
 
 
-# What is said of a word is said of its synonym too: this alone makes the two neighbours.
+# Sentences use a word and its synonym alike; nothing else makes the two neighbours.
 PROPERTIES = {
     "circle": "round curved smooth wheel coin plate radius edgeless",
     "square": "cornered fourfold equal tile crate boxy rightangled parcel",
@@ -218,8 +221,8 @@ _STANDS_FOR = {synonym: word for word, synonym in SYNONYMS.items()}
 def definitions() -> dict[str, str]:
     """Return a definition of every class of the embedded world and of every shape.
 
-    Each word of the name, then all properties of it or, for a synonym, of the word that it stands
-    for. One rule for all classes, tested or not; all its words are the corpus's.
+    Each word of the name, then all properties of it or, for a synonym, of the word that it replaces
+    for. The rule is the same for seen and unseen classes, and all words are in the corpus.
     """
 
     def meaning(word: str) -> str:

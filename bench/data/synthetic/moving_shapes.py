@@ -1,4 +1,4 @@
-"""Shapes of the embedded world as signed distance fields, and the motions that move them."""
+"""The videos of the embedded world: moving shapes, drawn from signed distance fields."""
 
 import colorsys
 import hashlib
@@ -105,7 +105,7 @@ def _polygon(corners: list[tuple[float, float]], x: np.ndarray, y: np.ndarray) -
 
 
 class Track(NamedTuple):
-    """A shape's way through a clip: arrays [T], lengths in half-widths of the image, y down."""
+    """The path of a shape in a clip: arrays [T], lengths in half-widths of the image, y down."""
 
     x: np.ndarray
     y: np.ndarray
@@ -115,7 +115,7 @@ class Track(NamedTuple):
 
 
 def track_of(motion: str, frames: int, rng: np.random.Generator) -> Track:
-    """Draw one track of ``motion``; eight consecutive frames of sixteen suffice to tell it.
+    """Draw one track of ``motion``; eight consecutive frames of sixteen suffice to recognise it.
 
     Angles are radians, ``scale`` is relative to the shape's radius, ``alpha`` is its visibility.
     """
@@ -184,7 +184,7 @@ SEI = 6
 
 
 def write_h264(path: Path, frames: np.ndarray, fps: int = 8) -> None:
-    """Encode uint8 RGB ``frames`` [T, H, W, 3] to an mp4 at ``path``, whole or not at all.
+    """Encode uint8 RGB ``frames`` [T, H, W, 3] to an mp4 at ``path``, completely or not at all.
 
     The same frames give the same bytes: yuv420p, one thread, no date, no encoder banner (0.7 kB, a
     fifth of a small file). H and W must be even and T at least 1 (``ValueError``).
@@ -228,7 +228,7 @@ def render(
 ) -> np.ndarray:
     """Return video ``index`` of a class of the embedded world as uint8 RGB [T, size, size, 3].
 
-    Seeded by dataset, class name and index alone. Position, phase, speed, size, tilt, colour,
+    Seeded only by data set, class name and index. Position, phase, speed, size, tilt, colour,
     background, blobs, noise and camera jitter vary. Raises ``ValueError`` for an unknown name.
     """
     shape, motion = canonical(class_name)
@@ -312,7 +312,7 @@ SIZE = 56
 
 
 def build_world(root: Path, jobs: int = 2) -> None:
-    """Write every video of the embedded world that ``root`` lacks, with ``jobs`` processes.
+    """Write the videos of the embedded world that are missing in ``root``, with ``jobs`` processes.
 
     2,640 files ``root/<dataset>/<class_name>/<index>.mp4`` (spaces as ``_``, index from ``000``).
     A file that is there is whole, so it is kept and an interrupted build goes on where it was.

@@ -1,4 +1,8 @@
-"""Class name → words: the released rule of four families of data sets, and a plain one."""
+"""Class name → words → class vector.
+
+The words follow the released rule of four families of data sets, else a plain one. A class vector
+is the mean of the vectors of the words.
+"""
 
 import re
 import unicodedata
@@ -33,7 +37,7 @@ def class_words(dataset: str, names: Sequence[str]) -> dict[str, list[str]]:
 
     A class that the data set's family knows has the words that the released code gives it, whatever
     the spelling of its name (case, spaces, punctuation); another one has those of ``rule``; in a
-    data set of no family, a class has those of ``split`` as they stand.
+    data set of no family, a class has those of ``split`` unchanged.
     """
     family = family_of(dataset)
     if not family:
@@ -59,7 +63,7 @@ def rule(family: str, name: str) -> list[str]:
 
     The released code asks WordNet for the base form of every word that has a verb sense. Here the
     base forms are those of the known classes' words (``base_forms``); a word that they do not show
-    is kept as it stands, so a new class's verb may stay in its -ing form. The word vectors have
+    is kept as it is, so a new class's verb may stay in its -ing form. The word vectors have
     such forms too, near the base form.
     """
     base = base_forms()
@@ -121,8 +125,8 @@ def class_vectors(
 ) -> dict[str, NDArray[np.float32]]:
     """Return data set -> [K,D]: the mean of the unit vectors of each class's words.
 
-    ``words`` maps data set -> class -> words; the mean is not normalised again. Words that the
-    vectors lack are one UserError that counts them all and names the first ones with their class.
+    ``words`` maps data set -> class -> words; the mean is not normalised again. Raises one
+    UserError that counts the words without a vector and names the first ones with their classes.
     """
     for dataset, classes in words.items():
         for name, listed in classes.items():
@@ -140,7 +144,7 @@ def class_vectors(
         raise UserError(
             f"{count} {'class has' if count == 1 else 'classes have'} words without a vector "
             f"in {source}: {shown}{', …' if len(lacking) > 5 else ''}; rename the classes or take "
-            "other vectors ('bench words DATASET --vectors FILE' lists all that a file lacks)"
+            "other vectors ('bench words DATASET --vectors FILE' lists all of them)"
         )
     return {dataset: _means(classes, vectors) for dataset, classes in words.items()}
 

@@ -68,9 +68,9 @@ def _from_npz(path: Path, wanted: set[str]) -> dict[str, Vector]:
 
 
 def _binary(handle: BinaryIO, wanted: set[str]) -> Pairs:
-    """word2vec's C format: "N D" and a line end, then per word its bytes, a space and D floats.
+    """word2vec's binary format: "N D" and a newline, then each word, a space and D floats.
 
-    Some writers put a line end before each word but the first.
+    Some writers put a newline before each word but the first.
     """
     header = handle.readline(LONGEST)
     if header.startswith(FASTTEXT):
@@ -108,7 +108,7 @@ def _binary(handle: BinaryIO, wanted: set[str]) -> Pairs:
 
 
 def _mapped(handle: BinaryIO) -> mmap | None:
-    """Map a file that is not packed, and leave nothing to read of it: a copy of all bytes less."""
+    """Map an uncompressed file and move to its end, which saves a copy of all bytes."""
     if not isinstance(handle, BufferedReader):
         return None
     handle.seek(0, SEEK_END)
@@ -133,9 +133,9 @@ def _header(line: bytes) -> tuple[int, int]:
 
 
 def _text(handle: BinaryIO, wanted: set[str]) -> Pairs:
-    """One word a line, then its D numbers; a first line of two integers is a header.
+    """One word per line with its D numbers; a first line of two integers is a header.
 
-    Without a header the first line tells D. GloVe has words with spaces: they are no class's.
+    Without a header, the first line defines D. Words with spaces (GloVe has some) are skipped.
     """
     keys = {word.encode(): word for word in wanted}
     first = handle.readline(WIDEST)
@@ -164,7 +164,7 @@ def _text(handle: BinaryIO, wanted: set[str]) -> Pairs:
 
 
 def _numbers(line: bytes, dim: int, number: int) -> Vector | None:
-    """Return a line's vector [D], None for that of a word with spaces."""
+    """Return the vector [D] in a line; None for a word with spaces."""
     word, *numbers = line.split()
     try:
         if len(numbers) > dim:

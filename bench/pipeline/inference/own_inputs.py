@@ -163,7 +163,7 @@ class Own(Workspace):
 
     def _lacks(self, name: str, reason: str) -> UserError:
         return UserError(
-            f"{self._row} needs {name}: {reason}; rows that need videos alone take any clip "
+            f"{self._row} needs {name}: {reason}; rows that only need videos take any clip "
             "('bench methods' lists what each one needs)"
         )
 
@@ -181,7 +181,7 @@ class Own(Workspace):
 
 
 def checked(names: Sequence[str]) -> list[str]:
-    """Return the names without outer spaces; UserError if there are none, or one stands twice."""
+    """Return the names without surrounding spaces; UserError for none or a duplicate."""
     if isinstance(names, str):
         raise UserError(f"classes is the text '{names}'; give a list of names: ['{names}', …]")
     stripped = [str(name).strip() for name in names]
@@ -192,7 +192,7 @@ def checked(names: Sequence[str]) -> list[str]:
         if not key(name):
             raise UserError(f"class name '{name}' has no letter or digit")
         if (twin := known.setdefault(key(name), name)) is not name:
-            raise UserError(f"class '{name}' stands twice ('{twin}'); give each class once")
+            raise UserError(f"class '{name}' is given twice ('{twin}'); give each class once")
     return stripped
 
 
@@ -301,5 +301,5 @@ def _complaint(
         of = "" if classes[0] == word else f" of class '{classes[0]}'"
         shown.append(f"'{word}'{of} has no vector in {source.name}{nearest}")
     more = f"; and {len(lacking) - 5} more words" if len(lacking) > 5 else ""
-    world = f"; the generated world knows its own words alone, as in '{example}'"
+    world = f"; the generated world only knows its own words, as in '{example}'"
     return "; ".join(shown) + more + world * config.profile.embedded

@@ -1,4 +1,4 @@
-"""Where a trained row is, and what to do where it is not."""
+"""Find a trained row, load its weights and classify clips."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -174,7 +174,7 @@ class Trained:
 
     @property
     def seen(self) -> list[str]:
-        """The training classes; of an imported checkpoint their numbers alone are known."""
+        """The training classes; an imported checkpoint only tells how many there are."""
         return list(self._seen.names)
 
     def embed_videos(self, paths: Sequence[Path | str] | Path | str) -> Array:
@@ -188,7 +188,7 @@ class Trained:
     def embed_classes(self, classes: "Sequence[str] | Array") -> Array:
         """Return float32 [K,D] of K class names, or of class vectors [K,W].
 
-        Raises UserError for a name whose words have no vector, a name that stands twice, or
+        Raises UserError for a name whose words have no vector, a duplicate name, or
         vectors of another width. A method may embed a class differently among other classes.
         """
         with self._computing() as device, torch.inference_mode():
@@ -289,7 +289,7 @@ def settings_of(found: FoundCell) -> tuple[Input, Network]:
 def seen_classes(config: Config, layout: Layout, found: FoundCell, device: torch.device) -> Classes:
     """Return the training classes as the method was built with."""
     record, given = found.record, found.run.parameters["inputs"]
-    if "checkpoint" in record.reading:  # its classes are known by number alone
+    if "checkpoint" in record.reading:  # only the number of its classes is known
         facts = CheckpointFile.read(found.weights.with_suffix(".json"))
         names = [f"class {i}" for i in range(facts.classes if facts else 0)]
         vectors = load_class_vectors(layout.words, config.profile.transfer_sets()[0])
@@ -301,7 +301,7 @@ def seen_classes(config: Config, layout: Layout, found: FoundCell, device: torch
     if lost := [name for name in names if name not in vectors]:
         raise UserError(f"training class '{lost[0]}' has no vector; run 'bench stage words'")
     more = {}
-    if "seen" in found.run.embedded:  # else nothing was trained, and they are vectors alone
+    if "seen" in found.run.embedded:  # otherwise nothing was trained
         index = IndexFile.read(layout.index / f"{dataset}.json")
         listed = index.classes if index else []
         for name in (one for one in OF_CLASSES if one in given):

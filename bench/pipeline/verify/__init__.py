@@ -1,1 +1,1 @@
-"""Results against what they claim: cells trained again, tables built again, two trainings."""
+"""Check results: train cells again, rebuild tables, compare two trainings."""

@@ -1,4 +1,4 @@
-"""All records of a profile beside those of another training: has a row's mean moved?"""
+"""Compare all records of a profile with those of another training: has the mean of a row moved?"""
 
 import math
 from collections import Counter, defaultdict
@@ -54,7 +54,7 @@ class Beside:
     verdicts: list[Verdict]  # of each cell in both that was made alike
     unlike: dict[str, list[str]]  # cell -> what it was made with that differs; left out
     remade: dict[str, list[str]]  # cell -> inputs that each machine made, of other bits; compared
-    alone: tuple[int, int]  # cells here alone, there alone
+    alone: tuple[int, int]  # cells only here, only there
     recoded: dict[str, list[str]]  # cell -> parts of other code; compared all the same
     copies: int  # cells whose two records are of one training: they say nothing; left out
     rows: list[Moved]
@@ -268,7 +268,7 @@ def _cells(one: Beside) -> Iterator[str]:
     yield from (f"Another machine or version there: {what}." for what in one.machine)
     for count, where in zip(one.alone, ("here", "there"), strict=True):
         if count:
-            yield f"{count} cells {where} alone."
+            yield f"{count} cells only {where}."
     if one.copies:
         yield f"{one.copies} cells are of one training, whose record is in both; left out."
     parts = Counter(", ".join(names) for names in one.unlike.values())
@@ -286,8 +286,8 @@ def _outcome(one: Beside) -> Iterator[str]:
     tested = [row.p for row in one.rows if row.p is not None]
     alone = sum(p <= 0.05 for p in tested)
     yield (
-        f"Of {len(one.rows)} accuracies {moved} moved: {alone} with p ≤ 0.05 taken alone (chance "
-        f"gives about {0.05 * len(tested):.0f} of {len(tested)}), {len(beyond)} after Holm's "
+        f"Of {len(one.rows)} accuracies {moved} moved: {alone} with p ≤ 0.05 before correction "
+        f"(chance: about {0.05 * len(tested):.0f} of {len(tested)}), {len(beyond)} after Holm's "
         f"correction{': ' if beyond else ''}{', '.join(beyond)}."
     )
     if one.scatter:

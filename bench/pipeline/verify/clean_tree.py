@@ -1,4 +1,4 @@
-"""A clean tree for one record: the code that made it, its data and its splits."""
+"""A clean tree in which one record can be trained again: its code, parameters, data and split."""
 
 import io
 import os
@@ -127,7 +127,7 @@ def put_splits(layout: Layout, record: Record, tree: Layout) -> None:
 
 
 def keep_one_split(tree: Layout, record: Record) -> None:
-    """Leave in the training split's file that split alone, so that no other is trained."""
+    """Keep only the record's split in its split file, so that no other is trained."""
     if record.split != TRANSFER:
         dataset, protocol, name = record.split.split(".", 2)
         path = tree.splits / f"{dataset}.{protocol}.json"

@@ -1,4 +1,4 @@
-"""Is a repeated cell the recorded one: identical, within tolerance, or different?"""
+"""Train recorded cells again, and compare: identical, within tolerance, or different."""
 
 import os
 import subprocess
@@ -142,7 +142,7 @@ def otherwise(record: Record, again: Record) -> Iterator[str]:
 
 
 def _covered(record: Record) -> dict[str, object]:
-    """Return what was embedded, without the reasons, which may be worded anew."""
+    """Return what was embedded, without the reasons, whose wording may change."""
     seen = record.coverage.items()
     return {name: (c.digest, c.expected, c.scored, sorted(c.failed)) for name, c in seen}
 

@@ -1,4 +1,4 @@
-"""Every committed table, built again in memory from the records beside it. No data, no torch."""
+"""Rebuild every committed table in memory from the records beside it; needs no data, no torch."""
 
 import json
 import math

@@ -16,7 +16,7 @@ from bench.experiments.record import Record, read_records
 
 EMBEDDED = (
     "This is a small generated world: its numbers are no evidence about the paper and are not "
-    "comparable with the published ones, which stand apart."
+    "comparable with the published ones, which have columns of their own."
 )
 
 

@@ -173,8 +173,8 @@ def build_readings(context: TableContext) -> Table:
 
 
 MODERN = (
-    "'modern' rows (CLIP era) stand apart: their image-text pre-training is uncontrolled and may "
-    "hold the test classes, so they are not zero-shot in the sense of the other rows."
+    "'modern' rows (CLIP era) are listed separately: their image-text pre-training is uncontrolled "
+    "and may hold the test classes, so they are not zero-shot in the sense of the other rows."
 )
 
 HARMONIC = "Of gzsl H: the harmonic mean of the class-mean accuracies, seen and unseen."

@@ -1,4 +1,4 @@
-"""The state of every cell: planned against recorded, current against outdated."""
+"""Rows of tables: the state of every cell, and the metrics of each row over its cells."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -153,7 +153,7 @@ def test_gzsl_of_a_class_with_one_video() -> None:
             [{"seen": ["archry"], "unseen": ["b"]}],
             "split 0: unknown class .* did you mean 'archery'",
         ),
-        ([{"seen": ["a", "A"], "unseen": ["b"]}], "class 'a' stands twice"),
+        ([{"seen": ["a", "A"], "unseen": ["b"]}], "class 'a' is listed twice"),
         ([{"name": "x", "seen": ["a"], "unseen": ["b"]}] * 2, "'x' is not the first"),
         ([{"name": "a/b", "seen": ["a"], "unseen": ["b"]}], "'a/b'"),
     ],

@@ -168,7 +168,7 @@ def test_damaged_weights(trained: Path, tmp_path: Path) -> None:
     [
         ([], "no classes to choose from"),
         ("surfing", "give a list of names"),
-        (["surfing", "Surf-ing"], "class 'Surf-ing' stands twice ('surfing')"),
+        (["surfing", "Surf-ing"], "class 'Surf-ing' is given twice ('surfing')"),
         (["?"], "no letter or digit"),
         (
             ["playing drum solos"],
