@@ -221,8 +221,8 @@ _STANDS_FOR = {synonym: word for word, synonym in SYNONYMS.items()}
 def definitions() -> dict[str, str]:
     """Return a definition of every class of the embedded world and of every shape.
 
-    Each word of the name, then all properties of it or, for a synonym, of the word that it replaces
-    for. The rule is the same for seen and unseen classes, and all words are in the corpus.
+    Each word of the name, then all properties of it or, for a synonym, of the word that it replaces.
+    The rule is the same for seen and unseen classes, and all words are in the corpus.
     """
 
     def meaning(word: str) -> str:
