@@ -51,9 +51,8 @@ def changed(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
 
 def elsewhere(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
     """Say which inputs of a record a network computed on another type of machine; "" if none."""
-    both = expected.keys() & found
-    names = [key for key in both if key.startswith(COMPUTED) and expected[key] != found[key]]
-    inputs = ", ".join(sorted(name.removeprefix(COMPUTED) for name in names))
+    names = [key for key in _differing(expected, found) if key.startswith(COMPUTED)]
+    inputs = ", ".join(name.removeprefix(COMPUTED) for name in names)
     return inputs and f"{inputs} computed on another machine"
 
 
