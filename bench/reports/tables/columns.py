@@ -153,8 +153,8 @@ def _machines(records: Sequence[Record]) -> list[str]:
     if not differing:
         return []
     return [
-        f"Trained on different machines: {'; '.join(differing)}. From one to another a network "
-        "that is trained end to end moves as from seed to seed: 'bench verify --against'."
+        f"Trained on different machines: {'; '.join(differing)}. Between machines, a "
+        "network trained end to end varies as much as between seeds: see 'bench verify --against'."
     ]
 
 
@@ -194,7 +194,7 @@ def measured(key: str) -> Column:
 
 
 ALSO = (
-    "also ±: the other deviation of a row that has two, one number a data set: over the class "
+    "also ±: the second deviation of a row that has two, one number per data set: over the class "
     "splits that one model is tested on, or over the seeds of one draw."
 )
 

@@ -75,7 +75,7 @@ def build_ablation(context: TableContext) -> Table:
     header = [
         *opening(context),
         f"Published ({facts[0].source}): Kinetics-700 with τ = 0.05, 1 clip, every test class; "
-        "it does not say on which classes closeness and dispersion were taken.",
+        "it does not state on which classes closeness and dispersion were measured.",
         f"Measured ({', '.join(scopes)}): top-1 in percent of videos, mean ± sample deviation "
         f"over n {context.repeated(scopes)}. C↓ closeness and D↑ dispersion are cosine distances "
         "on the test classes of the named data set and on the seen (training) classes.",
@@ -152,10 +152,10 @@ def build_readings(context: TableContext) -> Table:
         *opening(context),
         f"Top-1 in percent ({', '.join(context.primary)}), mean ± sample deviation over n "
         f"{context.repeated(context.primary)}; 'to default' is the difference to the method's own "
-        "default, in parentheses where it is not larger than noise (p > 0.05 after Holm's "
-        "correction over the readings of a data set) or n is too small to tell.",
-        "Final: L_US at the end of training beside the value that it has where Z and Θ agree "
-        "perfectly, and the mean pairwise cosines of the synthetic classes Z and Θ.",
+        "default, in parentheses where it is not significant (p > 0.05 after Holm's correction "
+        "over the readings of a data set) or n is too small to tell.",
+        "Final: L_US at the end of training, its value when Z and Θ agree perfectly, and the mean "
+        "pairwise cosines of the synthetic classes Z and Θ.",
     ]
     none = "No alternative reading is planned: run 'bench train --readings && bench stage score'."
     return tabled(
@@ -177,7 +177,7 @@ MODERN = (
     "and may hold the test classes, so they are not zero-shot in the sense of the other rows."
 )
 
-HARMONIC = "Of gzsl H: the harmonic mean of the class-mean accuracies, seen and unseen."
+HARMONIC = "H (gzsl) is the harmonic mean of the class-mean accuracies on seen and unseen classes."
 
 
 def groups(context: TableContext, facts: list[Published]) -> Iterator[tuple[str, str, list[Row]]]:
@@ -245,7 +245,7 @@ def _approximated(row: Row) -> str | None:
 def _given(rows: Iterable[Row]) -> list[str]:
     """Return a line on what made the inputs of these rows."""
     made = {f"{name}: {source}" for row in rows for name, source in row.inputs.items() if source}
-    return [f"Inputs that rows are given. {'; '.join(sorted(made))}."] if made else []
+    return [f"Inputs of the rows: {'; '.join(sorted(made))}."] if made else []
 
 
 def _trained_on(context: TableContext, scope: str) -> str:
@@ -375,7 +375,7 @@ def build_protocols(context: TableContext) -> Table:
 
 _ON_TEST = (
     "Every setting was scored on test classes: a value chosen by this table is chosen on test "
-    "data, and a number reported with it must say so."
+    "data, and any number reported for it must say so."
 )
 
 
@@ -408,7 +408,7 @@ def build_sweep(sweep: Mapping[str, Any], title: str, is_embedded_world: bool) -
     ]
     if "tau" in names:
         header.append(
-            "Settings of τ that keep the same classes are one training: their numbers are the same."
+            "Settings of τ that keep the same classes share one training and have the same numbers."
         )
     reasons = dict.fromkeys(
         row["reason"] for row in rows if row["reason"] and row["status"] != "ok"

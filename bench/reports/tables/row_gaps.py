@@ -33,7 +33,7 @@ _HOW = {
     "splits": "t interval, variance paired over class splits, corrected for the classes that they "
     "share, plus variance over seeds",
     "draws": "t interval paired over draws, variance corrected for the classes that draws share "
-    "after Nadeau & Bengio 2003",
+    "(Nadeau & Bengio 2003)",
 }
 Json = dict[str, Any]
 Right = NDArray[np.bool_]
@@ -116,22 +116,22 @@ def with_ties(
             if not found["larger_than_noise"]:
                 tied[name].add(key)
     notes = [
-        "* best of its column and every row that cannot be told from it: p > 0.05 for the "
-        "difference to the best, corrected for the rows of the column after Holm "
+        "* the best row of a column and every row not significantly different from it: p > 0.05 "
+        "for the difference to the best, with Holm's correction over the rows of the column "
         f"({_HOW[over]})."
         for over in _HOW
         if over in resolved
     ]
     if small:
         notes.append(
-            f"No interval, so no tie mark, for some rows of {', '.join(sorted(small))}: "
-            "n is too small (fewer than two seeds or draws), the counts per class are absent or of "
-            "other classes, or every split holds all classes."
+            f"No interval, and so no mark *, for some rows of {', '.join(sorted(small))}: fewer "
+            "than two seeds or draws, counts per class missing or for other classes, or every "
+            "split with all classes."
         )
     if unknown_splits:
         notes.append(
-            f"No interval, so no tie mark, for {', '.join(sorted(unknown_splits))}: the split "
-            f"files are not here; bench stage splits -p {context.profile} makes them."
+            f"No interval, and so no mark *, for {', '.join(sorted(unknown_splits))}: the split "
+            f"files are missing; run 'bench stage splits -p {context.profile}'."
         )
     return [replace(row, gaps=gaps[row.name], tied=tied[row.name]) for row in rows], notes
 

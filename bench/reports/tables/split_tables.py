@@ -63,7 +63,7 @@ def build_splits(context: TableContext) -> Table:
     missing = any(entry["status"] != "ok" for entry in data)
     return Table(
         f"Class splits, profile {context.profile}",
-        [context.header, "Seen and unseen: classes of a split (training and test)."],
+        [context.header, "Seen and unseen: the numbers of training and test classes of a split."],
         [("", name) for name in _COLUMNS.values()],
         [[_cell(entry, key) for key in _COLUMNS] for entry in data],
         ["Build the missing split files: run 'dvc repro'."] if missing else [],

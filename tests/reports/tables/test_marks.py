@@ -84,7 +84,7 @@ def test_rows_of_different_machines_are_said(tmp_path: Path) -> None:
         )
 
     intel, amd = ({"device": "cpu", "cpu": name, "python": name} for name in ("Intel", "AMD"))
-    assert "- Trained on different machines: cpu AMD or Intel. From one" in notes(intel, amd)
+    assert "- Trained on different machines: cpu AMD or Intel. Between" in notes(intel, amd)
     assert "different machines" not in notes(intel, intel, {})
     gpus = ({"device": "H200", "cpu": name} for name in ("Intel", "AMD"))
     assert "different machines" not in notes(*gpus)  # what fed a GPU computes nothing

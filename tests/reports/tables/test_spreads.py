@@ -59,7 +59,7 @@ def test_each_number_says_what_it_is_over(given: TableContext) -> None:
 def test_both_spreads_stand_in_every_format(fmt: str, given: TableContext) -> None:
     text = render(build("sota", given), fmt)
     assert ('"over": "splits"' if fmt == "json" else "splits 8.0") in text
-    assert fmt in ("csv", "json") or "the other deviation of a row that has two" in text
+    assert fmt in ("csv", "json") or "the second deviation of a row that has two" in text
 
 
 def test_no_column_where_no_row_has_two(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_split_protocol_has_an_interval_and_says_how(given: TableContext) -> N
 def test_without_split_files_the_note_names_them(given: TableContext) -> None:
     (given.splits / "mini_ucf.half10.json").unlink()
     notes = build("sota", given).notes
-    assert any("mini_ucf.half10: the split files are not here" in note for note in notes)
+    assert any("mini_ucf.half10: the split files are missing" in note for note in notes)
 
 
 def test_many_rows_make_it_harder_to_call_a_difference() -> None:
@@ -129,5 +129,5 @@ def test_every_format_marks_the_same_ties(fmt: str, tmp_path: Path) -> None:
         tied = {one["row"] for one in json.loads(text) if "mini_ucf.full.top1" in one["tied"]}
         assert tied == starred
     elif fmt != "csv":
-        assert "corrected for the rows of the column after Holm" in " ".join(text.split())
+        assert "correction over the rows of the column" in " ".join(text.split())
         assert text.count(" *") >= len(starred)
