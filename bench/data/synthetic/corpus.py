@@ -221,7 +221,7 @@ _STANDS_FOR = {synonym: word for word, synonym in SYNONYMS.items()}
 def definitions() -> dict[str, str]:
     """Return a definition of every class of the embedded world and of every shape.
 
-    Each word of the name, then all properties of it or, for a synonym, of the word that it replaces.
+    Each word of the name, then all properties of it or, for a synonym, of the word it replaces.
     The rule is the same for seen and unseen classes, and all words are in the corpus.
     """
 
