@@ -86,11 +86,8 @@ def doctor(
     profile: Profile = None,
     fmt: TextFormat = "text",
     as_json: AsJson = False,
-    timed: Annotated[
-        bool, typer.Option("--time/--no-time", help="Time a training step to estimate the run.")
-    ] = True,
 ) -> None:
-    """Check what a run needs and estimate its time.
+    """Check what a run needs.
 
     The exit code is 1 if something is missing.
 
@@ -107,27 +104,15 @@ def doctor(
         for one in findings:
             text = "; ".join(filter(None, (one.detail, one.how)))
             print_hanging(f"{one.state:<8} {one.what}: {text}", 9)
-    time, time_text = None, ""
-    if timed:
-        try:
-            from bench.pipeline.time_left import rough_time
-
-            time, time_text = rough_time(config, layout)
-        except Exception as error:  # a bug in a method, too little memory, a broken torch
-            time_text = f"not known: {' '.join(str(error).split())[:200]}"
     if as_json:
         print_json(
             {
                 "profile": config.name,
                 "ready": not missing,
                 "findings": [asdict(one) for one in findings],
-                "time": time,
-                "time_said": time_text,
             }
         )
     else:
-        if time_text:
-            print_hanging(f"time     {time_text}", 9)
         print(f"{missing} missing: the run cannot start" if missing else "ready: run 'dvc repro'")
     if missing:
         raise typer.Exit(1)

@@ -6,7 +6,6 @@ import platform
 import shutil
 import stat
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +17,7 @@ from bench.data.formats.index_file import IndexFile
 from bench.data.reference import published_videos
 from bench.experiments.cell_cache import is_done
 from bench.experiments.method_registry import scan
-from bench.experiments.plan import TRANSFER, plan, scope
+from bench.experiments.plan import plan
 from bench.utils.machine import cores
 
 OK, TO_DO, NOTE, MISSING = "ok", "to do", "note", "missing"
@@ -61,27 +60,6 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
         *_inputs(config, layout),
         _cells(config, layout),
     ]
-
-
-def cells_to_train(config: Config, layout: Layout) -> tuple[Counter[tuple[str, str]], int]:
-    """Return how many cells ``dvc repro`` would train, by method and scope, and how many in all.
-
-    The scope is as in ``time_left.MethodTime``.
-    """
-    profile = config.profile
-    if _are_split(config, layout):
-        cells = [c for c in plan(config, layout, config.readings.run) if not c.missing]
-        left = [c for c in cells if not c.problem and not is_done(layout, c)]
-        return Counter((c.method, scope(c.split)) for c in left), len(cells)
-    draws = {TRANSFER: 1} if profile.train_on else {}
-    for name, protocol in profile.per_split():
-        count = 1 if protocol in ONE_SPLIT else profile.fifty_fifty.draws
-        draws[f"{name}.{protocol}"] = count
-    counts = Counter[tuple[str, str]]()
-    for file in scan(layout.root).values():
-        seeds = len(profile.train_of(file.name).seeds) if file.learning == "steps" else 1
-        counts.update({(file.name, where): seeds * count for where, count in draws.items()})
-    return counts, counts.total()
 
 
 def gpus(config: Config) -> list[str]:
@@ -250,6 +228,17 @@ def _are_split(config: Config, layout: Layout) -> bool:
 
 
 def _cells(config: Config, layout: Layout) -> Finding:
-    left, total = cells_to_train(config, layout)
-    done = f"{total - left.total()} of {total} done"
+    profile = config.profile
+    if _are_split(config, layout):
+        cells = [c for c in plan(config, layout, config.readings.run) if not c.missing]
+        total = len(cells)
+        left = sum(not (c.problem or is_done(layout, c)) for c in cells)
+    else:
+        splits = 1 if profile.train_on else 0
+        for _, protocol in profile.per_split():
+            splits += 1 if protocol in ONE_SPLIT else profile.fifty_fifty.draws
+        files = scan(layout.root).values()
+        seeds = (len(profile.train_of(f.name).seeds) if f.learning == "steps" else 1 for f in files)
+        total = left = splits * sum(seeds)
+    done = f"{total - left} of {total} done"
     return Finding(TO_DO if left else OK, "cells", done, "'dvc repro'" if left else "")

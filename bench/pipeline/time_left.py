@@ -2,8 +2,7 @@
 
 Records of cells trained on this machine with the same settings give the time. ``bench status
 --eta`` tries one cell of every other method for a few steps, in a folder that is removed again; the
-trial reads and decodes videos like the training, which reuses what is decoded. ``bench doctor``
-instead times one step of one method on random input, which needs no data.
+trial reads and decodes videos like the training, which reuses what is decoded.
 """
 
 import heapq
@@ -12,41 +11,30 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import nn
 
 from bench.config.paths import Layout
 from bench.config.profile import Config
-from bench.data.formats.index_file import IndexFile
 from bench.data.index import Index, read_index
-from bench.data.reference import published_videos
 from bench.errors import UserError
 from bench.experiments.cell_cache import is_done
-from bench.experiments.method_registry import blame, load, scan
-from bench.experiments.plan import TRANSFER, PlannedCell, plan, scope
+from bench.experiments.method_registry import blame
+from bench.experiments.plan import PlannedCell, plan, scope
 from bench.experiments.record import Record, Run, read_records
-from bench.method import Batch, Classes, create
-from bench.pipeline.doctor import cells_to_train
-from bench.training.cell_inputs import open_cell
-from bench.training.device import prepare
 from bench.training.job import Job, job_of
 from bench.training.run_cell import run_cell
 from bench.utils.machine import side_by_side, this_processor
-from bench.utils.terminal import duration
 
 _BATCH, _STEPS = 4, 6  # of the first trial, whose first step does not count
 _MOST = 24  # steps of the second trial, at the whole batch
 _BUDGET = 4.0  # seconds that the second trial may take
 _VIDEOS = 500  # in the trial of a method that does not train by steps
 _FORWARD = 1 / 3  # share of the forward pass in a step where it was not measured
-_ENOUGH = 0.25  # seconds of a step on random input that are enough to scale it to the whole batch
-_CLASSES, _WORDS, _FEATURES = 100, 300, 512  # sizes of the random input
 
 
 @dataclass(frozen=True)
@@ -72,16 +60,6 @@ class MethodTime:
         """The part of a step that takes longest, "" if not known."""
         parts = {name: share for name, share in self.shares.items() if name != "other"}
         return max(parts, key=lambda name: parts[name]) if parts else ""
-
-
-class RandomStep(NamedTuple):
-    """Seconds of a training step and of embedding one clip, measured on random input."""
-
-    method: str
-    device: str
-    timed_batch: int
-    step_s: float  # scaled linearly to the profile's batch
-    clip_s: float
 
 
 class _Trial(Layout):
@@ -123,98 +101,6 @@ def method_times(
     return found
 
 
-def rough_times(
-    config: Config, layout: Layout, cells: Mapping[tuple[str, str], int]
-) -> tuple[list[MethodTime], RandomStep | None]:
-    """Return the time of each method from records, else from one step on random input.
-
-    ``cells`` counts them by method and scope. Needs no data; the time of reading videos is not
-    included. The step is None if it was not needed.
-    """
-    records, files = _records(layout), scan(layout.root)
-    step: RandomStep | None = None
-    found = []
-    for (method, where), count in cells.items():
-        known = _recorded(config, method, records.get((method, where), ()), count)
-        if known is None:
-            step = step or time_random_step(config, layout)
-            steps = config.profile.train_of(method).steps * (files[method].learning == "steps")
-            embed_s = _embedded_clips(config, layout, where) * step.clip_s
-            seconds = steps * step.step_s + embed_s
-            known = MethodTime(method, "", count, seconds, steps, step.step_s, embed_s)
-        found.append(replace(known, scope=where))
-    return found, step
-
-
-def time_random_step(config: Config, layout: Layout) -> RandomStep:
-    """Time a step of the first method that trains on clips, on random input of the profile's size.
-
-    On a CPU the batch starts at 2 and doubles while a step is short, on CUDA it is at most 32.
-    Raises UserError if no method trains on clips.
-    """
-    profile = config.profile
-    files = (f for f in scan(layout.root).values() if not f.problem and f.learning == "steps")
-    file = next((f for f in files if {"video", "clips"} & {*f.needs}), None)
-    if file is None:
-        raise UserError("no method in methods/ trains on clips, so there is no step to time")
-    device = prepare(profile.train.device)
-    cuda = device.type == "cuda"
-    videos = profile.datasets[profile.train_on or profile.per_split()[0][0]].kind == "videos"
-    size = profile.input.size
-    shape = (3, profile.input.length, size, size) if videos else (_FEATURES,)
-    vectors = nn.functional.normalize(torch.randn(_CLASSES, _WORDS, device=device), dim=-1)
-    seen = Classes([f"class {i}" for i in range(_CLASSES)], vectors)
-    dims = {"video": 0 if videos else _FEATURES}
-    method = create(load(file), config.methods.get(file.name, {}))
-    open_cell(method, profile.network, seen, dims)
-    method.to(device)
-    optimiser = torch.optim.SGD(method.parameters(), 1e-4, profile.train.momentum)
-
-    def batch(count: int) -> Batch:
-        y = torch.randint(_CLASSES, (count,), device=device)
-        return Batch({"video": torch.randn(count, 1, *shape, device=device)}, y)
-
-    def step(given: Batch) -> None:
-        optimiser.zero_grad(set_to_none=True)
-        method.loss(given, seen)[0].backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-
-    whole = profile.train.batch
-    count = min(whole, 32 if cuda else 2)
-    seconds = _best(partial(step, batch(count)), cuda)
-    while seconds < _ENOUGH and count < whole and not cuda:
-        count = min(2 * count, whole)
-        seconds = _best(partial(step, batch(count)), cuda)
-    method.eval()
-    given = batch(count)
-    with torch.inference_mode():
-        embed = _best(lambda: method.embed_video(Batch(given.inputs, given.y[:0])), cuda)
-    name = torch.cuda.get_device_name() if cuda else "one CPU core"
-    return RandomStep(file.name, name, count, seconds * whole / count, embed / count)
-
-
-def _best(run: Callable[[], object], cuda: bool) -> float:
-    """Return the shortest of three runs, in seconds of processor time on a CPU."""
-    clock = time.monotonic if cuda else time.process_time
-    times = []
-    for _ in range(3):
-        start = clock()
-        run()
-        if cuda:
-            torch.cuda.synchronize()
-        times.append(clock() - start)
-    return min(times)
-
-
-def _embedded_clips(config: Config, layout: Layout, where: str) -> int:
-    """Return how many clips of test videos a cell embeds, from the index or published numbers."""
-    profile = config.profile
-    names = profile.transfer_sets() if where == TRANSFER else [where.split(".")[0]]
-    indices = {name: IndexFile.read(layout.index / f"{name}.json") for name in names}
-    videos = [one.videos if one else published_videos(name) for name, one in indices.items()]
-    return sum(videos) * profile.input.test_clips
-
-
 def total(times: Iterable[MethodTime], side_by_side: int) -> float:
     """Return the seconds until the last cell ends, with ``side_by_side`` cells in parallel.
 
@@ -235,28 +121,6 @@ def remaining_times(
     cells = [c for c in planned if not (c.missing or c.problem or is_done(layout, c))]
     parallel, _ = side_by_side(config.profile.train.device, jobs)
     return method_times(config, layout, cells, tell), parallel
-
-
-def rough_time(config: Config, layout: Layout) -> tuple[dict[str, Any] | None, str]:
-    """Return the time of a whole run, for --json, and the same in one line; needs no data."""
-    cells, _ = cells_to_train(config, layout)
-    if not cells:
-        return None, "nothing to train"
-    times, step = rough_times(config, layout, cells)
-    parallel, gpus = side_by_side(config.profile.train.device)
-    basis = "records of this machine"
-    if step:
-        train = config.profile.train
-        basis = (
-            f"{step.method} on {step.device}: {step.step_s:.3g} s a step of {train.batch}, timed "
-            f"at {step.timed_batch} on random input, × {train.steps} steps; without reading videos"
-        )
-        if known := sum(bool(one.basis) for one in times):
-            basis += f"; {known} methods by records of this machine"
-    seconds, count = total(times, parallel), cells.total()
-    time = {"seconds": seconds, "side_by_side": parallel, "cells": count, "basis": basis}
-    on = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"{parallel} at a time"
-    return time, f"about {duration(seconds)} for {count} cells, {on} ({basis})"
 
 
 def _records(layout: Layout) -> dict[tuple[str, str], list[Record]]:

@@ -30,7 +30,7 @@ def test_it_is_the_short_form_of_the_format(words: str) -> None:
 
 
 def test_doctor(project: Path) -> None:
-    assert value(project, "doctor", "-p", "paper", "--no-time", code=1)["ready"] is False
+    assert value(project, "doctor", "-p", "paper", code=1)["ready"] is False
 
 
 def test_score(project: Path) -> None:

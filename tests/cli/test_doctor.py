@@ -36,21 +36,20 @@ def edit(project: Path, **blocks: Any) -> None:
         YAML(typ="safe").dump(raw, handle)
 
 
-def found(bench: Bench, *words: str) -> tuple[int, dict[str, Any], Any]:
+def found(bench: Bench, *words: str) -> tuple[int, dict[str, Any]]:
     code, out, err = bench("doctor", "-f", "json", *words)
     assert err == ""
     report = json.loads(out)
     assert report["ready"] == (code == 0)
-    return code, {one["what"]: one for one in report["findings"]}, report
+    return code, {one["what"]: one for one in report["findings"]}
 
 
 def test_the_mini_profile_needs_nothing(bench: Bench, repository: Path) -> None:
-    code, findings, report = found(bench, "--no-time")
+    code, findings = found(bench)
     assert code == 0
     assert {one["state"] for one in findings.values()} == {"ok", "to do"}
     assert findings["cells"]["detail"] == f"0 of {CELLS} done"
-    assert report["time"] is None
-    assert bench("doctor", "--no-time").out.endswith("ready: run 'dvc repro'\n")
+    assert bench("doctor").out.endswith("ready: run 'dvc repro'\n")
 
 
 def test_the_paper_profile_says_where_to_get_what_is_missing(
@@ -58,7 +57,7 @@ def test_the_paper_profile_says_where_to_get_what_is_missing(
 ) -> None:
     roots = {n: {"kind": "videos", "root": f"no/{n}"} for n in ("kinetics700", "ucf101", "hmdb51")}
     edit(repository, datasets=roots, words={"kind": "word2vec", "file": "no.bin.gz"})
-    code, findings, _ = found(bench, "-p", "paper", "--no-time")
+    code, findings = found(bench, "-p", "paper")
     assert code == 1
     missing = {name: one for name, one in findings.items() if one["state"] == "missing"}
     assert set(missing) == {"kinetics700", "ucf101", "hmdb51", "word vectors"}
@@ -67,7 +66,7 @@ def test_the_paper_profile_says_where_to_get_what_is_missing(
         assert source in missing[name]["how"]
         assert f"bench data index {name} --root FOLDER" in missing[name]["how"]
     assert "GoogleNews-vectors-negative300" in missing["word vectors"]["how"]
-    out = bench("doctor", "-p", "paper", "--no-time").out
+    out = bench("doctor", "-p", "paper").out
     assert len([line for line in out.splitlines() if line.startswith("missing ")]) == 4
     assert out.endswith("4 missing: the run cannot start\n")
 
@@ -81,7 +80,7 @@ def test_what_is_there_but_short_is_a_note(bench: Bench, repository: Path) -> No
     index = repository / "data" / "paper" / "index"
     index.mkdir(parents=True)
     write_index_file(index, "ucf101", videos=13000)
-    code, findings, _ = found(bench, "-p", "paper", "--no-time")
+    code, findings = found(bench, "-p", "paper")
     assert code == 0
     assert findings["ucf101"]["state"] == findings["word vectors"]["state"] == "note"
     assert findings["ucf101"]["detail"] == "13000 of 13320 published videos"
@@ -89,7 +88,7 @@ def test_what_is_there_but_short_is_a_note(bench: Bench, repository: Path) -> No
 
 
 def test_no_repository_is_missing(bench: Bench, project: Path) -> None:
-    code, findings, _ = found(bench, "--no-time")
+    code, findings = found(bench)
     assert code == 1
     assert findings["git repository"]["state"] == findings["dvc repository"]["state"] == "missing"
 
@@ -105,40 +104,10 @@ def test_a_torchvision_of_another_torch_is_missing(
         return real(name, package)
 
     monkeypatch.setattr(importlib, "import_module", broken)
-    code, findings, _ = found(bench, "--no-time")
+    code, findings = found(bench)
     assert code == 1
     assert "torchvision::nms does not exist" in findings["torchvision"]["detail"]
     assert "together" in findings["torchvision"]["how"]
-
-
-def test_the_time_is_a_step_on_random_input_times_the_steps(bench: Bench, repository: Path) -> None:
-    _, _, report = found(bench)
-    time = report["time"]
-    assert time["cells"] == CELLS
-    assert 1 < time["seconds"] < 24 * 3600
-    assert report["time_said"].startswith(f"about {duration(time['seconds'])} for {CELLS} cells")
-    assert "on random input, × 600 steps" in time["basis"]
-
-
-@pytest.mark.slow
-def test_the_paper_s_network_is_timed_within_its_limit(bench: Bench, repository: Path) -> None:
-    _, _, report = found(bench, "-p", "paper")
-    assert report["time"]["cells"] == CELLS
-    assert "s a step of 256, timed at " in report["time"]["basis"]
-
-
-def test_a_method_that_breaks_in_timing_does_not_end_the_report(
-    bench: Bench, repository: Path
-) -> None:
-    (repository / "methods" / "aaa.py").write_text(
-        "from bench.method import Method\n"
-        "class A(Method):\n"
-        "    label = 'A'\n"
-        "    def build(self, ctx):\n"
-        "        raise ValueError('too odd')\n"
-    )
-    code, _, report = found(bench)
-    assert (code, report["time"], report["time_said"]) == (0, None, "not known: too odd")
 
 
 @pytest.mark.parametrize(
@@ -159,8 +128,8 @@ def test_mistakes(bench: Bench, words: tuple[str, ...], named: str) -> None:
 def test_a_cache_of_dvc_that_others_can_write_is_noted(
     bench: Bench, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert found(bench, "--no-time")[1]["dvc cache"]["state"] == "ok"
+    assert found(bench)[1]["dvc cache"]["state"] == "ok"
     monkeypatch.delenv("DVC_SITE_CACHE_DIR")
-    code, findings, _ = found(bench, "--no-time")
+    code, findings = found(bench)
     assert (code, findings["dvc cache"]["state"]) == (0, "note")
     assert "DVC_SITE_CACHE_DIR" in findings["dvc cache"]["how"]

@@ -82,6 +82,6 @@ def test_the_template_of_a_method_passes_its_check(followed: Followed) -> None:
 
 
 def test_doctor_says_what_the_paper_profile_lacks(bench: Bench) -> None:
-    ended = bench("doctor", "-p", "paper", "--no-time")
+    ended = bench("doctor", "-p", "paper")
     assert (ended.code, ended.err) == (1, "")
     assert "missing  kinetics700: " in ended.out

@@ -16,7 +16,7 @@ from bench.experiments.plan import plan
 
 _COMMANDS = [
     "stage words", "stage splits", "stage inputs", "stage score", "stage table",
-    "table", "status", "words", "score", "doctor --no-time", "methods", "new", "check eszsl",
+    "table", "status", "words", "score", "doctor", "methods", "new", "check eszsl",
     "splits", "splits show", "splits overlap", "data", "data index", "data check",
     "checkpoint list", "checkpoint import", "checkpoint export", "train nobody",
     "train --readings nobody", "", "help",
@@ -60,7 +60,7 @@ def _parameters(random: Random, folder: Path) -> None:
 def _command(random: Random, folder: Path) -> Ended:
     _write_parameters(random, folder)
     words = ["table", "status", "methods", "words toy", "splits show mini_ucf half10"]
-    words += ["splits overlap", "score x.csv -d mini_ucf", "stage table", "doctor --no-time"]
+    words += ["splits overlap", "score x.csv -d mini_ucf", "stage table", "doctor"]
     words += ["stage splits", "stage words", "stage inputs", "checkpoint list", "words mini_ucf"]
     return bench(folder, *random.choice(words).split())
 

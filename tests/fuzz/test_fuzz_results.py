@@ -65,7 +65,7 @@ def _status(random: Random, folder: Path) -> object:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(changed_json(base[name], random))
     words = ["table", "status", "methods", "checkpoint list", "words mini_ucf", "stage score"]
-    words += ["doctor --no-time", "table -w sota -f json", "stage table"]
+    words += ["doctor", "table -w sota -f json", "stage table"]
     try:
         return bench(folder, *random.choice(words).split())
     finally:
