@@ -135,8 +135,12 @@ class Sheet:
             color=look.colour, lw=0.5 if grey else 1.2, alpha=0.5 if grey else 1, zorder=2,
         )  # fmt: skip
         if grey:
-            style: Any = {"color": GREY, "fontsize": 6.5, "ha": "center", "va": "center"}
-            drawn.append(axes.text(x, y, look.number, **style))
+            drawn += axes.plot(x, y, ".", color=GREY, ms=3, clip_on=False)
+            # Above or below the dot by turns: "2" beside "3" would read as 23.
+            side = 1 if int(look.number) % 2 else -1
+            place: Any = {"xytext": (0, 3 * side), "textcoords": "offset points", "ha": "center"}
+            place["va"] = "bottom" if side > 0 else "top"
+            drawn.append(axes.annotate(look.number, (x, y), color=GREY, fontsize=6, **place))
         else:
             drawn += axes.plot(
                 x, y, look.marker, color=look.colour, label=short(label), zorder=3, clip_on=False
