@@ -86,7 +86,7 @@ def table(
 
 
 def results(profile: str | None = None, *, root: Root = None) -> "pd.DataFrame":
-    """Return one row a cell: what it is, whether it is current, and every metric as a column."""
+    """Return one row per cell: what it is, its state, and every metric as a column."""
     from bench.api.dataframes import one_row_a_cell
     from bench.reports.tables.context import read_context
     from bench.reports.tables.rows import cells

@@ -33,13 +33,13 @@ def import_(
 
     Example: bench checkpoint import FILE --method aurl
     """
-    from bench.pipeline.released_checkpoints import has_data, import_checkpoint
+    from bench.pipeline.released_checkpoints import import_checkpoint, is_prepared
     from bench.pipeline.stages import run_stage, train_cells
 
     config, layout = opened(profile)
     row = import_checkpoint(config, layout, file, method, name)
     print(f"imported {file.name} as row {row} of profile {config.name}")
-    if not has_data(config, layout):
+    if not is_prepared(config, layout):
         print(f"set 'profile: {config.name}' in params.yaml and run 'dvc repro' to evaluate it")
         return
     train_cells(config, layout, [row])

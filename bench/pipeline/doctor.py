@@ -62,7 +62,7 @@ def examine(config: Config, layout: Layout) -> list[Finding]:
     ]
 
 
-def gpus(config: Config) -> list[str]:
+def _gpus(config: Config) -> list[str]:
     """Return name and memory of each GPU that the profile may use."""
     if config.profile.train.device == "cpu":
         return []
@@ -96,7 +96,7 @@ def _machine(config: Config, root: Path) -> Iterator[Finding]:
         OK, "machine", f"{cores()} cores, {memory:.0f} GiB memory, {free:.0f} GB free here"
     )
     try:
-        found = gpus(config)
+        found = _gpus(config)
     except Exception:
         return  # torch is broken, which has a line of its own
     lacking = not found and config.profile.train.device == "cuda"

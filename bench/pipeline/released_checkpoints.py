@@ -297,7 +297,7 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
-def has_data(config: Config, layout: Layout) -> bool:
+def is_prepared(config: Config, layout: Layout) -> bool:
     """Return whether the stages before training have run."""
     files = [layout.words / "words.json"]
     for name in config.profile.transfer_sets():

@@ -100,8 +100,8 @@ class _Aside(Layout):
 class Own(Workspace):
     """What the stage inputs makes for data sets, made for a user's videos and class names.
 
-    ``folder`` is a temporary one: nothing of the project is written but, where it lacks, the frozen
-    backbone that the features of videos come from.
+    ``folder`` is a temporary one: nothing is written to the project, except the frozen backbone for
+    features of videos if it does not exist yet.
     """
 
     def __init__(self, config: Config, layout: Layout, row: str, folder: Path) -> None:

@@ -61,7 +61,7 @@ def opened(profile: str | None, root: Path | str | None) -> tuple[Config, Layout
 
 
 def default_row(layout: Layout) -> str:
-    """Return the system that the project is about, which the published tables tell."""
+    """Return the method that both published tables contain, the subject of the project."""
     of_ablation, of_comparison = (
         {number.method for number in published() if number.table == table}
         for table in ("ablation", "sota")
@@ -73,7 +73,7 @@ def default_row(layout: Layout) -> str:
 
 
 def find_cell(config: Config, layout: Layout, row: str, seed: int, split: str | None) -> FoundCell:
-    """Return a row's cell, or say in one line what is not there and what makes it."""
+    """Return the cell of a row; UserError with the remedy if something of it is missing."""
     known = _recorded(layout)
     here = f"profile {layout.profile}"
     if row not in known:
@@ -152,7 +152,7 @@ NOT_PROBABILITIES = (
 class Trained:
     """A trained row. ``record`` is what its training left, ``seen`` its training classes.
 
-    ``note`` says what of the code has changed since it was trained, "" if nothing has.
+    ``note`` is what has changed in the code since then, "" if nothing has.
     """
 
     def __init__(self, config: Config, layout: Layout, found: FoundCell) -> None:
@@ -379,7 +379,7 @@ def _weights(found: FoundCell) -> dict[str, Tensor]:
 
 
 def changed(layout: Layout, record: Record) -> str:
-    """Say what of the code is another than when a cell was trained, "" if nothing is."""
+    """Return what has changed in the code since a cell was trained, "" if nothing has."""
     root = layout.root
     file = scan(root).get(record.method)
     now = {f"methods/{record.method}.py": file and not file.problem and ("source", file.path)}
