@@ -162,7 +162,7 @@ def test_names_that_are_not_utf8_are_counted(root: Path) -> None:
         ("path,class\n/etc/passwd,Biking\n", "'/etc/passwd' leads out of the root"),
         ("path,class\na/../../b.avi,Biking\n", "leads out of the root"),
         ("path,class\n,Biking\n", "'' leads out of the root"),
-        ("path,class\na.avi,Biking\na.avi,Diving\n", "'a.avi' stands in two classes"),
+        ("path,class\na.avi,Biking\na.avi,Diving\n", "'a.avi' has two classes"),
         ("path,class\na.avi,Bikng\n", "did you mean 'Biking'"),
         ("path,class,split\na.avi,Biking,trian\n", "unknown split 'trian'; did you mean 'train'"),
         ("path,label\na.avi,Biking\n", "columns path, label; it needs path and class, or"),

@@ -41,11 +41,11 @@ def test_the_seeds_and_the_width_that_the_statistics_quote() -> None:
     command = "compare aurl base_ls -p mini -d mini_ucf"
     out = run_bench(ROOT, *command.split(), "--resamples", "100").out
     low, high = re.findall(r"(?m)^  t +-(\S+) to +\+(\S+)", out)[0]
-    seeds, allowed = re.findall(r"1 point +(\d+) a row .* allows (.*)", out)[0]
+    seeds, allowed = re.findall(r"1 point +(\d+) per row .* allows (.*)", out)[0]
     stays = re.findall(r"with more seeds +about ± (\S+)", out)[0]
     text = " ".join(page("statistics.md").split())
     half = (float(low) + float(high)) / 2
-    assert f"{seeds} seeds a row for 1 point ({allowed})" in text
+    assert f"{seeds} seeds per row for 1 point ({allowed})" in text
     assert (
         f"about ± {stays} of the ± {half:.1f} stays however many are run (`bench {command}`)"
         in text

@@ -240,8 +240,8 @@ def test_unknown_method_in_the_parameters(
 @pytest.mark.parametrize(
     ("values", "line"),
     [
-        ([{"w_init": "a/b"}], "readings.rows: aurl has w_init: 'a/b', which names files; take"),
-        ([{"w_init": "a\nb"}], "readings.rows: aurl has w_init: 'a\\nb', which names files; take"),
+        ([{"w_init": "a/b"}], "readings.rows: aurl has w_init: 'a/b', which names files; use"),
+        ([{"w_init": "a\nb"}], "readings.rows: aurl has w_init: 'a\\nb', which names files; use"),
         (
             [{"lam": True}, {"lam": "true"}],
             "readings: reading aurl+lam=true is listed twice; remove one",

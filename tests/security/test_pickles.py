@@ -102,7 +102,7 @@ def test_neither_from_a_state_toresume_nor_from_stored_frames(tmp_path: Path) ->
         resume(tmp_path / "state", None, None)  # type: ignore[arg-type]
     (tmp_path / "f.00000.bin").write_bytes(_npy(Bomb(mark)))
     shard = {"videos": 1, "bytes": 3, "mtime": 0, "digest": ""}
-    content = {"shape": [1, 1, 3], "paths": ["a"], "lengths": [1], "failures": {}}
+    content = {"shape": [1, 1, 3], "paths": ["a"], "sizes": [3], "lengths": [1], "failures": {}}
     (tmp_path / "f.json").write_text(json.dumps(content | {"shards": [shard]}), encoding="utf-8")
     with pytest.raises(UserError, match="no longer a shard of its store"):
         FrameStore(tmp_path / "f.json")

@@ -396,8 +396,8 @@ def build_sweep(sweep: Mapping[str, Any], title: str, is_embedded_world: bool) -
         *(Column("", _short(name, names), partial(_set, name=name)) for name in names),
         *counted,
     ]
-    known = all("settings" in row for row in rows)
-    others = "as in params.yaml" if known else "as it was when this was saved"
+    changed = any("settings" in row["state"] for row in rows)
+    others = "as it was when this was saved" if changed else "as in params.yaml"
     over = sorted({one["over"] for row in rows for one in row["metrics"].values()})
     header = [
         title,
