@@ -123,7 +123,7 @@ class Sentences(Settings):
     def _has_a_folder(self) -> Self:
         if (self.kind == "transformers") != (self.folder is not None):
             raise ValueError(
-                "kind transformers needs 'folder: MODEL DIRECTORY', no other kind has it"
+                "kind transformers requires 'folder: MODEL DIRECTORY'; no other kind allows it"
             )
         return self
 

@@ -80,7 +80,7 @@ def inside(path: str, source: str) -> str:
     """Return a relative path in normal form; raise UserError if it leads out of its root."""
     parts = PurePosixPath(path)
     if any("\ud800" <= char <= "\udfff" for char in path):
-        raise UserError(f"{source}: the path '{path}' is no text; rename the file")
+        raise UserError(f"{source}: the path '{path}' is not valid UTF-8; rename the file")
     if parts.is_absolute() or ".." in parts.parts or not parts.parts or "\0" in path:
         raise UserError(f"{source}: the path '{path}' leads out of the root; list paths below it")
     return str(parts)

@@ -43,7 +43,7 @@ class Index:
     reasons: list[str]  # [N] why a video cannot be used, "" where that is not known
 
     def broken_rows(self, reason: str) -> dict[int, str]:
-        """Return the rows that stage ``data`` found unusable -> its reason, by default this one."""
+        """Return row -> reason (default: ``reason``) of the videos that cannot be used."""
         return {int(i): self.reasons[i] or reason for i in np.flatnonzero(self.frames == 0)}
 
 

@@ -37,7 +37,7 @@ from bench.utils.io import DAMAGED, replacing
 from bench.utils.terminal import track
 from bench.utils.worker_pool import DIED, TIMED_OUT, TIMEOUT, Lost, run
 
-# Containers round: a header that says a frame or two more is no sign of a broken file.
+# Containers round: a header that announces a frame or two more does not mean a broken file.
 TRUNCATED = 0.9
 
 

@@ -26,7 +26,7 @@ AGAIN = "run 'bench train', which trains the cell again"
 
 
 def read_run(folder: Path) -> Run | None:
-    """Return a cell's run.json, None if there is none; UserError if one of its files has changed.
+    """Return a cell's run.json, None if it does not exist; UserError if a file has changed.
 
     Only the embeddings have to be there: models are large, and nothing is computed from them.
     """

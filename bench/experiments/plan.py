@@ -280,7 +280,7 @@ def parts_on_disk(
     """Return the parts of a cell's fingerprint that files decide, as the files are now.
 
     ``datasets`` are those that it is trained and tested on, ``inputs`` maps input -> data sets. A
-    worker compares the parts with those of the plan. What is missing is left out.
+    worker compares the parts with those of the plan. Missing files are left out.
     """
     parts = code_parts(file, layout.root) | _data_parts(layout, list(datasets))
     if checkpoint:

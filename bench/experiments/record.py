@@ -152,7 +152,7 @@ class _Parameters(TypedDict):
 
 
 class EmbeddedClasses(Entry):
-    """Classes of a data set in the order of its class embeddings, and videos without embedding."""
+    """Classes in the order of their embeddings, and the videos that could not be embedded."""
 
     names: list[str]
     expected: int

@@ -213,7 +213,7 @@ def _stages(config: Config, layout: Layout) -> Iterator[Finding]:
 
 
 def _inputs(config: Config, layout: Layout) -> Iterator[Finding]:
-    """List the methods without an input: their rows have no numbers, and nothing else stops."""
+    """List the methods that miss an input: their rows have no numbers, the others run."""
     lacking: dict[str, list[str]] = {}
     for cell in plan(config, layout) if _are_split(config, layout) else ():
         if cell.missing and cell.method not in lacking.setdefault(cell.missing, []):

@@ -12,7 +12,7 @@ class MyMethod(Method):
 
     label = "My method"  # the row's name in the tables
     # needs = ("clips",) if pre-extracted features will not do
-    # files = ("prompts.json",) if it reads data files: paths from this file's folder
+    # files = ("prompts.json",) if it reads data files; paths are relative to this file
 
     # Annotated names are parameters: set them in params.yaml under methods.my_method.
     lam: float = 10.0

@@ -1,4 +1,4 @@
-"""How far the cells are that train now, on a terminal or in a log."""
+"""Progress of the cells in training, as bars on a terminal or lines in a log."""
 
 import math
 import sys
@@ -55,7 +55,7 @@ class TimeLeft:
 
 
 class Watch:
-    """Cells as bars on a terminal; elsewhere a line a minute; a line for each that ends."""
+    """Bars on a terminal, else one line per minute; one line for each cell that ends."""
 
     def __init__(self, jobs: Sequence[Job], side_by_side: int, every: float = _EVERY) -> None:
         self._cells, self._done, self._steps = len(jobs), 0, 0

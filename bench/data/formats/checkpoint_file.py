@@ -8,7 +8,7 @@ from bench.data.formats.json_file import JsonFile
 
 
 class CheckpointFile(JsonFile):
-    """Facts of an imported checkpoint; further keys are the facts in the released file."""
+    """Facts of an imported checkpoint; further keys are copied from the released file."""
 
     model_config = ConfigDict(extra="allow")
 

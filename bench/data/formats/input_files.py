@@ -1,4 +1,4 @@
-"""What stage ``inputs`` made: its status, and the facts beside each array."""
+"""Output of stage ``inputs``: its status, and the facts stored beside each array."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -17,7 +17,7 @@ class InputStatus(Entry):
     """One input of methods, by data set."""
 
     source: str
-    """What made it."""
+    """The model or file that it comes from."""
     digests: dict[str, str]
     keys: dict[str, str] = {}
     """Hash of what decides an input that a network computes; its digest depends on the machine."""

@@ -1,4 +1,4 @@
-"""What figures are drawn from: the measured rows, and the trainings in runs/ behind them."""
+"""The data behind figures: the measured rows, and their trainings in runs/."""
 
 import csv
 from collections.abc import Iterable

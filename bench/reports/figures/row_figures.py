@@ -243,7 +243,7 @@ def draw_plane(material: Material) -> Figure:
         "A point is a row's mean; bars are one sample deviation over seeds or draws. C is the mean "
         "cosine distance of a video to its class, D the mean cosine distance of a class's mean "
         "video to the nearest other class. By the paper's reading, upper left is better and lower "
-        "right worse; a row may have both and still be less accurate.\n\n"
+        "right worse; a row in the upper left can still be less accurate.\n\n"
         "Grey numbers are the other rows and the alternative readings: the table below names them. "
         "A row that scores pairs with a network of its own may have no closeness: its videos and "
         "classes do not share a space.",

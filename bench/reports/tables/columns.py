@@ -1,4 +1,4 @@
-"""What tables share: columns, lines above, comparability with published numbers, marks † ‡ §."""
+"""Shared by all tables: columns, header lines, comparability with published numbers, marks."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

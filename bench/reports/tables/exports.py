@@ -1,4 +1,4 @@
-"""What else is made from rows: docs/methods.md, and files for ``dvc metrics`` and ``plots``."""
+"""Other output made from rows: docs/methods.md, files for ``dvc metrics`` and ``dvc plots``."""
 
 import csv
 import io
